@@ -1,0 +1,45 @@
+"""workbench: explore in marimo notebooks, promote what you marked to proven, versioned pipelines.
+
+The public names, loaded when first used:
+
+* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``;
+* in Python: ``diff``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.promote.diff import diff as diff
+    from workbench.render.card import model as model
+    from workbench.render.card import output as output
+    from workbench.runtime import checks as check
+    from workbench.runtime.require import require as require
+    from workbench.sandbox.session import source as source
+    from workbench.sandbox.widgets import param as param
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "source": "workbench.sandbox.session",
+    "param": "workbench.sandbox.widgets",
+    "output": "workbench.render.card",
+    "model": "workbench.render.card",
+    "require": "workbench.runtime.require",
+    "diff": "workbench.promote.diff",
+}
+__all__ = ["check", "diff", "model", "output", "param", "require", "source"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "check":
+        return importlib.import_module("workbench.runtime.checks")
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'workbench' has no attribute {name!r}; its public names are {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,48 @@
+"""What every verb shares: ``--json``, where results go, and the workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from workbench.model import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Add ``--json`` to a command; it arrives as the argument ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document (with schema_version) on stdout.")(function)
+
+
+def emit_json(payload: dict[str, Any]) -> None:
+    """Print a result as one JSON document; dates and paths become text, NaN and infinities become null."""
+    document = {"schema_version": SCHEMA_VERSION, **payload}
+    click.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console; plain text where the stream is no terminal or ``NO_COLOR`` is set."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else int(os.environ.get("COLUMNS", "110"))
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=True)

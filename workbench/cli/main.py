@@ -1,0 +1,145 @@
+"""The ``workbench`` command: finds the verb, runs it, and is the one place that chooses the exit code."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+import click
+
+from workbench.errors import InfrastructureError, UsageError, WorkbenchError
+from workbench.model import SCHEMA_VERSION
+
+# verb -> (module below workbench.cli, line of help). A module is imported when its verb is typed, so that help stays fast.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("workspace", "Make a workspace: pyproject.toml, notebooks/, promoted/ and the rest."),
+    "demo": ("demo", "Tell the whole story on real data, printing each command."),
+    "sandbox": ("sandbox", "Make, list, reset and remove sampled and masked sandboxes."),
+    "edit": ("edit", "Open a notebook in marimo on the sandbox."),
+    "check": ("check", "Show what each marked output of a notebook needs, or why it can't be cut."),
+    "promote": ("promote", "Cut the marked cells of a notebook into versions, prove them, diff them, judge them."),
+    "diff": ("diff", "Say what differs between two tables, versions or promotions."),
+    "show": ("promotions", "Show a promotion: versions, gates, differences."),
+    "gates": ("promotions", "Show the gates of a promotion and their evidence."),
+    "approve": ("promotions", "Approve a promotion that waits for a person."),
+    "reject": ("promotions", "Reject a promotion."),
+    "publish": ("publish", "Move readers to an approved promotion or an earlier version."),
+    "rollback": ("publish", "Move readers of a pipeline back to the version before."),
+    "run": ("run", "Run the live version of a pipeline, for all data or one interval."),
+    "runs": ("run", "List and show runs."),
+    "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),
+    "doctor": ("workspace", "Check the workspace, finish or undo what was interrupted."),
+}
+
+
+class _Verbs(click.Group):
+    """The verbs of the command line, each imported when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"workbench.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from workbench.errors import UnknownName
+
+            raise UnknownName.of("command", args[0], COMMANDS, hint="workbench --help") from None
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(None, "--version", package_name="ibis-workbench", message="workbench %(version)s")
+def workbench() -> None:
+    """Explore in notebooks; promote to proven, versioned pipelines.
+
+    \b
+    Start here:
+      workbench init my-project       a workspace
+      workbench sandbox create        a sampled, masked copy of its sources
+      workbench edit NOTEBOOK         marimo on the sandbox
+      workbench promote NOTEBOOK --why "first version"
+
+    \b
+    Exit codes: 0 ok, 1 the answer is no, 2 usage or configuration, 3 waiting for a person,
+    4 a guard refused, 5 infrastructure or lock (try again).
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    try:
+        result = workbench.main(arguments, prog_name="workbench", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return _report(
+            WorkbenchError("interrupted; what was finished is kept, nothing is half-written", hint="workbench doctor"), as_json, 130
+        )
+    except WorkbenchError as error:
+        return _report(error, as_json, error.exit_code)
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "workbench"
+        return _report(UsageError(error.format_message(), hint=f"{where} --help"), as_json, 2)
+    except BrokenPipeError:
+        # The reader of our output left (`workbench ... | head`); the rest has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        known = _infrastructure(error)
+        if known is None:
+            raise
+        return _report(known, as_json, known.exit_code)
+
+
+def _infrastructure(error: BaseException | None) -> WorkbenchError | None:
+    """A full disk, a missing permission or a locked database, however deep libraries wrapped it."""
+    while error is not None:
+        text = str(error)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+            return InfrastructureError("the disk is full; nothing was published and no version was changed", hint="free space, then type the same command again")
+        if isinstance(error, PermissionError) or isinstance(error, OSError) and error.errno == errno.EROFS:
+            return InfrastructureError(f"no permission: {text}", hint="workbench doctor")
+        if "database is locked" in text or "Could not set lock on file" in text:
+            return InfrastructureError("another process holds a database: " + text.splitlines()[0], hint="wait for it to end, then type the same command again")
+        if "database or disk is full" in text or "disk I/O error" in text:
+            return InfrastructureError("the disk is full or failing: " + text.splitlines()[0], hint="free space, then type the same command again")
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _report(error: WorkbenchError, as_json: bool, code: int) -> int:
+    if as_json:
+        payload: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "error": {"exit_code": code, "message": error.message, "hint": error.hint}}
+        click.echo(json.dumps(payload, indent=2, ensure_ascii=False))
+    prefix = click.style("error:", fg="red", bold=True) if "NO_COLOR" not in os.environ else "error:"
+    click.echo(f"{prefix} {error.message}", err=True)
+    if error.hint:
+        click.echo(f" next: {error.hint}", err=True)
+    return code
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    if hasattr(signal, "SIGTERM"):
+        # A polite kill unwinds like Ctrl-C, so that temporary files go and locks are released.
+        signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The tree of errors: what went wrong, its exit code, and the next command to type.
+
+::
+
+    WorkbenchError            1  the answer is no
+    +-- UsageError            2  usage or configuration
+    |   +-- NotAWorkspace
+    |   +-- ConfigError
+    |   +-- NotebookError
+    |   +-- UnknownName
+    +-- Waiting               3  waiting for a person
+    +-- GuardRefused          4  policy, cost, permission, budget
+    +-- InfrastructureError   5  retryable: disk, network, database
+        +-- LockHeld
+
+Every error says what happened in ``message`` and how to go on in ``hint``, which ends with a command to type
+wherever there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WorkbenchError(Exception):
+    """Something a person can act on; never shown as a traceback.
+
+    >>> error = WorkbenchError("run R-4 failed", hint="workbench runs show R-4")
+    >>> str(error), error.hint, error.exit_code
+    ('run R-4 failed', 'workbench runs show R-4', 1)
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(WorkbenchError):
+    """The command, a file that it reads, or the configuration is wrong."""
+
+    exit_code = 2
+
+
+class NotAWorkspace(UsageError):
+    """Neither this folder nor one above it holds a ``pyproject.toml`` with ``[tool.workbench]``."""
+
+
+class ConfigError(UsageError):
+    """``[tool.workbench]`` or a ``pipeline.toml`` can't be used as it stands."""
+
+
+class NotebookError(UsageError):
+    """A notebook file can't be read as a marimo notebook with marks."""
+
+
+class UnknownName(UsageError):
+    """A name that was asked for does not exist; the nearest ones are offered.
+
+    >>> UnknownName.of("source", "flihgts", ["flights", "planes"]).message
+    "there is no source 'flihgts'; did you mean 'flights'?"
+    """
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UnknownName:
+        choices = sorted(known)
+        near = get_close_matches(name, choices, n=1)
+        if near:
+            tail = f"; did you mean {near[0]!r}?"
+        elif choices:
+            tail = "; there are: " + ", ".join(choices[:12])
+        else:
+            tail = "; there are none yet"
+        return cls(f"there is no {kind} {name!r}{tail}", hint=hint)
+
+
+class Waiting(WorkbenchError):
+    """A person has to decide first."""
+
+    exit_code = 3
+
+
+class GuardRefused(WorkbenchError):
+    """A policy, a cost cap, a permission or a budget says no."""
+
+    exit_code = 4
+
+
+class InfrastructureError(WorkbenchError):
+    """The disk, the network or a database failed; trying again may help."""
+
+    exit_code = 5
+
+
+class LockHeld(InfrastructureError):
+    """Another process holds what this one needs."""

@@ -1,0 +1,312 @@
+"""Shared nouns: frozen values that travel between stations, with small verbs and no input or output."""
+
+from __future__ import annotations
+
+import datetime as dt
+import keyword
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from workbench.errors import UsageError
+
+SCHEMA_VERSION = 1
+NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
+# Names that SQL or the warehouse itself uses; a view of that name could not be read unquoted.
+RESERVED = frozenset(
+    "all alter analyse analyze and any array as asc between by case cast check collate column constraint create cross "
+    "current_date current_time current_timestamp default delete desc describe distinct do drop else end except exists "
+    "false fetch for foreign from full grant group having in index inner insert intersect interval into is join key "
+    "lateral left like limit main natural not null offset on only or order outer pivot placing primary qualify "
+    "references returning right select set show some summarize table then to trailing true union unique unpivot update "
+    "user using values variadic view when where window with workbench".split()
+)
+
+
+def check_name(kind: str, name: str) -> str:
+    """The name itself, when it can name a pipeline, source or parameter everywhere.
+
+    That is: a lower-case Python identifier of at most 50 ASCII characters that is a keyword of neither Python nor SQL, so
+    that it is at once a folder, a view, a function and an argument.
+
+    >>> check_name("output", "late_departures")
+    'late_departures'
+    >>> check_name("output", "../etc")
+    Traceback (most recent call last):
+        ...
+    workbench.errors.UsageError: output name '../etc' is not allowed: use a letter, then letters, digits or _, all lower case, at most 50
+    """
+    if NAME.fullmatch(name) is None:
+        why = "use a letter, then letters, digits or _, all lower case, at most 50"
+    elif keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in RESERVED:
+        why = "it is a keyword of Python or SQL"
+    else:
+        return name
+    raise UsageError(f"{kind} name {name[:60]!r} is not allowed: {why}", hint=f"rename the {kind}, for example to 'daily_orders'")
+
+
+class Verdict(StrEnum):
+    """What a gate says."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VersionId:
+    """One version of one pipeline.
+
+    >>> str(VersionId.parse("orders_daily@3"))
+    'orders_daily@3'
+    """
+
+    pipeline: str
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> VersionId:
+        match = re.fullmatch(r"([a-z][a-z0-9_]{0,49})@v?([1-9][0-9]{0,8})", text)
+        if match is None:
+            raise UsageError(f"{text!r} is not a version", hint="write it as PIPELINE@NUMBER, for example orders_daily@3")
+        return cls(match[1], int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.pipeline}@{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A typed, bounded input of a pipeline that a person may set.
+
+    ``type`` is one of int, float, bool, str, date. ``choices`` are the allowed values, in the order of the widget.
+    """
+
+    name: str
+    type: str
+    default: Any
+    ge: int | float | dt.date | None = None
+    le: int | float | dt.date | None = None
+    step: int | float | None = None
+    choices: tuple[Any, ...] | None = None
+    doc: str = ""
+
+    def check(self, value: Any) -> Any:
+        """The value itself, when its type and range fit; ``UsageError`` otherwise.
+
+        >>> Parameter("min_delay", "int", 15, ge=0, le=240).check(500)
+        Traceback (most recent call last):
+            ...
+        workbench.errors.UsageError: parameter min_delay is 500, above its highest value 240
+        """
+        fits = {
+            "int": isinstance(value, int) and not isinstance(value, bool),
+            "float": isinstance(value, (int, float)) and not isinstance(value, bool),
+            "bool": isinstance(value, bool),
+            "str": isinstance(value, str),
+            "date": isinstance(value, dt.date) and not isinstance(value, dt.datetime),
+        }
+        hint = f"give {self.name} {self.domain()}"
+        if not fits[self.type]:
+            raise UsageError(f"parameter {self.name} is {value!r}, not a value of type {self.type}", hint=hint)
+        if isinstance(value, float) and value != value:
+            raise UsageError(f"parameter {self.name} is NaN", hint=hint)
+        if self.choices is not None and value not in self.choices:
+            raise UsageError(f"parameter {self.name} is {value!r}, none of its choices", hint=hint)
+        if self.ge is not None and value < self.ge:
+            raise UsageError(f"parameter {self.name} is {value}, below its lowest value {self.ge}", hint=hint)
+        if self.le is not None and value > self.le:
+            raise UsageError(f"parameter {self.name} is {value}, above its highest value {self.le}", hint=hint)
+        return float(value) if self.type == "float" else value
+
+    def parse(self, text: str) -> Any:
+        """The value that the text of a command line stands for, checked.
+
+        >>> Parameter("code", "str", "").parse("007")
+        '007'
+        """
+        try:
+            match self.type:
+                case "int":
+                    if not re.fullmatch(r"[+-]?[0-9]+", text):
+                        raise ValueError(text)
+                    value: Any = int(text)
+                case "float":
+                    value = float(text)
+                case "bool":
+                    value = {"true": True, "false": False}[text.lower()]
+                case "date":
+                    value = dt.date.fromisoformat(text)
+                case _:
+                    value = text
+        except (ValueError, KeyError):
+            raise UsageError(
+                f"parameter {self.name}: {text!r} is not a value of type {self.type}", hint=f"give {self.name} {self.domain()}"
+            ) from None
+        return self.check(value)
+
+    def domain(self) -> str:
+        """The allowed values in words, such as ``an int from 0 to 240``."""
+        if self.choices is not None:
+            return "one of " + ", ".join(repr(choice) for choice in self.choices)
+        article = "an" if self.type == "int" else "a"
+        match (self.ge, self.le):
+            case (None, None):
+                return f"{article} {self.type}"
+            case (low, None):
+                return f"{article} {self.type} of at least {low}"
+            case (None, high):
+                return f"{article} {self.type} of at most {high}"
+            case (low, high):
+                return f"{article} {self.type} from {low} to {high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One table that a pipeline reads.
+
+    ``argument`` is the name of the module's argument, ``name`` that of the source or pipeline, ``kind`` "source" or
+    "pipeline", and ``columns`` those that the slice names as literals (for early checks; not a full lineage).
+    """
+
+    argument: str
+    name: str
+    kind: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise about the data of an output.
+
+    ``rule`` is one of not_null, unique, between, one_of, matches, row_count; ``columns`` are those that it reads and
+    ``args`` its literal arguments, such as ``{"low": 0, "high": 1}``.
+    """
+
+    rule: str
+    columns: tuple[str, ...] = ()
+    args: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        values = [*self.columns, *(f"{name}={value}" for name, value in self.args.items())]
+        return f"{self.rule}({', '.join(values)})"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMark:
+    """What a ``wb.output`` or ``@wb.model`` call says, read without running the notebook."""
+
+    name: str
+    key: tuple[str, ...] = ()
+    doc: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    partition_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A half-open span ``[start, end)`` of logical time, in UTC.
+
+    >>> Interval.parse("2013-07-01..2013-07-08").days
+    7.0
+    """
+
+    start: dt.datetime
+    end: dt.datetime
+
+    @classmethod
+    def parse(cls, text: str) -> Interval:
+        first, separator, second = text.partition("..")
+        try:
+            start, end = (dt.datetime.fromisoformat(part) for part in (first, second))
+        except ValueError:
+            separator = ""
+        if not separator:
+            raise UsageError(
+                f"{text!r} is not an interval", hint="write it as START..END, end not included, for example 2013-07-01..2013-07-08"
+            )
+        start, end = (
+            moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC) for moment in (start, end)
+        )
+        if end <= start:
+            raise UsageError(f"interval {text!r} is empty: its end is not after its start", hint="swap the two moments")
+        return cls(start, end)
+
+    @property
+    def days(self) -> float:
+        """Length in days."""
+        return (self.end - self.start) / dt.timedelta(days=1)
+
+    def __str__(self) -> str:
+        return f"{_moment(self.start)}..{_moment(self.end)}"
+
+
+def _moment(moment: dt.datetime) -> str:
+    if (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0):
+        return moment.date().isoformat()
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One immutable Parquet file of a snapshot.
+
+    ``path`` is relative to the warehouse folder, ``partition`` the value of the partition column as text (None where the
+    output is not partitioned), ``sha256`` the digest of the file's bytes.
+    """
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+    partition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The data of one version at one moment: a list of immutable files.
+
+    ``id`` is derived from the pipeline, the version and the files' digests, so equal data of one version has one id.
+    ``columns`` maps each column to its type as DuckDB writes it.
+    """
+
+    id: str
+    pipeline: str
+    version: int
+    columns: dict[str, str]
+    files: tuple[DataFile, ...]
+    partition_by: str | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How one check fared on one table: violating rows and a few of them."""
+
+    check: Check
+    violations: int
+    examples: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.violations == 0
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What one gate says of one candidate, and on what evidence (plain JSON values)."""
+
+    gate: str
+    verdict: Verdict
+    summary: str
+    evidence: dict[str, Any] = field(default_factory=dict)
