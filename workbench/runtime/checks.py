@@ -83,7 +83,7 @@ def build(rule: str, *args: Any, **kwargs: Any) -> Check:
         raise UnknownName.of("check", rule, RULES)
     constructors = {f.__name__: f for f in (not_null, unique, between, one_of, matches, row_count)}
     try:
-        check: Check = constructors[rule](*args, **kwargs)  # type: ignore[operator]  # each takes its own arguments
+        check: Check = constructors[rule](*args, **kwargs)
     except TypeError as error:
         raise UsageError(f"wb.check.{rule}: {error}", hint="see docs/concepts.md, Checks") from None
     return check
