@@ -1,0 +1,204 @@
+"""Equality: the proof that a module computes what its notebook computes.
+
+Both run in the sandbox, in a process of their own that has no production credentials, on the same tables and at the same
+parameter values. Outputs are compared as expressions where that decides it, else by their data.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from workbench.errors import InfrastructureError
+from workbench.model import Parameter
+from workbench.promote.module import Module, with_values
+from workbench.promote.notebook import Notebook
+from workbench.promote.slice import Slice
+from workbench.sandbox.environment import analyst_environment
+
+MOST_RUNS = 25
+Outcome = Literal["equal", "different", "not proved"]
+
+
+@dataclass(frozen=True, slots=True)
+class EqualityCheck:
+    """One output at one setting of the parameters.
+
+    ``how`` is "structure" (one expression), "data" (compared row by row) or "error" (both raise the same error);
+    ``difference`` is the first row that differs, or the error of the side that failed.
+    """
+
+    parameters: dict[str, Any]
+    verdict: Outcome
+    how: str
+    rows: int | None = None
+    difference: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Equality:
+    """What all checks of one output say together."""
+
+    pipeline: str
+    verdict: Outcome
+    checked: tuple[EqualityCheck, ...]
+    why: str = ""
+
+
+def settings(parameters: Sequence[Parameter], most: int = MOST_RUNS) -> list[dict[str, Any]]:
+    """The settings to prove equality at: the defaults first, then ends, middle and every choice.
+
+    All combinations where they are few, else such that every pair of values meets, and never more than ``most``.
+
+    >>> settings([Parameter("n", "int", 15, ge=0, le=240)])
+    [{'n': 15}, {'n': 0}, {'n': 120}, {'n': 240}]
+    """
+    defaults = {parameter.name: parameter.default for parameter in parameters}
+    names, values = list(defaults), [_values(parameter) for parameter in parameters]
+    total = 1
+    for each in values:
+        total *= len(each)
+    if total <= most:
+        combinations = list(itertools.product(*values))
+    else:
+        from allpairspy import AllPairs
+
+        combinations = list(itertools.islice((tuple(row) for row in AllPairs(values)), most)) if len(values) > 1 else [(v,) for v in values[0]]
+    found = [defaults]
+    for combination in combinations:
+        setting = dict(zip(names, combination, strict=True))
+        if setting not in found:
+            found.append(setting)
+    return found[:most]
+
+
+def _values(parameter: Parameter) -> list[Any]:
+    """The default and the values most likely to behave otherwise."""
+    default, low, high = parameter.default, parameter.ge, parameter.le
+    found: list[Any] = [default]
+    if parameter.choices is not None:
+        found += parameter.choices
+    elif parameter.type == "bool":
+        found += [not default]
+    elif parameter.type == "str":
+        found += ["", default + "x"]
+    elif parameter.type == "date":
+        day = dt.timedelta(days=1)
+        found += [low if isinstance(low, dt.date) else default - day, high if isinstance(high, dt.date) else default + day]
+    elif isinstance(low, (int, float)) and isinstance(high, (int, float)):
+        middle = (low + high) / 2
+        found += [low, int(middle) if parameter.type == "int" else middle, high]
+    else:
+        found += [default + 1 if low is None else low, default - 1 if high is None else high]
+    unique: list[Any] = []
+    for value in found:
+        try:
+            checked = parameter.check(value)
+        except Exception:  # a bound plus or minus one may lie outside; then there is nothing to try there
+            continue
+        if checked not in unique:
+            unique.append(checked)
+    return unique
+
+
+def prove(
+    notebook: Notebook,
+    slices: Sequence[Slice],
+    modules: Sequence[Module],
+    *,
+    root: Path,
+    sandbox: Path,
+    timeout: float = 600.0,
+) -> dict[str, Equality]:
+    """The proof for each output of a notebook, by pipeline.
+
+    Runs the notebook once a setting and every module against it. ``timeout`` is in seconds of wall-clock time, for all.
+    """
+    parameters = {parameter.name: parameter for each in slices for parameter in each.parameters}
+    tried = settings(list(parameters.values()))
+    with TemporaryDirectory(prefix="workbench-equality-") as name:
+        folder = Path(name)
+        job = {
+            "root": str(root),
+            "notebooks": str(notebook.path.resolve().parent),
+            "sandbox": str(sandbox),
+            "result": str(folder / "result.json"),
+            "modules": [_stage(folder, each, module) for each, module in zip(slices, modules, strict=True)],
+            "runs": [_run(folder, index, notebook, setting, parameters) for index, setting in enumerate(tried)],
+        }
+        (folder / "job.json").write_text(json.dumps(job, default=str), encoding="utf-8")
+        log = _execute(folder, root, sandbox, timeout)
+        try:
+            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            tail = log.strip().splitlines()[-1:] or ["no message"]
+            return {each.mark.name: Equality(each.mark.name, "not proved", (), f"the sandbox process ended: {tail[0]}") for each in slices}
+    return {each.mark.name: _judge(each.mark.name, result[each.mark.name]) for each in slices}
+
+
+def _stage(folder: Path, cut: Slice, module: Module) -> dict[str, Any]:
+    place = folder / "modules" / cut.mark.name
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_text(module.text, encoding="utf-8")
+    for name, text in module.files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text, encoding="utf-8")
+    return {
+        "pipeline": cut.mark.name,
+        "file": str(place / "__init__.py"),
+        "inputs": [asdict(source) for source in cut.inputs],
+        "parameters": [parameter.name for parameter in cut.parameters],
+        "key": list(cut.mark.key),
+    }
+
+
+def _run(folder: Path, index: int, notebook: Notebook, setting: dict[str, Any], parameters: dict[str, Parameter]) -> dict[str, Any]:
+    file = folder / f"notebook_{index}.py"
+    file.write_text(with_values(notebook, setting), encoding="utf-8")
+    dates = [name for name, parameter in parameters.items() if parameter.type == "date"]
+    return {"notebook": str(file), "parameters": setting, "dates": dates}
+
+
+def _execute(folder: Path, root: Path, sandbox: Path, timeout: float) -> str:
+    environment = analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "workbench.promote.equality_run", str(folder / "job.json")]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise InfrastructureError(
+            f"the notebook did not finish in the sandbox within {timeout:.0f} s", hint="workbench sandbox create --sample 0.1%"
+        ) from None
+    return done.stderr
+
+
+def _judge(pipeline: str, checks: list[dict[str, Any]]) -> Equality:
+    checked = tuple(EqualityCheck(**check) for check in checks)
+    for verdict in ("different", "not proved"):
+        for check in checked:
+            if check.verdict == verdict:
+                at = ", ".join(f"{name}={value!r}" for name, value in check.parameters.items()) or "the defaults"
+                return Equality(pipeline, verdict, checked, f"at {at}: {_say(check.difference)}")
+    if not checked or checked[0].how == "error":
+        return Equality(pipeline, "not proved", checked, f"the notebook fails at its defaults: {_say(checked[0].difference if checked else None)}")
+    return Equality(pipeline, "equal", checked)
+
+
+def _say(difference: dict[str, Any] | None) -> str:
+    if not difference:
+        return "no detail"
+    return "; ".join(f"{name}: {value}" for name, value in difference.items())

@@ -1,0 +1,37 @@
+"""Gates: the rules that decide whether a candidate may be published.
+
+Each gate is one function in a file of its own, takes a :class:`Case` and returns a ``GateResult``. ``GATES`` is their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from workbench.model import GateResult, Verdict
+from workbench.promote.gates.case import Case
+from workbench.promote.gates.changed import changed
+from workbench.promote.gates.contract import contract
+from workbench.promote.gates.equality import equality
+from workbench.promote.gates.key import key
+from workbench.promote.gates.rows import rows
+from workbench.promote.gates.runtime import runtime
+
+GATES: tuple[Callable[[Case], GateResult], ...] = (equality, contract, key, rows, changed, runtime)
+
+
+def judge(case: Case) -> tuple[GateResult, ...]:
+    """What every gate says of one candidate, in order."""
+    return tuple(gate(case) for gate in GATES)
+
+
+def worst(results: tuple[GateResult, ...]) -> Verdict:
+    """The verdict of all gates together: the worst one.
+
+    >>> worst((GateResult("rows", Verdict.PASS, ""), GateResult("key", Verdict.FAIL, "")))
+    <Verdict.FAIL: 'fail'>
+    """
+    order = (Verdict.PASS, Verdict.WARN, Verdict.WAITING, Verdict.FAIL)
+    return max((result.verdict for result in results), key=order.index, default=Verdict.PASS)
+
+
+__all__ = ["GATES", "Case", "judge", "worst"]

@@ -1,0 +1,27 @@
+"""Gate ``changed``: the share of rows that change stays within tolerance."""
+
+from __future__ import annotations
+
+from workbench.model import GateResult, Verdict
+from workbench.promote.gates.case import Case
+
+
+def changed(case: Case) -> GateResult:
+    """Not more rows are added, removed or changed than the tolerance, or than the author declared.
+
+    Why: a change that moves more than its author expects is seldom understood.
+    Way out: `--allow-change SHARE` declares the share that is meant to change; reviewers see it.
+    """
+    if case.logic is None:
+        return GateResult("changed", Verdict.PASS, "no live version to compare with")
+    rows = case.logic.rows
+    touched = rows.added + rows.removed + rows.changed
+    share = touched / max(rows.base + rows.added, 1)
+    tolerance = case.thresholds.changed_share_tolerance
+    evidence = {"touched": touched, "share": share, "tolerance": tolerance, "declared": case.allow_change}
+    summary = f"{touched:,} row(s) differ ({share:.1%}; tolerance {tolerance:.0%})"
+    if share <= tolerance:
+        return GateResult("changed", Verdict.PASS, summary, evidence)
+    if case.allow_change is not None and share <= case.allow_change:
+        return GateResult("changed", Verdict.WARN, f"{summary}; declared up to {case.allow_change:.0%}", evidence)
+    return GateResult("changed", Verdict.FAIL, f"{summary}; if meant, declare it with --allow-change", evidence)

@@ -1,0 +1,23 @@
+"""Gate ``equality``: the module computes what the notebook computes."""
+
+from __future__ import annotations
+
+from workbench.model import GateResult, Verdict
+from workbench.promote.gates.case import Case
+
+
+def equality(case: Case) -> GateResult:
+    """The module equals the notebook in the sandbox, at every parameter value that was tried.
+
+    Why: a slice is cut by static analysis, which can't see aliasing; running both is the net below it.
+    Way out: the first differing row and its parameters are in the evidence; `workbench check NOTEBOOK` shows what was cut.
+    """
+    proof = case.equality
+    if proof is None:
+        return GateResult("equality", Verdict.PASS, "code unchanged; recomputed because an input changes")
+    evidence = {"checked": [check.to_json() for check in proof.checked]}
+    if proof.verdict == "equal":
+        structural = sum(check.how == "structure" for check in proof.checked)
+        summary = f"notebook and module agree at {len(proof.checked)} parameter setting(s), {structural} by structure"
+        return GateResult("equality", Verdict.PASS, summary, evidence)
+    return GateResult("equality", Verdict.FAIL, f"{proof.verdict}: {proof.why}", evidence)

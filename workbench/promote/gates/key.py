@@ -1,0 +1,25 @@
+"""Gate ``key``: the declared key identifies rows."""
+
+from __future__ import annotations
+
+from workbench.model import GateResult, Verdict
+from workbench.promote.gates.case import Case
+
+
+def key(case: Case) -> GateResult:
+    """The key of the output is unique and never NULL in the trial's data.
+
+    Why: diffs, upserts and joins of readers go by the key.
+    Way out: correct `key=` in `wb.output`, or group or deduplicate in the notebook.
+    """
+    if not case.contract.key:
+        return GateResult("key", Verdict.WARN, "no key declared: differences can only be shown as rows added and removed")
+    named = ", ".join(case.contract.key)
+    evidence = {
+        str(result.check): {"violations": result.violations, "examples": [dict(row) for row in result.examples]}
+        for result in case.key_checks
+    }
+    broken = [f"{result.violations} row(s) break {result.check.rule}" for result in case.key_checks if not result.ok]
+    if broken:
+        return GateResult("key", Verdict.FAIL, f"({named}): " + ", ".join(broken), evidence)
+    return GateResult("key", Verdict.PASS, f"({named}) is unique and never NULL", evidence)
