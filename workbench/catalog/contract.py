@@ -6,11 +6,12 @@ What the standard has no field for (parameters, inputs, how often a share of row
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import ConfigError
+from workbench.errors import ConfigError, UnknownName
 from workbench.model import Check, Input, Parameter
 
 FILE = "contract.yaml"
@@ -61,6 +62,25 @@ class Contract:
     def schema(self) -> dict[str, str]:
         """Column name to Ibis type."""
         return {column.name: column.type for column in self.columns}
+
+
+def complete(contract: Contract, schema: Mapping[str, str], docs: Mapping[str, str]) -> Contract:
+    """The contract with the columns of a result: name to Ibis type, described by ``docs``.
+
+    Raises ``UnknownName`` when the key, the partition or a description names a column that the result lacks.
+
+    >>> complete(Contract("p", 1, (), key=("id",)), {"id": "int64", "x": "string"}, {"x": "some text"}).columns[1]
+    Column(name='x', type='string', required=False, doc='some text')
+    """
+    partition = [] if contract.partition_by is None else [contract.partition_by]
+    for what, names in (("key=", contract.key), ("partition_by=", partition), ("columns=", list(docs))):
+        for name in names:
+            if name not in schema:
+                hint = f"correct {what} of output {contract.pipeline}, then: workbench check"
+                raise UnknownName.of(f"column of output {contract.pipeline}", name, schema, hint=hint)
+    required = {*contract.key} | {name for check in contract.checks if check.rule == "not_null" for name in check.columns}
+    columns = tuple(Column(name, kind, name in required, docs.get(name, "")) for name, kind in schema.items())
+    return replace(contract, columns=columns)
 
 
 def to_yaml(contract: Contract) -> str:

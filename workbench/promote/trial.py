@@ -1,0 +1,235 @@
+"""Trial: candidates and live versions side by side on one snapshot of production.
+
+Candidates' data is written where no reader looks. For each pipeline two comparisons come out, never mixed:
+
+* logic effect: live version and candidate, both on this snapshot, so that only the code differs;
+* data effect: what readers see now and the live version on this snapshot, so that only the data differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.catalog.contract import Contract, complete, read_contract
+from workbench.catalog.version import version_dir
+from workbench.config import Workspace
+from workbench.errors import InfrastructureError, UsageError, WorkbenchError
+from workbench.model import CheckResult, Input, Snapshot, VersionId
+from workbench.promote.diff import TableDiff, diff
+from workbench.promote.module import load_module
+from workbench.runtime import checks
+from workbench.runtime.warehouse import Live, Warehouse
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends import BaseBackend
+
+Function = Callable[..., "ir.Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One pipeline to try: the function, what it reads and promises.
+
+    ``contract`` may still lack its columns; they are those of the expression, described by ``docs``. ``new`` is False for a
+    live version that is only recomputed because its input changes.
+    """
+
+    pipeline: str
+    version: int
+    function: Function
+    contract: Contract
+    docs: Mapping[str, str]
+    new: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the trial of one pipeline gave.
+
+    ``expression`` is the SHA-256 of the compiled expression over unbound inputs, ``seconds`` the wall-clock time of computing
+    and writing the candidate. ``logic`` and ``data`` are None where there is nothing to compare with, and ``note`` says why.
+    """
+
+    pipeline: str
+    version: int
+    snapshot: Snapshot
+    contract: Contract
+    live: Live | None
+    live_contract: Contract | None
+    logic: TableDiff | None
+    data: TableDiff | None
+    checks: tuple[CheckResult, ...]
+    key_checks: tuple[CheckResult, ...]
+    expression: str
+    seconds: float
+    note: str = ""
+
+
+def run_trial(
+    workspace: Workspace, warehouse: Warehouse, scratch: Warehouse, work: Sequence[Work], progress: Callable[[str], None]
+) -> tuple[Tried, ...]:
+    """Run every candidate, inputs before what reads them, beside the live versions.
+
+    ``scratch`` is the warehouse that candidates' files are written to: production's own, or a temporary one for a dry run.
+    Raises ``InfrastructureError`` when a source changes meanwhile, so that the comparisons would mix code and data.
+    """
+    names = sorted({source.name for each in work for source in each.contract.inputs if source.kind == "source"})
+    before = {name: warehouse.source_digest(name) for name in names}
+    con = warehouse.connect()
+    try:
+        live = warehouse.live()
+        snapshots: dict[str, Snapshot] = {}
+        baselines: dict[str, Snapshot] = {}
+        tried = []
+        for each in work:
+            progress(f"trial of {each.pipeline}@{each.version}")
+            tried.append(_try(workspace, warehouse, scratch, con, each, live, snapshots, baselines))
+    finally:
+        con.disconnect()
+    changed = [name for name in names if warehouse.source_digest(name) != before[name]]
+    if changed:
+        raise InfrastructureError(f"source {changed[0]} changed during the trial", hint="type the same command again")
+    return tuple(tried)
+
+
+def _try(
+    workspace: Workspace,
+    warehouse: Warehouse,
+    scratch: Warehouse,
+    con: BaseBackend,
+    work: Work,
+    live: Mapping[str, Live],
+    snapshots: dict[str, Snapshot],
+    baselines: dict[str, Snapshot],
+) -> Tried:
+    current = live.get(work.pipeline)
+    started = time.monotonic()
+    tables = _inputs(warehouse, scratch, con, work.contract.inputs, live, snapshots)
+    expr = _call(work.function, tables, work.contract)
+    contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs)
+    snapshot = scratch.write(
+        expr, pipeline=work.pipeline, version=work.version, key=contract.key, partition_by=contract.partition_by
+    )
+    seconds = time.monotonic() - started
+    snapshots[work.pipeline] = snapshot
+    table = scratch.read(con, snapshot)
+    key = contract.key
+    key_rules = (checks.not_null(*key), checks.unique(*key)) if key else ()
+    results = checks.evaluate(table, (*contract.checks, *key_rules))
+    declared, keyed = results[: len(contract.checks)], results[len(contract.checks) :]
+    logic = data = live_contract = None
+    note = "no live version yet"
+    if current is not None:
+        live_contract = read_contract(version_dir(workspace, VersionId(work.pipeline, current.version)))
+        try:
+            baseline = _baseline(workspace, warehouse, scratch, con, current, live_contract, live, baselines)
+            old, now = scratch.read(con, baseline), warehouse.read(con, current.snapshot)
+            logic = diff(old, table, key=_common(key, old.columns, table.columns))
+            data = diff(now, old, key=_common(live_contract.key, now.columns, old.columns))
+            note = ""
+        except UsageError as error:
+            note = f"the live version {current.pipeline}@{current.version} no longer runs on this snapshot: {error.message}"
+    return Tried(
+        pipeline=work.pipeline,
+        version=work.version,
+        snapshot=snapshot,
+        contract=contract,
+        live=current,
+        live_contract=live_contract,
+        logic=logic,
+        data=data,
+        checks=declared,
+        key_checks=keyed,
+        expression=_expression(work.function, tables, contract),
+        seconds=seconds,
+        note=note,
+    )
+
+
+def _baseline(
+    workspace: Workspace,
+    warehouse: Warehouse,
+    scratch: Warehouse,
+    con: BaseBackend,
+    current: Live,
+    contract: Contract,
+    live: Mapping[str, Live],
+    baselines: dict[str, Snapshot],
+) -> Snapshot:
+    """What the live version computes on this snapshot."""
+    folder = version_dir(workspace, VersionId(current.pipeline, current.version))
+    function = load_module(folder / "__init__.py", current.pipeline)
+    tables = _inputs(warehouse, scratch, con, contract.inputs, live, baselines)
+    expr = _call(function, tables, contract)
+    baseline = scratch.write(
+        expr, pipeline=current.pipeline, version=current.version, key=contract.key, partition_by=contract.partition_by
+    )
+    baselines[current.pipeline] = baseline
+    return baseline
+
+
+def _inputs(
+    warehouse: Warehouse,
+    scratch: Warehouse,
+    con: BaseBackend,
+    inputs: Sequence[Input],
+    live: Mapping[str, Live],
+    computed: Mapping[str, Snapshot],
+) -> dict[str, ir.Table]:
+    """A table for each argument: a source, what this trial computed, or what readers see of another pipeline."""
+    tables = {}
+    for source in inputs:
+        if source.kind == "source":
+            tables[source.argument] = warehouse.source(con, source.name)
+        elif source.name in computed:
+            tables[source.argument] = scratch.read(con, computed[source.name])
+        elif source.name in live:
+            tables[source.argument] = warehouse.read(con, live[source.name].snapshot)
+        else:
+            raise UsageError(
+                f"input {source.name} is a pipeline that nothing is published of", hint=f"promote and publish {source.name} first"
+            )
+    return tables
+
+
+def _call(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> ir.Table:
+    """The version's expression; a column that a source lost is named with the source."""
+    from ibis.common.exceptions import IbisError
+
+    pipeline = contract.pipeline
+    for source in contract.inputs:
+        missing = [column for column in source.columns if column not in tables[source.argument].columns]
+        if missing:
+            raise UsageError(
+                f"{source.kind} {source.name} has no column {missing[0]!r}, which {pipeline} reads; it has "
+                + ", ".join(tables[source.argument].columns),
+                hint="correct the notebook or the source, then: workbench check",
+            )
+    parameters: dict[str, Any] = {parameter.name: parameter.default for parameter in contract.parameters}
+    try:
+        return function(**tables, **parameters)
+    except WorkbenchError:
+        raise
+    except (IbisError, AttributeError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{pipeline} can't be built on production's tables: {type(error).__name__}: {error}", hint="workbench sandbox create, then: workbench edit"
+        ) from error
+
+
+def _expression(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> str:
+    """SHA-256 of the SQL that the version's expression compiles to, over tables named as its arguments."""
+    import ibis
+
+    unbound = {argument: ibis.table(table.schema(), name=argument) for argument, table in tables.items()}
+    sql = str(ibis.to_sql(_call(function, unbound, contract), dialect="duckdb"))
+    return hashlib.sha256(sql.encode()).hexdigest()
+
+
+def _common(key: Sequence[str], *columns: Sequence[str]) -> tuple[str, ...]:
+    """The key, when every table has it; else no key."""
+    return tuple(key) if all(name in each for name in key for each in columns) else ()
