@@ -11,7 +11,7 @@ from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
 from workbench.promote.gates.changed import changed
 from workbench.promote.gates.contract import contract
-from workbench.promote.gates.equality import equality
+from workbench.promote.gates.equality import equality, judge_equality
 from workbench.promote.gates.key import key
 from workbench.promote.gates.rows import rows
 from workbench.promote.gates.runtime import runtime
@@ -34,4 +34,4 @@ def worst(results: tuple[GateResult, ...]) -> Verdict:
     return max((result.verdict for result in results), key=order.index, default=Verdict.PASS)
 
 
-__all__ = ["GATES", "Case", "judge", "worst"]
+__all__ = ["GATES", "Case", "judge", "judge_equality", "worst"]

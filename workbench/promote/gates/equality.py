@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workbench.model import GateResult, Verdict
+from workbench.promote.equality import Equality
 from workbench.promote.gates.case import Case
 
 
@@ -12,9 +13,13 @@ def equality(case: Case) -> GateResult:
     Why: a slice is cut by static analysis, which can't see aliasing; running both is the net below it.
     Way out: the first differing row and its parameters are in the evidence; `workbench check NOTEBOOK` shows what was cut.
     """
-    proof = case.equality
-    if proof is None:
+    if case.equality is None:
         return GateResult("equality", Verdict.PASS, "code unchanged; recomputed because an input changes")
+    return judge_equality(case.equality)
+
+
+def judge_equality(proof: Equality) -> GateResult:
+    """The gate for one proof; a candidate that fails it never touches production data, so no other gate is asked."""
     evidence = {"checked": [check.to_json() for check in proof.checked]}
     if proof.verdict == "equal":
         structural = sum(check.how == "structure" for check in proof.checked)

@@ -1,0 +1,119 @@
+"""Version directories: the module with its contract, run notebook, manifest and evidence, written once and never changed.
+
+Nothing in a version directory tells the time, a person or a place of this machine: the same notebook on the same data gives
+the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from workbench.catalog.contract import to_yaml
+from workbench.catalog.environment import environment, environment_sha256
+from workbench.model import SCHEMA_VERSION
+from workbench.promote.candidate import Candidate
+from workbench.promote.diff import TableDiff
+from workbench.promote.equality import Equality
+from workbench.promote.notebook import Notebook
+from workbench.promote.run_notebook import build as build_run_notebook
+from workbench.promote.trial import Tried
+from workbench.runtime.files import sync_tree
+
+Report = Callable[[str, list[tuple[str, str, TableDiff]]], str]
+
+
+def version_files(
+    notebook: Notebook, notebook_path: str, candidate: Candidate, proof: Equality, tried: Tried, report: Report
+) -> dict[str, str]:
+    """Every file of a version directory: relative path to text. ``manifest.json`` comes last and has the others' hashes."""
+    contract = tried.contract
+    files = {
+        "__init__.py": candidate.module.text,
+        **candidate.module.files,
+        "contract.yaml": to_yaml(contract),
+        "run.ipynb": build_run_notebook(contract),
+        "evidence/equality.json": _json(
+            {"pipeline": proof.pipeline, "verdict": proof.verdict, "checked": [check.to_json() for check in proof.checked]}
+        ),
+        "evidence/diff.json": _json(diff_evidence(tried)),
+        "evidence/diff.html": report(f"{candidate.pipeline}@{candidate.version}", sections(tried)),
+    }
+    hashes = {name: _sha256(text) for name, text in sorted(files.items())}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "pipeline": candidate.pipeline,
+        "version": candidate.version,
+        "identity": candidate.identity,
+        "notebook": {"path": notebook_path, "sha256": notebook.sha256},
+        "cells": [
+            {"cell": cell.index, "name": cell.name, "line": cell.line}
+            for cell in notebook.cells
+            if cell.index in candidate.cut.cells
+        ],
+        "lineage": {"inputs": [asdict(source) for source in contract.inputs]},
+        "hashes": {
+            "code": candidate.module.sha256,
+            "logic": candidate.module.logic_sha256,
+            "expression": tried.expression,
+            "contract": hashes["contract.yaml"],
+            "environment": environment_sha256(),
+        },
+        "environment": environment(),
+        "files": hashes,
+    }
+    return {**files, "manifest.json": _json(manifest)}
+
+
+def sections(tried: Tried) -> list[tuple[str, str, TableDiff]]:
+    """The comparisons of a trial with their titles, for a report."""
+    found = []
+    if tried.logic is not None and tried.live is not None:
+        note = f"{tried.pipeline}@{tried.live.version} and {tried.pipeline}@{tried.version}, both on the same snapshot of production"
+        found.append(("Logic effect", note, tried.logic))
+    if tried.data is not None and tried.live is not None:
+        note = f"what readers see now and {tried.pipeline}@{tried.live.version} on the same snapshot of production"
+        found.append(("Data effect", note, tried.data))
+    return found
+
+
+def diff_evidence(tried: Tried) -> dict[str, Any]:
+    """Both comparisons as plain JSON values; null where there was nothing to compare with, and why."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rows": tried.snapshot.rows,
+        "logic": None if tried.logic is None else tried.logic.to_json(),
+        "data": None if tried.data is None else tried.data.to_json(),
+        "note": tried.note,
+    }
+
+
+def write_version(folder: Path, files: dict[str, str]) -> None:
+    """Write a version directory as a whole: under a temporary name, synced, then renamed. Fails when it exists."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        for name, text in files.items():
+            place = temporary / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8", newline="\n")
+        sync_tree(temporary)
+        temporary.rename(folder)
+        sync_tree(folder.parent, deep=False)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False, default=str, allow_nan=False) + "\n"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,121 @@
+"""Promotion as one sentence: read, slice, build modules, prove equality, try, diff, judge, record.
+
+Publishing is a second step (:mod:`workbench.promote.publish`), after a person has approved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+
+from workbench.config import Workspace
+from workbench.model import GateResult, Verdict, VersionId
+from workbench.promote import gates
+from workbench.promote.candidate import Candidate, candidates, choose, contract_of, in_order, recomputed
+from workbench.promote.equality import Equality, prove
+from workbench.promote.evidence import Report
+from workbench.promote.module import load_module
+from workbench.promote.notebook import Notebook, read_notebook
+from workbench.promote.outcome import Judged, Outcome, Request, Status
+from workbench.promote.record import record
+from workbench.promote.slice import slice_notebook
+from workbench.promote.trial import Tried, Work, run_trial
+from workbench.runtime.warehouse import Warehouse
+from workbench.sandbox import registry
+from workbench.store import Store
+
+def promote(workspace: Workspace, request: Request, *, report: Report, pipeline_toml: str, progress: Callable[[str], None]) -> Outcome:
+    """Take a notebook through every station up to the approval.
+
+    With ``dry_run`` nothing at all is written to the workspace or the warehouse. ``report`` renders the comparisons as HTML;
+    ``pipeline_toml`` is the text for pipelines that have none yet.
+    """
+    notebook = read_notebook(request.notebook)
+    slicing = slice_notebook(notebook, workspace.settings.sources)
+    slices = choose(slicing, request.outputs)
+    if slicing.refusals:
+        return Outcome("not cut", notebook, slicing)
+    found = candidates(workspace, notebook, slices)
+    fresh = [each for each in found if not each.known or not _recorded(workspace, each)]
+    unchanged = tuple(each for each in found if each not in fresh)
+    if not fresh:
+        return Outcome("unchanged", notebook, slicing, unchanged=unchanged)
+    progress("proof that modules equal the notebook")
+    proofs = prove(notebook, slices, [each.module for each in found], root=workspace.root, sandbox=registry.active(workspace).path)
+    with _scratch(workspace, dry_run=request.dry_run) as (warehouse, scratch, folder):
+        if all(proofs[each.pipeline].verdict == "equal" for each in fresh):
+            tried = run_trial(workspace, warehouse, scratch, _work(workspace, warehouse, folder, fresh), progress)
+        else:
+            tried = ()
+        judged = _judge(workspace, request, fresh, proofs, tried)
+        status: Status = "waiting" if gates.worst(_all_gates(judged)) is not Verdict.FAIL else "refused"
+        outcome = Outcome(status, notebook, slicing, judged, unchanged)
+        if request.dry_run:
+            return outcome
+        return record(workspace, request, outcome, report=report, pipeline_toml=pipeline_toml)
+
+
+@contextlib.contextmanager
+def _scratch(workspace: Workspace, *, dry_run: bool) -> Iterator[tuple[Warehouse, Warehouse, Path]]:
+    """Production's warehouse, the one that candidates are written to, and a folder for modules that are not stored yet."""
+    folder = Path(mkdtemp(prefix="workbench-promote-"))
+    try:
+        warehouse = Warehouse.open(workspace)
+        yield warehouse, Warehouse(folder / "warehouse", workspace) if dry_run else warehouse, folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _work(workspace: Workspace, warehouse: Warehouse, folder: Path, fresh: Sequence[Candidate]) -> tuple[Work, ...]:
+    new = []
+    for each in fresh:
+        place = folder / "modules" / each.pipeline
+        for name, text in {"__init__.py": each.module.text, **each.module.files}.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(text, encoding="utf-8")
+        function = load_module(place / "__init__.py", each.pipeline)
+        new.append(Work(each.pipeline, each.version, function, contract_of(each), each.cut.mark.columns))
+    return in_order([*new, *recomputed(workspace, warehouse.live(), [each.pipeline for each in fresh])])
+
+
+def _judge(
+    workspace: Workspace, request: Request, fresh: Sequence[Candidate], proofs: dict[str, Equality], tried: Sequence[Tried]
+) -> tuple[Judged, ...]:
+    by_name = {each.pipeline: each for each in fresh}
+    if not tried:
+        return tuple(
+            Judged(each.pipeline, each.version, each, proofs[each.pipeline], None, (gates.judge_equality(proofs[each.pipeline]),))
+            for each in fresh
+        )
+    judged = []
+    for each in tried:
+        candidate = by_name.get(each.pipeline)
+        proof = proofs[each.pipeline] if candidate is not None else None
+        case = gates.Case(
+            contract=each.contract,
+            live_contract=each.live_contract,
+            equality=proof,
+            checks=each.checks,
+            key_checks=each.key_checks,
+            rows=each.snapshot.rows,
+            logic=each.logic,
+            seconds=each.seconds,
+            thresholds=workspace.settings.gates,
+            allow_change=request.allow_change,
+            allow_breaking=request.allow_breaking,
+        )
+        judged.append(Judged(each.pipeline, each.version, candidate, proof, each, gates.judge(case)))
+    return tuple(judged)
+
+
+def _all_gates(judged: Sequence[Judged]) -> tuple[GateResult, ...]:
+    return tuple(result for each in judged for result in each.gates)
+
+
+def _recorded(workspace: Workspace, candidate: Candidate) -> bool:
+    """Whether this workspace's store knows the version; it does not in a fresh clone, where promoted/ came with git."""
+    with Store.open(workspace, read_only=True) as store:
+        return store.version(VersionId(candidate.pipeline, candidate.version)) is not None

@@ -1,0 +1,155 @@
+"""Promotions on a terminal and as JSON: what was cut, how it was proved, what it changes, what the gates say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from workbench.model import GateResult, Parameter, Verdict
+from workbench.promote.evidence import diff_evidence
+from workbench.promote.outcome import Judged, Outcome
+from workbench.render.diff import terminal
+from workbench.render.slicing import refusal_json, refusals_view
+
+if TYPE_CHECKING:
+    from workbench.store.records import CandidateRecord, PromotionRecord
+
+STYLES = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red", Verdict.WAITING: "cyan"}
+
+
+def outcome_view(outcome: Outcome, *, dry_run: bool, rows: int) -> RenderableType:
+    """All that a person needs to judge a promotion, station by station."""
+    if outcome.status == "not cut":
+        return refusals_view(outcome.slicing.refusals)
+    parts: list[RenderableType] = []
+    for candidate in outcome.unchanged:
+        parts.append(Text(f"{candidate.pipeline}: unchanged, the same as {candidate.pipeline}@{candidate.version}"))
+    for judged in outcome.judged:
+        parts.append(_judged_view(judged, rows))
+    if dry_run and outcome.judged:
+        parts.append(Text("dry run: nothing was written"))
+    return Group(*parts)
+
+
+def _judged_view(judged: Judged, rows: int) -> RenderableType:
+    title = Text(f"{judged.pipeline}@{judged.version}", style="bold")
+    if judged.candidate is None:
+        title.append("  code unchanged, recomputed because an input changes", style="dim")
+    parts: list[RenderableType] = [title]
+    if judged.candidate is not None:
+        cut = judged.candidate.cut
+        reads = ", ".join(f"{source.name}" + (" (pipeline)" if source.kind == "pipeline" else "") for source in cut.inputs)
+        parts.append(Text(f"  reads {reads}; parameters {_parameters(cut.parameters)}"))
+    if judged.proof is not None:
+        settings = f"{len(judged.proof.checked)} parameter setting(s)"
+        said = f"proved at {settings}" if judged.proof.verdict == "equal" else f"{judged.proof.verdict}: {judged.proof.why}"
+        parts.append(Text(f"  module equals notebook: {said}"))
+    if judged.tried is not None:
+        tried = judged.tried
+        parts.append(Text(f"  trial on production data: {tried.snapshot.rows:,} rows in {tried.seconds:.1f} s"))
+        if tried.logic is None:
+            parts.append(Text(f"  no baseline: {tried.note}"))
+        else:
+            parts.append(Text(f"  logic effect: @{tried.live.version if tried.live else 0} against @{tried.version}, same snapshot", style="bold"))
+            parts.append(Padding(terminal(tried.logic, rows=rows), (0, 0, 0, 4)))
+        if tried.data is not None:
+            if tried.data.identical:
+                parts.append(Text("  data effect: none; readers' data is what the live version computes on this snapshot"))
+            else:
+                parts.append(Text("  data effect: what readers see now against the live version on this snapshot", style="bold"))
+                parts.append(Padding(terminal(tried.data, rows=rows), (0, 0, 0, 4)))
+    parts.append(Padding(gates_view(judged.gates), (0, 0, 1, 2)))
+    return Group(*parts)
+
+
+def gates_view(gates: Sequence[GateResult]) -> Table:
+    """One line a gate."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for gate in gates:
+        table.add_row("gate", gate.gate, Text(gate.verdict.value, style=STYLES[gate.verdict]), Text(gate.summary))
+    return table
+
+
+def outcome_json(outcome: Outcome, outputs: list[dict[str, Any]], *, dry_run: bool) -> dict[str, Any]:
+    """The promotion as plain values; ``outputs`` are those of ``workbench check``, which this completes."""
+    judged = {each.pipeline: each for each in outcome.judged}
+    unchanged = {each.pipeline: each for each in outcome.unchanged}
+    for output in outputs:
+        name = output["name"]
+        if name in unchanged:
+            output |= {"version": unchanged[name].version, "changed": False}
+        elif name in judged:
+            output |= {"changed": True} | _judged_json(judged.pop(name))
+    return {
+        "promotion": outcome.promotion or None,
+        "status": outcome.status,
+        "dry_run": dry_run,
+        "outputs": outputs,
+        "recomputed": [{"name": each.pipeline} | _judged_json(each) for each in judged.values()],
+        "refusals": [refusal_json(refusal) for refusal in outcome.slicing.refusals],
+    }
+
+
+def _judged_json(judged: Judged) -> dict[str, Any]:
+    document: dict[str, Any] = {"version": judged.version, "gates": [gate_json(gate) for gate in judged.gates]}
+    if judged.proof is not None:
+        checked = [check.to_json() for check in judged.proof.checked]
+        document["equality"] = {"verdict": judged.proof.verdict, "checked": checked, "why": judged.proof.why}
+    if judged.tried is not None:
+        document["diff"] = diff_evidence(judged.tried)
+    return document
+
+
+def gate_json(gate: GateResult) -> dict[str, Any]:
+    """One gate's verdict and evidence."""
+    return {"gate": gate.gate, "verdict": gate.verdict.value, "summary": gate.summary, "evidence": gate.evidence}
+
+
+def promotion_view(promotion: PromotionRecord, details: Sequence[RenderableType] = ()) -> RenderableType:
+    """A stored promotion: who, when, why, and each candidate with its gates."""
+    head = Text(f"{promotion.id}  {promotion.status}", style="bold")
+    lines: list[RenderableType] = [
+        head,
+        Text(f"  {promotion.notebook}, by {promotion.who} at {promotion.at:%Y-%m-%d %H:%M} UTC"),
+        Text(f"  why: {promotion.why}"),
+    ]
+    for candidate in promotion.candidates:
+        lines.append(Text(f"  {candidate.pipeline}@{candidate.version}" + ("" if candidate.new else "  recomputed"), style="bold"))
+        lines.append(Padding(gates_view(candidate.gates), (0, 0, 0, 4)))
+    return Group(*lines, *details)
+
+
+def promotion_json(promotion: PromotionRecord) -> dict[str, Any]:
+    """A stored promotion as plain values."""
+    return {
+        "promotion": promotion.id,
+        "status": promotion.status,
+        "notebook": promotion.notebook,
+        "notebook_sha256": promotion.notebook_sha256,
+        "digest": promotion.digest,
+        "who": promotion.who,
+        "why": promotion.why,
+        "at": promotion.at.isoformat(),
+        "candidates": [_candidate_json(candidate) for candidate in promotion.candidates],
+    }
+
+
+def _candidate_json(candidate: CandidateRecord) -> dict[str, Any]:
+    return {
+        "pipeline": candidate.pipeline,
+        "version": candidate.version,
+        "base_version": candidate.base_version,
+        "new": candidate.new,
+        "snapshot": candidate.snapshot,
+        "summary": candidate.summary,
+        "gates": [gate_json(gate) for gate in candidate.gates],
+    }
+
+
+def _parameters(parameters: Sequence[Parameter]) -> str:
+    return ", ".join(f"{each.name}={each.default!r}" for each in parameters) or "none"
