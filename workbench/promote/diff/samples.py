@@ -1,0 +1,58 @@
+"""Example rows of what differs, in the order of the key, and the changes that a condition selects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.promote.diff.result import ChangedRow, Samples, plain
+from workbench.promote.diff.rows import ADDED, CHANGED, REMOVED, Differing
+from workbench.promote.diff.schema import Columns
+from workbench.promote.diff.session import Session
+from workbench.promote.diff.sql import listing
+
+
+def pick(session: Session, columns: Columns, found: Differing, count: int, where: str | None = None) -> Samples:
+    """Up to ``count`` rows of each kind; ``where`` narrows the changed ones."""
+    if count <= 0:
+        return Samples()
+    changed = _fetch(session, columns, found.table, CHANGED, (0, 1), count, where or "TRUE")
+    return Samples(
+        added=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, ADDED, (1,), count)),
+        removed=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, REMOVED, (0,), count)),
+        changed=tuple(_changed(columns, row) for row in changed),
+    )
+
+
+def _fetch(
+    session: Session, columns: Columns, table: str, kind: int, sides: tuple[int, ...], count: int, where: str = "TRUE"
+) -> list[tuple[Any, ...]]:
+    shown = []
+    for side in sides:
+        for i, column in enumerate(columns.all):
+            raw = f"{'bc'[side]}{i}" if column.how.same else f"r{'bc'[side]}{i}"
+            shown.append(column.shown(side)(raw))
+    flags = listing((f"x{i}" for i in range(len(columns.key), len(columns.all))), lead=True)
+    letter = "b" if 0 in sides else "c"
+    order = listing(f"{side}{i} NULLS LAST" for side in dict.fromkeys((letter, "c")) for i in range(len(columns.all)))
+    chosen = f"SELECT * FROM {table} WHERE kind = {kind} AND ({where}) ORDER BY {order} LIMIT {count}"
+    # Copies of one row stand as often as there are of them, up to the limit.
+    return session.rows(
+        f"SELECT {listing(shown)}{flags} FROM (SELECT *, unnest(range(least(n, {count}))) FROM ({chosen})) "
+        f"ORDER BY {order} LIMIT {count}"
+    )
+
+
+def _named(columns: Columns, row: tuple[Any, ...], offset: int = 0) -> dict[str, Any]:
+    return {column.name: plain(row[offset + i]) for i, column in enumerate(columns.all)}
+
+
+def _changed(columns: Columns, row: tuple[Any, ...]) -> ChangedRow:
+    count, keys = len(columns.all), len(columns.key)
+    base, candidate = _named(columns, row), _named(columns, row, count)
+    flags = row[2 * count :]
+    return ChangedRow(
+        key={column.name: base[column.name] for column in columns.key},
+        columns=tuple(column.name for column, differs in zip(columns.values, flags, strict=True) if differs),
+        base={column.name: base[column.name] for column in columns.all[keys:]},
+        candidate={column.name: candidate[column.name] for column in columns.all[keys:]},
+    )

@@ -1,0 +1,119 @@
+"""Both tables in one DuckDB session: in place where they are, else copied once into a temporary table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from workbench.errors import UsageError
+from workbench.promote.diff.sql import ident
+
+if TYPE_CHECKING:
+    import duckdb
+    import ibis.expr.types as ir
+    from duckdb.sqltypes import DuckDBPyType
+
+
+@dataclass(slots=True)
+class Session:
+    """One DuckDB connection and the temporary tables that a comparison made in it."""
+
+    con: duckdb.DuckDBPyConnection
+    _made: list[str] = field(default_factory=list)
+
+    def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of a query whose values are bound."""
+        return self.con.execute(sql, values or []).fetchall()
+
+    def row(self, sql: str, values: list[Any] | None = None) -> tuple[Any, ...]:
+        """The first row of a query."""
+        return self.rows(sql, values)[0]
+
+    def make(self, sql: str, values: list[Any] | None = None) -> str:
+        """A temporary table with the result of a query; its quoted name. Dropped when the session ends."""
+        name = self.name()
+        self.con.execute(f"CREATE TEMP TABLE {name} AS {sql}", values or [])
+        return name
+
+    def name(self) -> str:
+        """A new quoted name for a temporary table that is dropped with the session."""
+        name = f"temp.main.{ident('workbench_diff_' + uuid4().hex)}"
+        self._made.append(name)
+        return name
+
+    def drop(self) -> None:
+        """Drop everything that was made."""
+        for name in reversed(self._made):
+            with suppress(Exception):  # the session may be broken by the very error that ends the comparison
+                self.con.execute(f"DROP TABLE IF EXISTS {name}")
+        self._made.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two tables: what stands after FROM, and its columns with DuckDB's types."""
+
+    source: str
+    columns: dict[str, DuckDBPyType]
+
+
+@contextmanager
+def opened(base: ir.Table, candidate: ir.Table) -> Iterator[tuple[Session, Side, Side]]:
+    """Both tables side by side in the session that holds them, or in a new one in memory when they live apart.
+
+    A table or view of the session is read in place; any other expression is computed once. What is written is temporary
+    and gone afterwards.
+    """
+    import duckdb
+
+    backends = [table.get_backend() for table in (base, candidate)]
+    home = backends[0] if backends[0] is backends[1] and backends[0].name == "duckdb" else None
+    session = Session(home.con if home is not None else duckdb.connect())
+    try:
+        yield session, _side(session, base, home), _side(session, candidate, home)
+    except duckdb.Error as error:
+        first = str(error).strip().splitlines()[0]
+        if "No space left" in first or isinstance(error, duckdb.OutOfMemoryException | duckdb.InterruptException):
+            raise
+        raise UsageError(f"the tables can't be compared: {first}", hint="check that both can be read in full") from error
+    finally:
+        session.drop()
+        if home is None:
+            session.con.close()
+
+
+def _side(session: Session, table: ir.Table, home: Any) -> Side:
+    import ibis.expr.operations as ops
+
+    node = table.op()
+    if home is None or node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
+        source = _pulled(session, table)
+    elif isinstance(node, ops.DatabaseTable) and _stable(session, node.name):
+        parts = (node.namespace.catalog, node.namespace.database, node.name)
+        source = ".".join(ident(part) for part in parts if part)
+    else:
+        source = session.make(home.compile(table))
+    relation = session.con.sql(f"FROM {source}")
+    return Side(source, dict(zip(relation.columns, relation.types, strict=True)))
+
+
+def _stable(session: Session, name: str) -> bool:
+    """Whether a table or view may be read more than once: an Arrow stream that was registered may not."""
+    found = session.rows(
+        "SELECT '' FROM duckdb_tables() WHERE table_name = ? UNION ALL SELECT sql FROM duckdb_views() WHERE view_name = ?",
+        [name, name],
+    )
+    return bool(found) and not any("arrow_scan" in sql or "python" in sql or "pandas" in sql for (sql,) in found)
+
+
+def _pulled(session: Session, table: ir.Table) -> str:
+    """A copy of a table of another engine, moved through Arrow."""
+    moved = "workbench_diff_" + uuid4().hex
+    session.con.register(moved, table.to_pyarrow_batches())
+    try:
+        return session.make(f"FROM {ident(moved)}")
+    finally:
+        session.con.unregister(moved)
