@@ -1,0 +1,1 @@
+"""Runs and reads what production holds: the warehouse, checks of tables, and the execution of notebooks."""

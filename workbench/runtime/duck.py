@@ -1,0 +1,85 @@
+"""DuckDB as the engine of the embedded warehouse: sessions, quoting, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
+
+AGAIN = "then type the same command again"
+
+
+def identifier(name: str) -> str:
+    """A name as SQL, whatever characters it has.
+
+    >>> print(identifier('say "hi"'))
+    "say ""hi\"""
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL.
+
+    >>> print(literal("it's"))
+    'it''s'
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def file_list(paths: list[Path]) -> str:
+    """Paths as a SQL list; DuckDB takes a name that exists literally before it reads it as a pattern."""
+    return "[" + ", ".join(literal(str(path)) for path in paths) + "]"
+
+
+def session(spill: Path) -> Backend:
+    """A fresh in-memory session in UTC that loads nothing from the network and spills to ``spill`` when memory is short."""
+    import ibis
+
+    config = {
+        "autoinstall_known_extensions": False,
+        "preserve_insertion_order": True,
+        "temp_directory": str(spill),
+    }
+    return ibis.duckdb.connect(":memory:", **config)
+
+
+@contextlib.contextmanager
+def reported(what: str) -> Iterator[None]:
+    """Turn a full disk or a lock held by another process into an ``InfrastructureError`` that names what was done."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        translated = infrastructure(error, what)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def infrastructure(error: BaseException, what: str) -> InfrastructureError | None:
+    """The retryable meaning of an error, or None when it has none."""
+    text = str(error)
+    first = text.splitlines()[0] if text else type(error).__name__
+    if "Could not set lock on file" in text or "Conflicting lock is held" in text:
+        return InfrastructureError(f"{what}: another process holds the file: {first}", hint=f"wait for it to end, {AGAIN}")
+    if any(sign in text for sign in ("No space left on device", "Disk quota exceeded", "File too large")):
+        return InfrastructureError(f"{what}: the disk is full; nothing was published", hint=f"free space, {AGAIN}")
+    if "failed to offload data block" in text or "max_temp_directory_size" in text:
+        return InfrastructureError(f"{what}: no room to spill what memory can't hold: {first}", hint=f"free space, {AGAIN}")
+    if isinstance(error, OSError) or type(error).__name__ == "IOException":
+        return InfrastructureError(f"{what}: {first}", hint="workbench doctor")
+    return None
+
+
+def rows(con: Any, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    """All rows of a query on a raw DuckDB connection."""
+    found: list[tuple[Any, ...]] = con.execute(sql, parameters).fetchall() if parameters else con.execute(sql).fetchall()
+    return found

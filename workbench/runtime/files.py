@@ -1,0 +1,103 @@
+"""Files that are either wholly there or not at all, also after a power cut."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+TEMPORARY = ".tmp-"
+
+
+def fsync(path: Path) -> None:
+    """Make a file or a folder's list of names durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems can't sync a folder; the rename itself is still atomic there.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(path: Path) -> Path:
+    """The folder itself, created durably with its parents where missing."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        fsync(folder.parent)
+    return path
+
+
+def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o666) -> None:
+    """Write a whole file: temporary name in the same folder, fsync, rename, fsync of the folder.
+
+    ``mode`` is subject to the umask, as for any new file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomic(Path(folder, "head"), "abc")
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['head']
+    """
+    content = data.encode() if isinstance(data, str) else data
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    fsync(path.parent)
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def working_folder(parent: Path) -> Iterator[Path]:
+    """A new folder that disappears at the end, or at the next ``sweep`` when its process was killed."""
+    make_folder(parent)
+    folder = parent / f"{TEMPORARY}{secrets.token_hex(8)}"
+    lock = FileLock(f"{folder}.lock")
+    with lock:
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def sweep(parent: Path) -> tuple[Path, ...]:
+    """Remove the working folders below ``parent`` whose process is gone, and say which."""
+    removed = []
+    for lock_file in sorted(parent.rglob(f"{TEMPORARY}*.lock")):
+        lock = FileLock(lock_file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        folder = lock_file.with_suffix("")
+        shutil.rmtree(folder, ignore_errors=True)
+        lock_file.unlink(missing_ok=True)
+        lock.release()
+        removed.append(folder)
+    return tuple(removed)

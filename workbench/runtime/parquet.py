@@ -1,0 +1,224 @@
+"""Writes the data of a version as immutable Parquet files: equal data gives equal bytes and so equal names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import UsageError
+from workbench.model import DataFile, Interval, Snapshot
+from workbench.runtime import files
+from workbench.runtime.duck import identifier, literal, reported, rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+_COPY = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+_MIDNIGHT = dt.time()
+
+
+def write_snapshot(
+    expr: ir.Table,
+    folder: Path,
+    *,
+    pipeline: str,
+    version: int,
+    key: Sequence[str] = (),
+    partition_by: str | None = None,
+    base: Snapshot | None = None,
+    interval: Interval | None = None,
+) -> Snapshot:
+    """Compute ``expr`` and keep it below ``folder`` (the warehouse) as one snapshot; see ``Warehouse.write``."""
+    import ibis
+
+    _check(expr, key, partition_by, base, interval)
+    if interval is not None and partition_by is not None:
+        low, high = _bounds(expr.schema()[partition_by], interval)
+        expr = expr.filter((expr[partition_by] >= low) & (expr[partition_by] < high))
+    first = [name for name in (partition_by, *key) if name is not None]
+    order = list(dict.fromkeys([*first, *expr.columns]))
+    expr = expr.order_by([ibis.asc(expr[name], nulls_first=True) for name in order])
+    nullable = ibis.schema({name: kind(nullable=True) for name, kind in expr.schema().items()})
+
+    backend: Any = expr.get_backend()
+    con, table = backend.con, f"workbench_{secrets.token_hex(8)}"
+    with reported(f"writing {pipeline}"):
+        (threads,) = rows(con, "SELECT current_setting('threads')")[0]
+        # One thread: sums of floating point numbers and the layout of files then depend on the data alone.
+        con.execute("SET threads = 1")
+        try:
+            backend.create_table(table, expr, schema=nullable, temp=True)
+            columns = {name: kind for name, kind, *_ in rows(con, f"DESCRIBE {table}")}
+            kept = _kept(con, base, columns, partition_by, interval)
+            written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, base)
+        finally:
+            con.execute(f"DROP TABLE IF EXISTS temp.main.{table}")
+            con.execute(f"SET threads = {threads}")
+    found = tuple(sorted((*kept, *written), key=lambda file: (file.partition is not None, file.partition or "", file.path)))
+    snapshot = Snapshot(
+        _identity(pipeline, version, columns, found, partition_by), pipeline, version, columns, found, partition_by
+    )
+    save(folder, snapshot)
+    return snapshot
+
+
+def select(snapshot: Snapshot, place: dict[str, Path]) -> str:
+    """The query that reads a snapshot, with its types; ``place`` says where each file lies."""
+    if not snapshot.files:
+        columns = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in snapshot.columns.items())
+        return f"SELECT {columns} WHERE false"
+    columns = ", ".join(f"CAST({identifier(name)} AS {kind}) AS {identifier(name)}" for name, kind in snapshot.columns.items())
+    paths = ", ".join(literal(str(place[file.path])) for file in snapshot.files)
+    return f"SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = false)"
+
+
+def file_of(folder: Path, pipeline: str, identity: str) -> Path:
+    """Where the list of a snapshot's files is kept."""
+    return folder / "data" / pipeline / "snapshots" / f"{identity}.json"
+
+
+def save(folder: Path, snapshot: Snapshot) -> None:
+    """Keep the list of a snapshot's files beside the data."""
+    path = file_of(folder, snapshot.pipeline, snapshot.id)
+    if path.exists():
+        return
+    listed = [[file.path, file.rows, file.bytes, file.sha256, file.partition] for file in snapshot.files]
+    document = {
+        "format": 1,
+        "id": snapshot.id,
+        "pipeline": snapshot.pipeline,
+        "version": snapshot.version,
+        "partition_by": snapshot.partition_by,
+        "columns": snapshot.columns,
+        "files": listed,
+    }
+    files.make_folder(path.parent)
+    files.write_atomic(path, json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+
+def load(path: Path) -> Snapshot:
+    """The snapshot whose list of files is kept in ``path``."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    listed = tuple(DataFile(*file) for file in document["files"])
+    return Snapshot(
+        document["id"], document["pipeline"], document["version"], document["columns"], listed, document["partition_by"]
+    )
+
+
+def _check(
+    expr: ir.Table, key: Sequence[str], partition_by: str | None, base: Snapshot | None, interval: Interval | None
+) -> None:
+    schema = expr.schema()
+    for name in (*key, *([partition_by] if partition_by else [])):
+        if name not in schema:
+            raise UsageError(f"the output has no column {name!r}", hint=f"its columns are: {', '.join(schema)}")
+    folded: dict[str, str] = {}
+    for name, kind in schema.items():
+        other = folded.setdefault(name.lower(), name)
+        if other != name:
+            raise UsageError(
+                f"columns {other!r} and {name!r} differ by case alone", hint="rename one; names in SQL ignore case"
+            )
+        if kind.is_null():
+            raise UsageError(
+                f"column {name!r} has no type: it is NULL in every row", hint=f"cast it, for example {name}.cast('string')"
+            )
+    if interval is None:
+        return
+    if partition_by is None or not (schema[partition_by].is_date() or schema[partition_by].is_timestamp()):
+        raise UsageError(
+            "the output can't be computed for an interval: it is not partitioned by a date or a timestamp",
+            hint="run it without --interval, or mark it with partition_by",
+        )
+    if base is not None and base.partition_by != partition_by:
+        raise UsageError(
+            f"what readers see is partitioned by {base.partition_by}, not by {partition_by}",
+            hint="run it once without --interval to write all partitions",
+        )
+
+
+def _bounds(kind: Any, interval: Interval) -> tuple[Any, Any]:
+    """The interval as half-open bounds of the partition column: a date stands for its midnight, naive means UTC."""
+    import ibis
+
+    def bound(moment: dt.datetime) -> Any:
+        if kind.is_date():
+            return ibis.literal(moment.date() + dt.timedelta(days=moment.time() != _MIDNIGHT))
+        return ibis.literal(moment if kind.timezone else moment.replace(tzinfo=None), type=kind)
+
+    return bound(interval.start), bound(interval.end)
+
+
+def _kept(
+    con: Any, base: Snapshot | None, columns: dict[str, str], partition_by: str | None, interval: Interval | None
+) -> list[DataFile]:
+    """The files of ``base`` whose partition lies outside of the interval."""
+    if base is None or interval is None or partition_by is None:
+        return []
+    if base.columns != columns:
+        differing = sorted(dict(base.columns.items() ^ columns.items()))
+        raise UsageError(
+            f"what readers see has other columns or types than this run: {', '.join(differing)}",
+            hint="run it once without --interval to write all partitions",
+        )
+    moment = f"CAST(CAST(text AS {columns[partition_by]}) AS TIMESTAMPTZ)"
+    texts = [file.partition for file in base.files if file.partition is not None]
+    query = f"SELECT text FROM (SELECT unnest($1::VARCHAR[]) AS text) WHERE {moment} >= $2 AND {moment} < $3"
+    inside = {text for (text,) in rows(con, query, [texts, interval.start, interval.end])}
+    return [file for file in base.files if file.partition not in inside]
+
+
+def _write_partitions(
+    con: Any, table: str, folder: Path, place: Path, partition_by: str | None, base: Snapshot | None
+) -> list[DataFile]:
+    spans: list[tuple[Any, ...]]
+    if partition_by is None:
+        spans = [(None, 0, *rows(con, f"SELECT count(*) FROM {table}")[0])]
+    else:
+        column = identifier(partition_by)
+        spans = rows(
+            con, f"SELECT CAST({column} AS VARCHAR), min(rowid), count(*) FROM {table} GROUP BY {column} ORDER BY min(rowid)"
+        )
+    known = {(file.partition, file.sha256): file for file in base.files} if base is not None else {}
+    part = f"{table}_part"
+    found = []
+    with files.working_folder(folder / place) as work:
+        for text, start, count in spans:
+            # A table of its own starts at a block's first row; a slice of the big one would shift the row groups.
+            span = f"rowid >= {start} AND rowid < {start + count}"
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {part} AS SELECT * FROM {table} WHERE {span}")
+            temporary = work / "part.parquet"
+            try:
+                con.execute(f"COPY {part} TO {literal(str(temporary))} {_COPY}")
+            finally:
+                con.execute(f"DROP TABLE IF EXISTS {part}")
+            digest = files.sha256(temporary)
+            old = known.get((text, digest))
+            if old is not None:
+                found.append(old)
+                continue
+            relative = place / f"{_slug(text)}-{digest[:16]}.parquet"
+            target, size = folder / relative, temporary.stat().st_size
+            if not (target.exists() and target.stat().st_size == size):
+                files.fsync(temporary)
+                os.replace(temporary, target)
+            found.append(DataFile(relative.as_posix(), count, size, digest, text))
+        files.fsync(folder / place)
+    return found
+
+
+def _slug(partition: str | None) -> str:
+    return "all" if partition is None else re.sub(r"[^A-Za-z0-9.-]+", "_", partition)[:40].lstrip(".") or "_"
+
+
+def _identity(pipeline: str, version: int, columns: dict[str, str], found: Sequence[DataFile], partition_by: str | None) -> str:
+    described = [list(columns.items()), partition_by, [[file.partition, file.rows, file.sha256] for file in found]]
+    digest = hashlib.sha256(json.dumps(described, ensure_ascii=False).encode()).hexdigest()
+    return f"{pipeline}-v{version}-{digest[:16]}"

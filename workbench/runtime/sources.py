@@ -1,0 +1,114 @@
+"""Production sources, read as they are declared: Parquet or CSV files, or a table of another DuckDB file."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.config import Workspace
+from workbench.errors import UsageError
+from workbench.runtime import files
+from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+DUCKDB = "duckdb:"
+_PARQUET = (".parquet", ".pq", ".parq")
+_CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
+
+
+def open_source(con: Backend, workspace: Workspace, name: str) -> ir.Table:
+    """The declared source of that name as a table of the session ``con``.
+
+    Raises ``UsageError`` when a file, table or format is not what the declaration says, ``InfrastructureError`` when
+    another process holds the file.
+    """
+    import duckdb
+
+    read = workspace.source(name).read
+    try:
+        if read.startswith(DUCKDB):
+            return _attached(con, workspace, name)
+        paths = source_files(workspace, name)
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {_reader(name, read, paths)}")
+        return con.table(name)
+    except duckdb.Error as error:
+        retryable = infrastructure(error, f"source {name!r}") if isinstance(error, duckdb.IOException) else None
+        if retryable is not None:
+            raise retryable from error
+        first = str(error).splitlines()[0]
+        raise UsageError(f"source {name!r} can't be read from {read!r}: {first}", hint=_hint(name)) from error
+
+
+def source_files(workspace: Workspace, name: str) -> list[Path]:
+    """The files that hold a source now, sorted by name; at least one.
+
+    A pattern is expanded here and not by DuckDB, so that a folder called ``a[1]`` above the workspace is no pattern.
+    """
+    read = workspace.source(name).read
+    if read.startswith(DUCKDB):
+        place, _, table = read.removeprefix(DUCKDB).partition("#")
+        if not table:
+            raise UsageError(f"source {name!r}: {read!r} names no table", hint=f"write it as {DUCKDB}{place}#SCHEMA.TABLE")
+        found = [workspace.root / place] if (workspace.root / place).is_file() else []
+    else:
+        place = read
+        plain = workspace.root / read
+        if plain.is_dir():
+            raise UsageError(f"source {name!r}: {read!r} is a folder", hint=f'write read = "{read.rstrip("/")}/*.parquet"')
+        names = [read] if plain.is_file() else sorted(glob.glob(read, root_dir=workspace.root, recursive=True))
+        found = [workspace.root / each for each in names if (workspace.root / each).is_file()]
+    if not found:
+        raise UsageError(f"source {name!r}: no file {place!r} below {workspace.root}", hint=_hint(name))
+    return found
+
+
+def digest(workspace: Workspace, name: str) -> str:
+    """Identifies the bytes that a source holds now; equal bytes under equal names give equal digests."""
+    held = hashlib.sha256()
+    for path in source_files(workspace, name):
+        for file in (path, path.with_name(path.name + ".wal")):
+            if file.is_file():
+                held.update(f"{file.name}\0{files.sha256(file)}\n".encode())
+    return held.hexdigest()
+
+
+def _reader(name: str, read: str, paths: list[Path]) -> str:
+    if all(path.name.lower().endswith(_PARQUET) for path in paths):
+        return f"read_parquet({file_list(paths)})"
+    if all(path.name.lower().endswith(_CSV) for path in paths):
+        # Every row takes part in guessing the types, so that a value far down can't contradict them.
+        return f"read_csv({file_list(paths)}, sample_size=-1)"
+    raise UsageError(
+        f"source {name!r}: {read!r} is neither Parquet nor CSV", hint=f"name files that end in {_PARQUET[0]} or {_CSV[0]}"
+    )
+
+
+def _attached(con: Backend, workspace: Workspace, name: str) -> ir.Table:
+    path = source_files(workspace, name)[0].resolve()
+    wanted = workspace.source(name).read.partition("#")[2]
+    schema, _, table = wanted.rpartition(".")
+    schema = schema or "main"
+    known = dict(rows(con.con, "SELECT path, database_name FROM duckdb_databases() WHERE path IS NOT NULL"))
+    catalog = known.get(str(path))
+    if catalog is None:
+        catalog = f"source_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        con.con.execute(f"ATTACH {literal(str(path))} AS {identifier(catalog)} (READ_ONLY)")
+    listed = "SELECT schema_name || '.' || {0} FROM {1} WHERE database_name = ?"
+    tables = listed.format("table_name", "duckdb_tables()")
+    views = listed.format("view_name", "duckdb_views()") + " AND NOT internal"
+    there = {row[0] for row in rows(con.con, f"{tables} UNION ALL {views}", [catalog, catalog])}
+    if f"{schema}.{table}" not in there:
+        raise UsageError(
+            f"source {name!r}: {path.name} has no table {schema}.{table}; there are: {', '.join(sorted(there)[:12]) or 'none'}",
+            hint=_hint(name),
+        )
+    return con.table(table, database=(catalog, schema))
+
+
+def _hint(name: str) -> str:
+    return f"correct read of [tool.workbench.sources.{name}] in pyproject.toml, then: workbench doctor"

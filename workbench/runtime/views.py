@@ -1,0 +1,119 @@
+"""``current.duckdb``: nothing but views, one a pipeline, replaced as a whole so that readers see old or new."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InfrastructureError
+from workbench.runtime import files
+from workbench.runtime.duck import identifier, literal, reported, rows
+from workbench.runtime.failpoint import reached
+
+NAME = "current.duckdb"
+_TEMPORARY = f"{files.TEMPORARY}current-"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one view shows: which version and snapshot, and the operation that put it there."""
+
+    pipeline: str
+    version: int
+    snapshot: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """All that ``current.duckdb`` says: its views, the last operation, and the folder that its views read."""
+
+    views: dict[str, View] = field(default_factory=dict)
+    operation: str | None = None
+    folder: str | None = None
+
+
+def read_current(folder: Path) -> Current:
+    """What readers see now; an empty answer before the first publish."""
+    import duckdb
+
+    file = folder / NAME
+    if not file.exists():
+        return Current()
+    with reported("reading the warehouse"):
+        # Attached to a session of our own: DuckDB hands out an open instance again for a path that was replaced since.
+        con = duckdb.connect(":memory:")
+        try:
+            con.execute(f"ATTACH {literal(str(file))} AS current_views (READ_ONLY)")
+            listed = rows(con, "SELECT pipeline, version, snapshot, operation FROM current_views.workbench.live ORDER BY 1")
+            ((operation, place),) = rows(con, "SELECT operation, folder FROM current_views.workbench.last_swap")
+        except duckdb.CatalogException as error:
+            raise InfrastructureError(f"{file} was not written by workbench: {error}", hint="workbench doctor") from error
+        finally:
+            con.close()
+    return Current({row[0]: View(*row) for row in listed}, operation, place)
+
+
+def replace_current(folder: Path, current: Current, changed: Mapping[str, str | None]) -> None:
+    """Put a new ``current.duckdb`` in place: the views of ``changed`` (SQL, or None to remove) and the words of ``current``."""
+    import duckdb
+
+    file = folder / NAME
+    files.make_folder(folder)
+    temporary = folder / f"{_TEMPORARY}{secrets.token_hex(4)}"
+    reached("before_swap")
+    try:
+        with reported("publishing"):
+            if file.exists():
+                shutil.copyfile(file, temporary)
+            con = duckdb.connect(str(temporary), config={"threads": 1, "autoinstall_known_extensions": False})
+            try:
+                _define(con, current, changed)
+            finally:
+                con.close()
+            files.fsync(temporary)
+            reached("after_write_new")
+            os.replace(temporary, file)
+            files.fsync(folder)
+    finally:
+        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+    reached("after_swap")
+
+
+def leftovers(folder: Path) -> Iterable[Path]:
+    """Files of swaps that never came to their end; nothing reads them."""
+    return sorted(folder.glob(f"{_TEMPORARY}*"))
+
+
+def _define(con: Any, current: Current, changed: Mapping[str, str | None]) -> None:
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("BEGIN")
+    con.execute("CREATE SCHEMA IF NOT EXISTS workbench")
+    for pipeline, query in changed.items():
+        if query is None:
+            con.execute(f"DROP VIEW IF EXISTS main.{identifier(pipeline)}")
+        else:
+            con.execute(f"CREATE OR REPLACE VIEW main.{identifier(pipeline)} AS {query}")
+    listed = [
+        f"({literal(view.pipeline)}, {view.version}, {literal(view.snapshot)}, {literal(view.operation)})"
+        for view in current.views.values()
+    ]
+    names = "(pipeline, version, snapshot, operation)"
+    values = ", ".join(listed) or "(NULL::VARCHAR, NULL::INTEGER, NULL::VARCHAR, NULL::VARCHAR)"
+    con.execute(
+        f"CREATE OR REPLACE VIEW workbench.live AS SELECT * FROM (VALUES {values}) AS live{names} WHERE pipeline IS NOT NULL"
+    )
+    swap = f"({literal(current.operation or '')}, {literal(current.folder or '')})"
+    con.execute(f"CREATE OR REPLACE VIEW workbench.last_swap AS SELECT * FROM (VALUES {swap}) AS last_swap(operation, folder)")
+    con.execute("COMMIT")
+    # COMMIT answers success even where it has rolled back, so look.
+    ((done,),) = rows(con, "SELECT operation FROM workbench.last_swap")
+    if done != current.operation:
+        raise InfrastructureError("DuckDB rolled the new views back", hint="workbench doctor")
+    con.execute("CHECKPOINT")

@@ -1,0 +1,238 @@
+"""The embedded warehouse: immutable Parquet files, and one small DuckDB file of views that readers open.
+
+::
+
+    warehouse/
+      current.duckdb                      views, one a pipeline, in schema main; what they show in workbench.live
+      data/<pipeline>/v3/*.parquet        immutable; named by their partition and their bytes
+      data/<pipeline>/snapshots/*.json    which files make up a snapshot
+
+Ibis computes and reads; all writing is here and in the modules beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from workbench.config import Workspace
+from workbench.errors import InfrastructureError, LockHeld
+from workbench.model import Interval, Snapshot
+from workbench.runtime import files, views
+from workbench.runtime.duck import AGAIN
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What readers of one pipeline see now, and the operation that put it there."""
+
+    pipeline: str
+    version: int
+    snapshot: Snapshot
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """A folder of data and views. ``folders`` are searched for files in turn; writes go to the first."""
+
+    workspace: Workspace
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def open(cls, workspace: Workspace) -> Warehouse:
+        """The warehouse of a workspace; creates nothing until something is written."""
+        return cls(workspace, (workspace.warehouse,))
+
+    @property
+    def folder(self) -> Path:
+        return self.folders[0]
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Warehouse]:
+        """A warehouse that reads what this one has, writes outside of the workspace, and is gone at the end (for dry runs)."""
+        with tempfile.TemporaryDirectory(prefix="workbench-") as place:
+            yield replace(self, folders=(Path(place), *self.folders))
+
+    # Reading
+
+    def connect(self) -> Backend:
+        """A fresh in-memory DuckDB session in UTC, to read sources and snapshots with."""
+        from workbench.runtime.duck import session
+
+        return session(self.workspace.state / "spill")
+
+    def source(self, con: Backend, name: str) -> ir.Table:
+        """A production source as declared: files below the workspace, or a table of another DuckDB file, read-only."""
+        from workbench.runtime.sources import open_source
+
+        return open_source(con, self.workspace, name)
+
+    def source_digest(self, name: str) -> str:
+        """Identifies the state of a source: the digest of its files' names and bytes."""
+        from workbench.runtime.sources import digest
+
+        return digest(self.workspace, name)
+
+    def read(self, con: Backend, snapshot: Snapshot) -> ir.Table:
+        """A snapshot as a table of the session ``con``."""
+        from workbench.runtime.duck import identifier
+        from workbench.runtime.parquet import select
+
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(snapshot.id)} AS {select(snapshot, self._places(snapshot))}")
+        return con.table(snapshot.id)
+
+    def snapshot(self, identity: str, pipeline: str) -> Snapshot:
+        """The snapshot of that id."""
+        from workbench.runtime.parquet import file_of, load
+
+        for folder in self.folders:
+            path = file_of(folder, pipeline, identity)
+            if path.exists():
+                return load(path)
+        raise InfrastructureError(f"the warehouse has no snapshot {identity}", hint="workbench doctor")
+
+    def snapshots(self, pipeline: str) -> tuple[str, ...]:
+        """The ids of all snapshots that are kept of a pipeline."""
+        return tuple(sorted(path.stem for path in (self.folder / "data" / pipeline / "snapshots").glob("*.json")))
+
+    # Writing where no reader looks
+
+    def write(
+        self,
+        expr: ir.Table,
+        *,
+        pipeline: str,
+        version: int,
+        key: Sequence[str] = (),
+        partition_by: str | None = None,
+        base: Snapshot | None = None,
+        interval: Interval | None = None,
+    ) -> Snapshot:
+        """Compute a table and keep it as immutable Parquet files, sorted by key, one a partition.
+
+        Equal data gives equal bytes, an equal id and no new file; a file of ``base`` with equal bytes is used again. With
+        ``interval``, only the rows whose partition (a date or timestamp, naive means UTC) lies in ``[start, end)`` are
+        computed; the partitions of ``base`` outside of it are kept, and those inside of it that have no rows any more go.
+
+        Raises ``UsageError`` for an output that can't be stored so, ``InfrastructureError`` when the disk is full.
+        """
+        from workbench.runtime.parquet import write_snapshot
+
+        return write_snapshot(
+            expr,
+            self.folder,
+            pipeline=pipeline,
+            version=version,
+            key=key,
+            partition_by=partition_by,
+            base=base,
+            interval=interval,
+        )
+
+    # What readers see
+
+    def live(self) -> dict[str, Live]:
+        """What readers see now by pipeline, as ``current.duckdb`` says it."""
+        return {
+            name: Live(name, view.version, self.snapshot(view.snapshot, name), view.operation)
+            for name, view in self.current().views.items()
+        }
+
+    def current(self) -> views.Current:
+        """The words of ``current.duckdb``: versions, snapshot ids, operations; without the lists of files."""
+        return views.read_current(self.workspace.warehouse)
+
+    def swap(self, operation: str, changes: Mapping[str, Snapshot | None]) -> None:
+        """Let readers see these snapshots, all in one atomic step; None removes a view. Hold ``lock`` around it.
+
+        Fail-points: before_swap, after_write_new, after_swap.
+        """
+        from workbench.runtime.parquet import select
+
+        current = self.current()
+        shown = dict(current.views)
+        for name, snapshot in changes.items():
+            if snapshot is None:
+                shown.pop(name, None)
+            else:
+                shown[name] = views.View(name, snapshot.version, snapshot.id, operation)
+        here = str(self.workspace.warehouse)
+        redefined: dict[str, Snapshot | None] = dict(changes)
+        if current.folder not in (None, here):
+            # The workspace was moved: views name their files in full, so define all of them again.
+            redefined = {**{name: self.snapshot(view.snapshot, name) for name, view in shown.items()}, **changes}
+        queries = {
+            name: None if snapshot is None else select(snapshot, self._places(snapshot)) for name, snapshot in redefined.items()
+        }
+        views.replace_current(self.workspace.warehouse, views.Current(dict(sorted(shown.items())), operation, here), queries)
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float = 10.0) -> Iterator[None]:
+        """Hold the right to publish; ``LockHeld`` when another process keeps it for ``timeout`` seconds."""
+        folder = files.make_folder(self.workspace.warehouse)
+        lock = FileLock(folder / ".publish.lock")
+        try:
+            lock.acquire(timeout=timeout)
+        except Timeout:
+            raise LockHeld(f"another process is publishing to {folder.name}", hint=f"wait for it to end, {AGAIN}") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # Upkeep
+
+    def damaged(self, snapshot: Snapshot, *, deep: bool = False) -> tuple[str, ...]:
+        """The files of a snapshot that are missing or have another size, or with ``deep`` other bytes."""
+        wrong = []
+        for file in snapshot.files:
+            path = self._place(file.path)
+            if not path.is_file() or path.stat().st_size != file.bytes or (deep and files.sha256(path) != file.sha256):
+                wrong.append(file.path)
+        return tuple(wrong)
+
+    def tidy(self) -> tuple[Path, ...]:
+        """Remove what killed writers and publishers left behind, and say what. Hold ``lock`` around it."""
+        removed = list(files.sweep(self.folder / "data"))
+        for path in views.leftovers(self.folder):
+            path.unlink(missing_ok=True)
+            removed.append(path)
+        return tuple(removed)
+
+    def garbage(self, keep: Collection[str]) -> tuple[Path, ...]:
+        """The files that neither a snapshot in ``keep`` (ids) nor what readers see now needs."""
+        shown = self.current().views
+        needed: set[Path] = set()
+        every: set[Path] = set()
+        for folder in (self.folder / "data").glob("*"):
+            kept = {*keep, shown[folder.name].snapshot} if folder.name in shown else set(keep)
+            every.update(folder.glob("v*/*.parquet"))
+            for listed in (folder / "snapshots").glob("*.json"):
+                every.add(listed)
+                if listed.stem in kept:
+                    needed.add(listed)
+                    needed.update(self.folder / file.path for file in self.snapshot(listed.stem, folder.name).files)
+        return tuple(sorted(every - needed))
+
+    def remove(self, paths: Collection[Path]) -> None:
+        """Delete files that ``garbage`` named."""
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+    def _place(self, relative: str) -> Path:
+        found = (folder / relative for folder in self.folders)
+        return next((path for path in found if path.exists()), self.folder / relative)
+
+    def _places(self, snapshot: Snapshot) -> dict[str, Path]:
+        return {file.path: self._place(file.path) for file in snapshot.files}
