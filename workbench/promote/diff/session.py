@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -89,8 +90,11 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
     import ibis.expr.operations as ops
 
     node = table.op()
-    if home is None or node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
-        source = _pulled(session, table)
+    if home is None:
+        source = _pulled(session, table.to_pyarrow_batches())
+    elif node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
+        # Ibis itself must prepare these; a stream would end with the next statement of the same connection.
+        source = _pulled(session, table.to_pyarrow())
     elif isinstance(node, ops.DatabaseTable) and _stable(session, node.name):
         parts = (node.namespace.catalog, node.namespace.database, node.name)
         source = ".".join(ident(part) for part in parts if part)
@@ -109,11 +113,14 @@ def _stable(session: Session, name: str) -> bool:
     return bool(found) and not any("arrow_scan" in sql or "python" in sql or "pandas" in sql for (sql,) in found)
 
 
-def _pulled(session: Session, table: ir.Table) -> str:
-    """A copy of a table of another engine, moved through Arrow."""
+def _pulled(session: Session, data: Any) -> str:
+    """A copy of Arrow data, as a rule of a table of another engine."""
     moved = "workbench_diff_" + uuid4().hex
-    session.con.register(moved, table.to_pyarrow_batches())
+    session.con.register(moved, data)
     try:
-        return session.make(f"FROM {ident(moved)}")
+        with warnings.catch_warnings():
+            # Ibis reads DuckDB through a method that DuckDB has renamed.
+            warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
+            return session.make(f"FROM {ident(moved)}")
     finally:
         session.con.unregister(moved)
