@@ -1,0 +1,204 @@
+"""``promoted/<pipeline>/pipeline.toml``: how production runs a pipeline, and when it is due next.
+
+The file is edited by people. The clock is passed in; nothing here reads it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from workbench.config import parse_duration
+from workbench.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from workbench.config import Workspace
+
+FILE = "pipeline.toml"
+NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+
+class PipelineConfig(BaseModel):
+    """All of ``pipeline.toml``. Durations are text such as ``36h``; ``schedule`` is None for "only when someone runs it"."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    owner: str = ""
+    schedule: str | None = "0 6 * * *"
+    timezone: str = "UTC"
+    retries: int = Field(default=2, ge=0, le=20)
+    freshness: str | None = "36h"
+    retention: str = "90d"
+    time_limit: str = "1h"
+    memory_limit: str | None = None
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            _iterator(value, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            from zoneinfo import available_timezones
+
+            near = get_close_matches(value, available_timezones(), n=1)
+            tail = f"; did you mean {near[0]!r}?" if near else "; for example 'Europe/Berlin'"
+            raise ValueError(f"there is no time zone {value!r}{tail}") from None
+        return value
+
+    @field_validator("freshness", "retention", "time_limit")
+    @classmethod
+    def _duration(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parse_duration(value)
+            except UsageError as error:
+                raise ValueError(f"{error.message}; {error.hint}") from None
+        return value
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _size(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_size(value)
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def fresh_for(self) -> dt.timedelta | None:
+        """How old the data may be; None when nobody promised anything."""
+        return None if self.freshness is None else dt.timedelta(seconds=parse_duration(self.freshness))
+
+    @property
+    def seconds_limit(self) -> float:
+        return float(parse_duration(self.time_limit))
+
+    @property
+    def bytes_limit(self) -> int | None:
+        return None if self.memory_limit is None else parse_size(self.memory_limit)
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a size such as ``512MB`` or ``4GB`` (powers of 1000).
+
+    >>> parse_size("4GB")
+    4000000000
+    """
+    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    number, unit = text.strip()[:-2].strip(), text.strip()[-2:].upper()
+    if unit not in units or not number.isdigit() or int(number) == 0:
+        raise ValueError(f"{text!r} is not a size; write a whole number and MB or GB, for example 4GB")
+    return int(number) * units[unit]
+
+
+def default_pipeline_toml(owner: str) -> str:
+    """The file that a first promotion writes, commented for the people who edit it.
+
+    >>> parse_pipeline_toml(default_pipeline_toml('Ann "A" O\\'Hara')).owner
+    'Ann "A" O\\'Hara'
+    """
+    import json
+
+    return f"""\
+# How production runs this pipeline. Edit it freely: it is read at every run, and no new version is needed.
+owner = {json.dumps(owner, ensure_ascii=False)}
+
+schedule = "0 6 * * *"      # cron: minute hour day month weekday; "@daily" and friends work too
+timezone = "UTC"            # the clock that the schedule goes by, for example "Europe/Berlin"
+retries = 2                 # of failures that may pass by themselves: a lock, a network, a full disk
+
+freshness = "36h"           # how old the data may become before `workbench status` calls it stale
+retention = "90d"           # how long data that no reader sees any more is kept, for rollback and reproduction
+
+time_limit = "1h"           # a run that takes longer is stopped; readers keep what they have
+# memory_limit = "4GB"      # a run that needs more ends with MemoryError; readers keep what they have
+"""
+
+
+def parse_pipeline_toml(text: str, *, where: str = FILE) -> PipelineConfig:
+    """The settings that a text holds; ``ConfigError`` names ``where``, the key, and the nearest valid one."""
+    hint = f"correct {where}, then: workbench status"
+    try:
+        return PipelineConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where} does not parse: {error}", hint=hint) from None
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{where}: {line}" for line in _explain(error)), hint=hint) from None
+
+
+def read_config(workspace: Workspace, pipeline: str) -> PipelineConfig:
+    """The settings of a pipeline; the defaults where there is no file."""
+    file = workspace.promoted / pipeline / FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return PipelineConfig()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{_shown(file, workspace.root)} is not UTF-8: {error}", hint="save it as UTF-8") from None
+    return parse_pipeline_toml(text, where=_shown(file, workspace.root))
+
+
+def next_due(config: PipelineConfig, now: dt.datetime) -> dt.datetime | None:
+    """The first moment after ``now`` at which the pipeline is due, in UTC; None when it has no schedule.
+
+    Wall-clock schedules run once a day also in the nights when clocks are put forward or back.
+
+    >>> berlin = PipelineConfig(schedule="30 2 * * *", timezone="Europe/Berlin")
+    >>> first = next_due(berlin, dt.datetime(2026, 10, 24, 12, tzinfo=dt.UTC))
+    >>> first.isoformat(), next_due(berlin, first).isoformat()
+    ('2026-10-25T00:30:00+00:00', '2026-10-26T01:30:00+00:00')
+    """
+    if config.schedule is None:
+        return None
+    local = now.astimezone(config.zone)
+    found: dt.datetime | None = next(_iterator(config.schedule, local), None)  # type: ignore[call-overload]
+    return None if found is None else found.astimezone(dt.UTC)
+
+
+def _iterator(schedule: str, start: dt.datetime) -> object:
+    from cronsim import CronSim, CronSimError
+
+    try:
+        return CronSim(NICKNAMES.get(schedule.strip(), schedule), start)
+    except CronSimError as error:
+        raise ValueError(f"{schedule!r} is not a schedule ({error}); write 'minute hour day month weekday', for example '0 6 * * *'") from None
+
+
+def _shown(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix()
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            valid = sorted(PipelineConfig.model_fields)
+            near = get_close_matches(key, valid, n=1)
+            lines.append(f"{key}: no such key; " + (f"did you mean {near[0]!r}?" if near else "the keys are: " + ", ".join(valid)))
+        else:
+            lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
+    return lines

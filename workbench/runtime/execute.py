@@ -1,0 +1,163 @@
+"""Execute a run notebook with papermill and leave the executed notebook as the record.
+
+The record is written under a temporary name and renamed, and kept when the run fails. The kernel gets a clean environment:
+nothing of ours that could be a secret reaches it, so nothing of that kind can be printed into the record.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from workbench.errors import UsageError
+from workbench.model import Interval
+from workbench.runtime.attempt import Attempt, Beat
+
+Outcome = Literal["completed", "failed", "killed", "timed out"]
+# What Python needs to work. Credentials above all are withheld: a version's function only computes.
+KEPT = frozenset("PATH HOME USER LOGNAME LANG LANGUAGE TMPDIR TEMP TMP VIRTUAL_ENV SYSTEMROOT LD_LIBRARY_PATH COVERAGE_PROCESS_START".split())
+KEPT_PREFIXES = ("LC_", "PYTHON")
+FIXED = {
+    "TZ": "UTC",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution ended.
+
+    ``cell`` is the id of the failing cell and ``error`` its one-line message, both "" when it completed; ``steps`` has the
+    seconds of each cell, ``memory`` the highest resident bytes seen.
+    """
+
+    outcome: Outcome
+    record: Path
+    seconds: float
+    steps: dict[str, float]
+    cell: str = ""
+    error: str = ""
+    memory: int = 0
+
+
+def execute(
+    notebook: Path,
+    record: Path,
+    parameters: Mapping[str, Any],
+    *,
+    folder: Path,
+    engine: str = "workbench-kernel",
+    time_limit: float | None = None,
+    memory_limit: int | None = None,
+    on_cell: Callable[[str, int, int], None] | None = None,
+    on_beat: Callable[[Beat], None] | None = None,
+) -> Execution:
+    """Run a notebook with these parameters; ``record`` holds the executed notebook in every case, also after Ctrl-C.
+
+    ``folder`` is where the kernel works and its log is kept. Raises ``UsageError`` for a parameter's name that could be code.
+    """
+    plain = {_name(name): _plain(value) for name, value in parameters.items()}
+    import nbformat
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    from workbench.runtime.record import write_record
+
+    _register()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "kernel.log"
+    attempt = Attempt(
+        record=record,
+        folder=folder,
+        log=log,
+        environment=kernel_environment(),
+        time_limit=time_limit,
+        memory_limit=memory_limit,
+        on_cell=on_cell,
+        on_beat=on_beat,
+    )
+    source = nbformat.read(notebook, as_version=4)
+    source.metadata["papermill"] = {"default_parameters": {}, "parameters": {}, "environment_variables": {}, "version": _version()}
+    started = time.monotonic()
+    try:
+        execute_notebook(source, None, plain, engine_name=engine, progress_bar=False, cwd=None, attempt=attempt)
+        cell, error = "", ""
+    except PapermillExecutionError as failure:
+        failed = attempt.recorder.failed
+        cell, error = "" if failed is None else str(failed.id), f"{failure.ename}: {failure.evalue}".strip()
+    finally:
+        seconds = time.monotonic() - started
+        if attempt.recorder is not None:
+            _finish(attempt.recorder.nb, notebook, record)
+            write_record(attempt.recorder.nb, record, durable=True)
+        if log.is_file() and log.stat().st_size == 0:
+            log.unlink()
+    outcome: Outcome = "completed"
+    if error:
+        outcome = "timed out" if attempt.timed_out else "killed" if error.startswith("KernelDied:") else "failed"
+    if outcome == "timed out" and not error.startswith("TimeLimit:"):
+        error = f"TimeLimit: the run took longer than {time_limit:g} s"
+    return Execution(outcome, record, seconds, attempt.recorder.seconds(), cell, error, attempt.peak_memory)
+
+
+def kernel_environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that a kernel gets: what Python needs, and where ``workbench`` is.
+
+    >>> found = kernel_environment({"PATH": "/bin", "PGPASSWORD": "x", "AWS_SECRET_ACCESS_KEY": "y"})
+    >>> sorted(set(found) - set(FIXED))
+    ['PATH', 'PYTHONPATH']
+    """
+    given = os.environ if given is None else given
+    kept = {name: value for name, value in given.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    home = str(Path(__file__).resolve().parents[2])
+    path = [home, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != home)]
+    return kept | FIXED | {"PYTHONPATH": os.pathsep.join(path)}
+
+
+def interval_parameters(interval: Interval | None) -> dict[str, str]:
+    """The two parameters of a run notebook that say what it computes; both empty for all data."""
+    if interval is None:
+        return {"interval_start": "", "interval_end": ""}
+    return {"interval_start": interval.start.isoformat(), "interval_end": interval.end.isoformat()}
+
+
+def _register() -> None:
+    from papermill.engines import papermill_engines
+
+    from workbench.runtime.engines import KERNEL, KernelEngine
+
+    papermill_engines.register(KERNEL, KernelEngine)
+
+
+def _version() -> str:
+    from papermill.version import version
+
+    return str(version)
+
+
+def _name(name: str) -> str:
+    # Papermill writes names into a cell as they are, so that a line break in one would be executed.
+    if not name.isidentifier() or not name.isascii():
+        raise UsageError(f"{name!r} is not the name of a parameter", hint="use letters, digits and _")
+    return name
+
+
+def _plain(value: Any) -> Any:
+    import datetime as dt
+
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _finish(nb: Any, notebook: Path, record: Path) -> None:
+    """Names instead of places, and fixed ids for the marks that papermill sets around a failing cell."""
+    nb.metadata.papermill["input_path"] = notebook.name
+    nb.metadata.papermill["output_path"] = record.name
+    marks = [cell for cell in nb.cells if "papermill-error-cell-tag" in cell.metadata.get("tags", [])]
+    for number, cell in enumerate(marks):
+        cell["id"] = f"papermill-error-{number}"

@@ -1,0 +1,51 @@
+"""Starts the Jupyter kernel of a run: ``python -m workbench.runtime.kernel -f CONNECTION_FILE``.
+
+Before the kernel begins: it dies with its parent, keeps to ``WORKBENCH_MEMORY_LIMIT`` bytes, and leaves a traceback of every
+thread in its log when it crashes.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+
+
+def confine(memory_limit: int | None) -> None:
+    """Tie this process to its parent and bound its memory, where the system can."""
+    faulthandler.enable()
+    sys.dont_write_bytecode = True
+    die_with_parent()
+    if memory_limit is not None:
+        import resource
+
+        # Private writable memory: what a query or a data frame takes. Files that are only mapped don't count.
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent ends."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it ended just before it was asked
+        os._exit(1)
+
+
+def main() -> None:
+    """Confine this process, then serve the kernel until it is told to stop."""
+    limit = os.environ.get("WORKBENCH_MEMORY_LIMIT")
+    confine(int(limit) if limit else None)
+    from ipykernel.kernelapp import IPKernelApp
+
+    application = IPKernelApp.instance()
+    application.initialize([*sys.argv[1:], "--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=True"])
+    application.start()
+
+
+if __name__ == "__main__":
+    main()
