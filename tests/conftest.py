@@ -130,7 +130,7 @@ class Shop:
     def publish(self) -> None:
         """Promote, approve and publish all outputs."""
         assert self.promote().code == 3
-        promotion = self.run("promotions", "--json").json["promotions"][0]["promotion"]
+        promotion = self.run("show", "--json").json["promotions"][0]["promotion"]
         assert self.run("approve", promotion).code == 0
         assert self.run("publish", promotion).code == 0
 

@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Run the live version of a pipeline, for all data or one interval."),
     "runs": ("run", "List and show runs."),
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),
-    "doctor": ("workspace", "Check the workspace, finish or undo what was interrupted."),
+    "doctor": ("doctor", "Check the workspace, finish or undo what was interrupted."),
 }
 
 

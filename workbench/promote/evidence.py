@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,15 +15,19 @@ from typing import Any
 
 from workbench.catalog.contract import to_yaml
 from workbench.catalog.environment import environment, environment_sha256
-from workbench.model import SCHEMA_VERSION
+from workbench.catalog.version import version_dir
+from workbench.config import Workspace
+from workbench.model import SCHEMA_VERSION, VersionId
 from workbench.promote.candidate import Candidate
 from workbench.promote.diff import TableDiff
 from workbench.promote.equality import Equality
 from workbench.promote.notebook import Notebook
 from workbench.promote.run_notebook import build as build_run_notebook
 from workbench.promote.trial import Tried
-from workbench.runtime.files import sync_tree
+from workbench.runtime import files
+from workbench.store.records import CandidateRecord, PromotionRecord
 
+DIFF = "evidence/diff.json"
 Report = Callable[[str, list[tuple[str, str, TableDiff]]], str]
 
 
@@ -34,7 +36,7 @@ def version_files(
 ) -> dict[str, str]:
     """Every file of a version directory: relative path to text. ``manifest.json`` comes last and has the others' hashes."""
     contract = tried.contract
-    files = {
+    texts = {
         "__init__.py": candidate.module.text,
         **candidate.module.files,
         "contract.yaml": to_yaml(contract),
@@ -42,10 +44,10 @@ def version_files(
         "evidence/equality.json": _json(
             {"pipeline": proof.pipeline, "verdict": proof.verdict, "checked": [check.to_json() for check in proof.checked]}
         ),
-        "evidence/diff.json": _json(diff_evidence(tried)),
+        DIFF: diff_text(tried),
         "evidence/diff.html": report(f"{candidate.pipeline}@{candidate.version}", sections(tried)),
     }
-    hashes = {name: _sha256(text) for name, text in sorted(files.items())}
+    hashes = {name: _sha256(text) for name, text in sorted(texts.items())}
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "pipeline": candidate.pipeline,
@@ -68,7 +70,7 @@ def version_files(
         "environment": environment(),
         "files": hashes,
     }
-    return {**files, "manifest.json": _json(manifest)}
+    return {**texts, "manifest.json": _json(manifest)}
 
 
 def sections(tried: Tried) -> list[tuple[str, str, TableDiff]]:
@@ -94,21 +96,35 @@ def diff_evidence(tried: Tried) -> dict[str, Any]:
     }
 
 
-def write_version(folder: Path, files: dict[str, str]) -> None:
+def diff_text(tried: Tried) -> str:
+    """Both comparisons as the text of ``diff.json``."""
+    return _json(diff_evidence(tried))
+
+
+def stored_evidence(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord) -> dict[str, Any] | None:
+    """The comparisons as they were stored: with the version, or with the promotion where it made none."""
+    stored = version_dir(workspace, VersionId(candidate.pipeline, candidate.version))
+    beside = workspace.state / "promotions" / promotion.id / candidate.pipeline
+    for folder in (beside, stored) if candidate.new else (beside,):
+        file = folder / DIFF
+        if file.is_file():
+            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return document
+    return None
+
+
+def write_version(folder: Path, texts: dict[str, str]) -> None:
     """Write a version directory as a whole: under a temporary name, synced, then renamed. Fails when it exists."""
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        for name, text in files.items():
+    with files.working_folder(folder.parent) as temporary:
+        for name, text in texts.items():
             place = temporary / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8", newline="\n")
-        sync_tree(temporary)
+            files.fsync(place)
+        for place in (temporary, *(path for path in temporary.rglob("*") if path.is_dir())):
+            files.fsync(place)
         temporary.rename(folder)
-        sync_tree(folder.parent, deep=False)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    files.fsync(folder.parent)
 
 
 def _json(document: dict[str, Any]) -> str:

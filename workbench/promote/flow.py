@@ -6,10 +6,9 @@ Publishing is a second step (:mod:`workbench.promote.publish`), after a person h
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from workbench.config import Workspace
 from workbench.model import GateResult, Verdict, VersionId
@@ -36,7 +35,7 @@ def promote(workspace: Workspace, request: Request, *, report: Report, pipeline_
     notebook = read_notebook(request.notebook)
     slicing = slice_notebook(notebook, workspace.settings.sources)
     slices = choose(slicing, request.outputs)
-    if slicing.refusals:
+    if any(cut.refusals for cut in slices):
         return Outcome("not cut", notebook, slicing)
     found = candidates(workspace, notebook, slices)
     fresh = [each for each in found if not each.known or not _recorded(workspace, each)]
@@ -45,9 +44,9 @@ def promote(workspace: Workspace, request: Request, *, report: Report, pipeline_
         return Outcome("unchanged", notebook, slicing, unchanged=unchanged)
     progress("proof that modules equal the notebook")
     proofs = prove(notebook, slices, [each.module for each in found], root=workspace.root, sandbox=registry.active(workspace).path)
-    with _scratch(workspace, dry_run=request.dry_run) as (warehouse, scratch, folder):
+    with _warehouse(workspace, dry_run=request.dry_run) as warehouse, TemporaryDirectory(prefix="workbench-promote-") as folder:
         if all(proofs[each.pipeline].verdict == "equal" for each in fresh):
-            tried = run_trial(workspace, warehouse, scratch, _work(workspace, warehouse, folder, fresh), progress)
+            tried = run_trial(workspace, warehouse, _work(workspace, warehouse, Path(folder), fresh), progress)
         else:
             tried = ()
         judged = _judge(workspace, request, fresh, proofs, tried)
@@ -59,14 +58,14 @@ def promote(workspace: Workspace, request: Request, *, report: Report, pipeline_
 
 
 @contextlib.contextmanager
-def _scratch(workspace: Workspace, *, dry_run: bool) -> Iterator[tuple[Warehouse, Warehouse, Path]]:
-    """Production's warehouse, the one that candidates are written to, and a folder for modules that are not stored yet."""
-    folder = Path(mkdtemp(prefix="workbench-promote-"))
-    try:
-        warehouse = Warehouse.open(workspace)
-        yield warehouse, Warehouse(folder / "warehouse", workspace) if dry_run else warehouse, folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _warehouse(workspace: Workspace, *, dry_run: bool) -> Iterator[Warehouse]:
+    """Production's warehouse; for a dry run one that reads the same and writes outside of the workspace."""
+    warehouse = Warehouse.open(workspace)
+    if dry_run:
+        with warehouse.scratch() as scratch:
+            yield scratch
+    else:
+        yield warehouse
 
 
 def _work(workspace: Workspace, warehouse: Warehouse, folder: Path, fresh: Sequence[Candidate]) -> tuple[Work, ...]:

@@ -71,11 +71,10 @@ class Tried:
 
 
 def run_trial(
-    workspace: Workspace, warehouse: Warehouse, scratch: Warehouse, work: Sequence[Work], progress: Callable[[str], None]
+    workspace: Workspace, warehouse: Warehouse, work: Sequence[Work], progress: Callable[[str], None]
 ) -> tuple[Tried, ...]:
     """Run every candidate, inputs before what reads them, beside the live versions.
 
-    ``scratch`` is the warehouse that candidates' files are written to: production's own, or a temporary one for a dry run.
     Raises ``InfrastructureError`` when a source changes meanwhile, so that the comparisons would mix code and data.
     """
     names = sorted({source.name for each in work for source in each.contract.inputs if source.kind == "source"})
@@ -88,7 +87,7 @@ def run_trial(
         tried = []
         for each in work:
             progress(f"trial of {each.pipeline}@{each.version}")
-            tried.append(_try(workspace, warehouse, scratch, con, each, live, snapshots, baselines))
+            tried.append(_try(workspace, warehouse, con, each, live, snapshots, baselines))
     finally:
         con.disconnect()
     changed = [name for name in names if warehouse.source_digest(name) != before[name]]
@@ -100,7 +99,6 @@ def run_trial(
 def _try(
     workspace: Workspace,
     warehouse: Warehouse,
-    scratch: Warehouse,
     con: BaseBackend,
     work: Work,
     live: Mapping[str, Live],
@@ -109,15 +107,15 @@ def _try(
 ) -> Tried:
     current = live.get(work.pipeline)
     started = time.monotonic()
-    tables = _inputs(warehouse, scratch, con, work.contract.inputs, live, snapshots)
+    tables = _inputs(warehouse, con, work.contract.inputs, live, snapshots)
     expr = _call(work.function, tables, work.contract)
     contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs)
-    snapshot = scratch.write(
+    snapshot = warehouse.write(
         expr, pipeline=work.pipeline, version=work.version, key=contract.key, partition_by=contract.partition_by
     )
     seconds = time.monotonic() - started
     snapshots[work.pipeline] = snapshot
-    table = scratch.read(con, snapshot)
+    table = warehouse.read(con, snapshot)
     key = contract.key
     key_rules = (checks.not_null(*key), checks.unique(*key)) if key else ()
     results = checks.evaluate(table, (*contract.checks, *key_rules))
@@ -127,8 +125,8 @@ def _try(
     if current is not None:
         live_contract = read_contract(version_dir(workspace, VersionId(work.pipeline, current.version)))
         try:
-            baseline = _baseline(workspace, warehouse, scratch, con, current, live_contract, live, baselines)
-            old, now = scratch.read(con, baseline), warehouse.read(con, current.snapshot)
+            baseline = _baseline(workspace, warehouse, con, current, live_contract, live, baselines)
+            old, now = warehouse.read(con, baseline), warehouse.read(con, current.snapshot)
             logic = diff(old, table, key=_common(key, old.columns, table.columns))
             data = diff(now, old, key=_common(live_contract.key, now.columns, old.columns))
             note = ""
@@ -154,7 +152,6 @@ def _try(
 def _baseline(
     workspace: Workspace,
     warehouse: Warehouse,
-    scratch: Warehouse,
     con: BaseBackend,
     current: Live,
     contract: Contract,
@@ -164,9 +161,9 @@ def _baseline(
     """What the live version computes on this snapshot."""
     folder = version_dir(workspace, VersionId(current.pipeline, current.version))
     function = load_module(folder / "__init__.py", current.pipeline)
-    tables = _inputs(warehouse, scratch, con, contract.inputs, live, baselines)
+    tables = _inputs(warehouse, con, contract.inputs, live, baselines)
     expr = _call(function, tables, contract)
-    baseline = scratch.write(
+    baseline = warehouse.write(
         expr, pipeline=current.pipeline, version=current.version, key=contract.key, partition_by=contract.partition_by
     )
     baselines[current.pipeline] = baseline
@@ -175,7 +172,6 @@ def _baseline(
 
 def _inputs(
     warehouse: Warehouse,
-    scratch: Warehouse,
     con: BaseBackend,
     inputs: Sequence[Input],
     live: Mapping[str, Live],
@@ -187,7 +183,7 @@ def _inputs(
         if source.kind == "source":
             tables[source.argument] = warehouse.source(con, source.name)
         elif source.name in computed:
-            tables[source.argument] = scratch.read(con, computed[source.name])
+            tables[source.argument] = warehouse.read(con, computed[source.name])
         elif source.name in live:
             tables[source.argument] = warehouse.read(con, live[source.name].snapshot)
         else:

@@ -11,12 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.model import GateResult, Parameter, Verdict
+from workbench.promote.diff import TableDiff
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
 from workbench.render.diff import terminal
 from workbench.render.slicing import refusal_json, refusals_view
 
 if TYPE_CHECKING:
+    from workbench.config import Workspace
     from workbench.store.records import CandidateRecord, PromotionRecord
 
 STYLES = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red", Verdict.WAITING: "cyan"}
@@ -153,3 +155,49 @@ def _candidate_json(candidate: CandidateRecord) -> dict[str, Any]:
 
 def _parameters(parameters: Sequence[Parameter]) -> str:
     return ", ".join(f"{each.name}={each.default!r}" for each in parameters) or "none"
+
+
+def promotion_list(promotions: Sequence[PromotionRecord]) -> RenderableType:
+    """One line a promotion, the newest first."""
+    if not promotions:
+        return Text('no promotion yet; next: workbench promote NOTEBOOK --why "…"')
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("promotion", "status", "versions", "when (UTC)", "who", "why"):
+        table.add_column(title)
+    for each in promotions:
+        versions = ", ".join(f"{candidate.pipeline}@{candidate.version}" for candidate in each.candidates if candidate.new)
+        table.add_row(each.id, each.status, versions, f"{each.at:%Y-%m-%d %H:%M}", Text(each.who), Text(each.why))
+    return table
+
+
+def evidence_view(promotion: PromotionRecord) -> RenderableType:
+    """Each gate with its evidence, a line a fact."""
+    parts: list[RenderableType] = [Text(f"{promotion.id}  {promotion.status}", style="bold")]
+    for candidate in promotion.candidates:
+        parts.append(Text(f"{candidate.pipeline}@{candidate.version}", style="bold"))
+        for gate in candidate.gates:
+            line = Text("  ")
+            line.append(f"{gate.verdict.value:<8}", style=STYLES[gate.verdict])
+            line.append(f"{gate.gate}: {gate.summary}")
+            parts.append(line)
+            parts += [Text(f"    {name}: {_short(value)}", style="dim") for name, value in gate.evidence.items()]
+    return Group(*parts)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def differences_view(workspace: Workspace, promotion: PromotionRecord, rows: int) -> list[RenderableType]:
+    """The stored comparisons of a promotion, logic effect and data effect apart."""
+    from workbench.promote.evidence import stored_evidence
+
+    parts: list[RenderableType] = []
+    for candidate in promotion.candidates:
+        found = stored_evidence(workspace, promotion, candidate)
+        for title, name in (("logic effect", "logic"), ("data effect", "data")):
+            if found is not None and found.get(name) is not None:
+                parts.append(Text(f"  {candidate.pipeline}@{candidate.version}: {title}", style="bold"))
+                parts.append(Padding(terminal(TableDiff.from_json(found[name]), rows=rows), (0, 0, 0, 4)))
+    return parts

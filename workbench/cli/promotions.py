@@ -1,0 +1,140 @@
+"""``workbench show``, ``gates``, ``approve`` and ``reject``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import click
+
+from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.identity import identity
+from workbench.config import Workspace, find_workspace
+from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from workbench.store.records import PromotionRecord
+
+_REFUSAL_HINT = "workbench show"
+
+
+@click.command()
+@click.argument("promotion", required=False)
+@click.option("--rows", default=5, show_default=True, help="Example rows to show for each kind of difference.")
+@json_option
+def show(promotion: str | None, rows: int, as_json: bool) -> None:
+    """Show PROMOTION (P-2, or late_departures@2): who, why, gates and differences. Without it, list all promotions.
+
+    \b
+    Examples:
+      workbench show
+      workbench show P-2
+      workbench show orders_daily@3 --json
+    """
+    from workbench.render.promotion import differences_view, promotion_json, promotion_list, promotion_view
+
+    workspace = find_workspace()
+    if promotion is None:
+        found = _all(workspace)
+        if as_json:
+            emit_json({"promotions": [promotion_json(each) for each in found]})
+        else:
+            console().print(promotion_list(found))
+        return
+    wanted = _find(workspace, promotion)
+    if as_json:
+        emit_json(promotion_json(wanted))
+    else:
+        console().print(promotion_view(wanted, differences_view(workspace, wanted, rows)))
+
+
+@click.command()
+@click.argument("promotion")
+@json_option
+def gates(promotion: str, as_json: bool) -> int:
+    """Show every gate of PROMOTION with its evidence. Exits 1 when one refused, 3 while a person has to decide.
+
+    \b
+    Examples:
+      workbench gates P-2
+      workbench gates P-2 --json
+    """
+    from workbench.render.promotion import evidence_view, promotion_json
+
+    wanted = _find(find_workspace(), promotion)
+    if as_json:
+        emit_json(promotion_json(wanted))
+    else:
+        console().print(evidence_view(wanted))
+    return {"refused": 1, "rejected": 1, "waiting": 3}.get(wanted.status, 0)
+
+
+@click.command()
+@click.argument("promotion")
+@click.option("--why", default="", help="A remark that is kept with the approval.")
+@json_option
+def approve(promotion: str, why: str, as_json: bool) -> None:
+    """Approve PROMOTION. The approval is bound to the hashes of notebook, versions and data: whatever changes them undoes it.
+
+    \b
+    Examples:
+      workbench approve P-2
+      workbench approve P-2 --why "checked against the invoices of May"
+    """
+    _decide(promotion, "approve", why, as_json=as_json)
+
+
+@click.command()
+@click.argument("promotion")
+@click.option("--why", required=True, help="Why not; the author reads it.")
+@json_option
+def reject(promotion: str, why: str, as_json: bool) -> None:
+    """Reject PROMOTION, with a reason.
+
+    \b
+    Examples:
+      workbench reject P-2 --why "returns are counted twice"
+    """
+    _decide(promotion, "reject", why, as_json=as_json)
+
+
+def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:
+    from workbench.promote.approval import decide
+    from workbench.render.promotion import promotion_json
+
+    workspace = find_workspace()
+    wanted = _find(workspace, promotion)
+    decided = decide(workspace, wanted, decision=decision, who=identity(), why=why, at=dt.datetime.now(dt.UTC))
+    if as_json:
+        emit_json(promotion_json(decided))
+        return
+    named = ", ".join(f"{each.pipeline}@{each.version}" for each in decided.candidates)
+    following = f"workbench publish {decided.id}" if decided.status == "approved" else "workbench show " + decided.id
+    click.echo(f"{decided.id} is {decided.status} by {identity()}: {named}")
+    click.echo(f"next: {following}")
+
+
+def _all(workspace: Workspace) -> tuple[PromotionRecord, ...]:
+    from workbench.store import Store
+
+    with Store.open(workspace, read_only=True) as store:
+        return tuple(reversed(store.promotions()))
+
+
+def _find(workspace: Workspace, text: str) -> PromotionRecord:
+    """The promotion of that id, or the one that a version came from."""
+    from workbench.errors import UnknownName
+    from workbench.model import VersionId
+    from workbench.store import Store
+
+    with Store.open(workspace, read_only=True) as store:
+        if "@" in text:
+            version = VersionId.parse(text)
+            for each in reversed(store.promotions()):
+                if any(c.pipeline == version.pipeline and c.version == version.number and c.new for c in each.candidates):
+                    return each
+            raise UsageError(f"no promotion here made {version}", hint=_REFUSAL_HINT)
+        found = store.promotion(text.upper())
+        if found is None:
+            raise UnknownName.of("promotion", text, [each.id for each in store.promotions()], hint=_REFUSAL_HINT)
+        return found

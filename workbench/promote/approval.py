@@ -1,0 +1,58 @@
+"""Approval: a person's decision, bound to the hashes of what was looked at."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+from workbench.catalog.version import MANIFEST, changed_files, version_dir
+from workbench.config import Workspace
+from workbench.errors import GuardRefused, WorkbenchError
+from workbench.model import VersionId
+from workbench.promote.record import binding
+from workbench.store import Store
+from workbench.store.records import PromotionRecord
+
+
+def decide(workspace: Workspace, promotion: PromotionRecord, *, decision: str, who: str, why: str, at: dt.datetime) -> PromotionRecord:
+    """Approve or reject a promotion that waits, and return it as it is then.
+
+    Approving twice changes nothing. Raises ``GuardRefused`` for a promotion that a gate refused or whose notebook or version
+    was changed since, ``WorkbenchError`` for one that is no longer open.
+    """
+    with Store.open(workspace) as store:
+        current = store.promotion(promotion.id) or promotion
+        if decision == "approve" and current.status in ("approved", "published"):
+            return current
+        if current.status == "refused":
+            raise GuardRefused(f"{current.id} was refused by a gate and can't be approved", hint=f"workbench gates {current.id}")
+        if current.status not in ("waiting", "approved"):
+            raise WorkbenchError(f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}")
+        if decision == "approve":
+            refuse_changes(workspace, current, notebook=True)
+        store.add_approval(current.id, who=who, at=at, digest=current.digest, decision=decision, why=why)
+        return store.promotion(current.id) or current
+
+
+def refuse_changes(workspace: Workspace, promotion: PromotionRecord, *, notebook: bool) -> None:
+    """``GuardRefused`` when a version, or with ``notebook`` the notebook, is not what was promoted; names the file."""
+    if promotion.digest != binding(promotion.notebook_sha256, promotion.candidates):
+        raise GuardRefused(f"the record of {promotion.id} was changed after it was made", hint="workbench doctor")
+    for candidate in promotion.candidates:
+        version = VersionId(candidate.pipeline, candidate.version)
+        folder = version_dir(workspace, version)
+        wrong = list(changed_files(workspace, version))
+        manifest = folder / MANIFEST
+        if not wrong and (not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != candidate.manifest_sha256):
+            wrong = [MANIFEST]
+        if wrong:
+            raise GuardRefused(
+                f"{folder.relative_to(workspace.root) / wrong[0]} was changed after {promotion.id} was made",
+                hint=f"git checkout {folder.relative_to(workspace.root)}, or promote the notebook again",
+            )
+    file = workspace.root / promotion.notebook
+    if notebook and (not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != promotion.notebook_sha256):
+        raise GuardRefused(
+            f"{promotion.notebook} was changed after {promotion.id} was made", hint=f'workbench promote {promotion.notebook} --why "…"'
+        )
+

@@ -1,0 +1,140 @@
+"""What a promotion leaves behind: version directories, a changelog entry, and its row in the store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from workbench.catalog.version import MANIFEST, version_dir
+from workbench.config import Workspace
+from workbench.errors import UsageError
+from workbench.model import VersionId
+from workbench.promote.evidence import DIFF, Report, diff_text, version_files, write_version
+from workbench.promote.gates.contract import lost_columns
+from workbench.promote.notebook import Notebook
+from workbench.promote.outcome import Judged, Outcome, Request
+from workbench.promote.trial import Tried
+from workbench.runtime.files import make_folder, write_atomic
+from workbench.store import Store
+from workbench.store.records import CandidateRecord
+
+
+def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: Report, pipeline_toml: str) -> Outcome:
+    """Keep a judged promotion. Versions come first, then the row that names them; a crash between leaves a version directory
+    that the next promotion of the same notebook takes up again.
+    """
+    from dataclasses import replace
+
+    where = notebook_path(workspace, outcome.notebook)
+    texts = {
+        judged.pipeline: version_files(outcome.notebook, where, judged.candidate, judged.proof, judged.tried, report)
+        for judged in outcome.judged
+        if judged.candidate is not None and judged.proof is not None and judged.tried is not None
+    }
+    if outcome.status == "waiting":
+        for judged in outcome.judged:
+            if judged.candidate is not None and not judged.candidate.known:
+                _store_version(workspace, request, judged, texts[judged.pipeline], pipeline_toml)
+    records = tuple(_candidate_record(workspace, judged, texts.get(judged.pipeline)) for judged in outcome.judged)
+    digest = binding(outcome.notebook.sha256, records)
+    with Store.open(workspace) as store:
+        promotion = store.add_promotion(
+            notebook=where,
+            notebook_sha256=outcome.notebook.sha256,
+            why=request.why,
+            who=request.who,
+            at=request.at,
+            status=outcome.status,
+            digest=digest,
+            candidates=records,
+        )
+    beside = {each.pipeline: {DIFF: diff_text(each.tried)} for each in outcome.judged if each.candidate is None and each.tried is not None}
+    _keep_evidence(workspace.state / "promotions" / promotion.id, beside | (texts if outcome.status == "refused" else {}))
+    return replace(outcome, promotion=promotion.id)
+
+
+def notebook_path(workspace: Workspace, notebook: Notebook) -> str:
+    """Where the notebook is, relative to the workspace."""
+    try:
+        return notebook.path.resolve().relative_to(workspace.root).as_posix()
+    except ValueError:
+        raise UsageError(f"{notebook.path} is not in the workspace {workspace.root}", hint=f"move it to {workspace.notebooks}") from None
+
+
+def binding(notebook_sha256: str, candidates: Sequence[CandidateRecord]) -> str:
+    """What an approval is bound to: the notebook, and of each candidate its version, its directory's hash and its data."""
+    parts = [[each.pipeline, each.version, each.manifest_sha256, each.snapshot] for each in candidates]
+    return hashlib.sha256(json.dumps([notebook_sha256, parts]).encode()).hexdigest()
+
+
+def _store_version(workspace: Workspace, request: Request, judged: Judged, texts: dict[str, str], pipeline_toml: str) -> None:
+    folder = version_dir(workspace, VersionId(judged.pipeline, judged.version))
+    make_folder(folder.parent)
+    write_version(folder, texts)
+    operations = folder.parent / "pipeline.toml"
+    if not operations.exists():
+        write_atomic(operations, pipeline_toml)
+    _add_to_changelog(folder.parent / "CHANGELOG.md", request, judged)
+
+
+def _add_to_changelog(file: Path, request: Request, judged: Judged) -> None:
+    """The newest version on top; the tool writes this file, people read it."""
+    title = f"# {judged.pipeline}\n\n"
+    entry = f"## v{judged.version}, {request.at:%Y-%m-%d}, by {request.who}\n\n{request.why}\n\n"
+    if judged.tried is not None:
+        entry += "".join(f"- {line}\n" for line in _changes(judged.tried)) + "\n"
+    old = file.read_text(encoding="utf-8").removeprefix(title) if file.exists() else ""
+    write_atomic(file, title + entry + old)
+
+
+def _changes(tried: Tried) -> list[str]:
+    """What changed in schema and data, a line each."""
+    if tried.logic is None or tried.live is None:
+        return [f"{tried.snapshot.rows:,} rows, {len(tried.contract.columns)} columns; {tried.note}"]
+    schema, rows = tried.logic.schema, tried.logic.rows
+    lines = [f"against v{tried.live.version}: {rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"]
+    lines += [f"column {name} added" for name in schema.added]
+    lines += [f"column {name}: {how}" for name, how in lost_columns(tried.live_contract, tried.contract).items()]
+    lines += [f"column {name} differs in {column.changed:,} rows" for name, column in tried.logic.columns.items() if column.changed]
+    return lines
+
+
+def _candidate_record(workspace: Workspace, judged: Judged, texts: dict[str, str] | None) -> CandidateRecord:
+    folder = version_dir(workspace, VersionId(judged.pipeline, judged.version))
+    if (judged.candidate is None or judged.candidate.known) and (folder / MANIFEST).exists():
+        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+    else:
+        manifest = (texts or {}).get(MANIFEST, "")
+    return CandidateRecord(
+        pipeline=judged.pipeline,
+        version=judged.version,
+        snapshot=judged.tried.snapshot.id if judged.tried else "",
+        base_version=judged.tried.live.version if judged.tried and judged.tried.live else None,
+        new=judged.candidate is not None,
+        manifest_sha256=hashlib.sha256(manifest.encode()).hexdigest() if manifest else "",
+        gates=judged.gates,
+        summary=_summary(judged.tried),
+    )
+
+
+def _summary(tried: Tried | None) -> dict[str, Any]:
+    if tried is None:
+        return {}
+    summary: dict[str, Any] = {"rows": tried.snapshot.rows, "note": tried.note}
+    for name, found in (("logic", tried.logic), ("data", tried.data)):
+        if found is not None:
+            rows = found.rows
+            summary[name] = {"added": rows.added, "removed": rows.removed, "changed": rows.changed, "unchanged": rows.unchanged}
+    return summary
+
+
+def _keep_evidence(folder: Path, texts: dict[str, dict[str, str]]) -> None:
+    """What no version directory keeps: why a gate refused, and what a recomputed pipeline's data changed."""
+    for pipeline, files in texts.items():
+        for name, text in files.items():
+            place = folder / pipeline / name
+            make_folder(place.parent)
+            write_atomic(place, text)
