@@ -1,0 +1,1 @@
+"""How work becomes production: notebook, slice, module, equality, trial, diff, gates, publish."""

@@ -1,0 +1,390 @@
+"""Where each kept statement goes in the module, under which names, and with which edits."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from workbench.model import Input
+from workbench.promote.closure import Reach
+from workbench.promote.columns import named_columns
+from workbench.promote.edits import Edit, Line, blank_above, comment_behind, comments_above, lines_of
+from workbench.promote.literals import is_literal
+from workbench.promote.marks import Marks, Output, assigned, used_widgets
+from workbench.promote.naming import Names, builtins_used, choose, plain
+from workbench.promote.note import note_above
+from workbench.promote.program import Key, Program, Statement, walk
+from workbench.promote.refusal import Reason, Refusal
+from workbench.promote.scope import Use
+from workbench.promote.slice import Dropped, Import, Kept, Place, Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked cut: the needed statements, those of widgets included, in running order.
+
+    ``upstream`` are the outputs that become inputs, by statement.
+    """
+
+    program: Program
+    marks: Marks
+    reach: Reach
+    output: Output
+    kept: tuple[Statement, ...]
+    upstream: dict[int, Output]
+    changes: dict[Key, tuple[int, ...]]
+
+
+def lay_out(plan: Plan) -> tuple[Slice, list[Refusal]]:
+    """The slice of a plan, and what its names make impossible."""
+    return _Layout(plan).slice()
+
+
+class _Layout:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.program, self.marks, self.output = plan.program, plan.marks, plan.output
+        self.root = plan.output.statement
+        self.refusals: list[Refusal] = []
+        self.inside = {id(node) for node in ast.walk(plan.output.expr)}
+        every = self._ordered()
+        widgets = {widget.statement.number: widget for widget in plan.marks.widgets.values()}
+        ordered = [each for each in every if each.number not in widgets]
+        self.imports = [each for each in ordered if isinstance(each.node, (ast.Import, ast.ImportFrom))]
+        self.statements = [each for each in ordered if not isinstance(each.node, (ast.Import, ast.ImportFrom))]
+        self.at_module = self._at_module()
+        self.inputs = self._inputs()
+        used = {name for each in (*self.statements, self.root) for name in self._used_parameters(each)}
+        declared = [widgets[each.number].parameter for each in every if each.number in widgets]
+        self.parameters = [parameter for parameter in declared if parameter is not None and parameter.name in used]
+        self.aliases = self._aliases()
+        self.names = self._names()
+
+    def slice(self) -> tuple[Slice, list[Refusal]]:
+        kept = [self._keep(each) for each in self.statements if not self._vanishes(each)]
+        kept.append(self._return())
+        cells = sorted({each.cell.index for each in (*self.statements, *self.imports, self.root)})
+        inputs = tuple(
+            Input(
+                self.names.inputs[name],
+                name,
+                kind,
+                named_columns(self.program, self.marks, [*self.statements, self.root], name, kind),
+            )
+            for name, kind in self.inputs
+        )
+        return Slice(
+            mark=self.output.mark,
+            cell=self.root.cell.index,
+            inputs=inputs,
+            parameters=tuple(self.parameters),
+            cells=tuple(cells),
+            imports=self._imports(),
+            kept=tuple(sorted(kept, key=lambda each: {"module": 0, "body": 1, "return": 2}[each.place])),
+            dropped=self._dropped(),
+            note=note_above(self.program, self.root.cell),
+        ), self.refusals
+
+    # Order: the cells that the mark needs, each after those that it needs itself, in the order in which they are used. So
+    # where a cell stands in the file changes nothing.
+
+    def _ordered(self) -> list[Statement]:
+        by_cell: dict[int, list[Statement]] = {}
+        binds: dict[Key, set[int]] = {}
+        for each in self.plan.kept:
+            by_cell.setdefault(each.cell.index, []).append(each)
+            for key in each.stores():
+                binds.setdefault(key, set()).add(each.cell.index)
+        done: dict[int, None] = {}
+        open_cells: set[int] = set()
+
+        def visit(index: int, uses: list[tuple[Statement, Use]]) -> None:
+            open_cells.add(index)
+            for statement, use in uses:
+                for key in (statement.key(use.name), *sorted(self.plan.reach.latent.get(statement.key(use.name), ()))):
+                    for other in sorted(binds.get(key, ())):
+                        if other not in done and other not in open_cells:
+                            visit(other, [(each, use) for each in by_cell[other] for use in each.uses])
+            done[index] = None
+
+        own = [(each, use) for each in by_cell.get(self.root.cell.index, []) for use in each.uses]
+        visit(self.root.cell.index, own + [(self.root, use) for use in self.root.uses if id(use.node) in self.inside])
+        done.pop(self.root.cell.index)
+        for index in self.program.notebook.order:
+            if index in by_cell and index not in done and index != self.root.cell.index:
+                visit(index, [(each, use) for each in by_cell[index] for use in each.uses])
+        return [each for index in [*done, self.root.cell.index] for each in by_cell.get(index, [])]
+
+    def _at_module(self) -> frozenset[Key]:
+        """The variables that stand at the module's top level: literal constants, and functions of nothing but such."""
+        bound: dict[Key, list[Statement]] = {}
+        for each in self.statements:
+            for key in each.stores():
+                bound.setdefault(key, []).append(each)
+        chosen = {
+            key
+            for key, (first, *others) in bound.items()
+            if not others and len(first.stores()) == 1 and self._movable(first) and not self.plan.changes.get(key)
+        }
+        imported = {key for each in self.imports for key in each.stores()}
+        while True:
+            bad = {
+                key
+                for key in chosen
+                for read in self.plan.reach.reads(bound[key][0])
+                if read != key and read not in chosen and read not in imported and read in self.program.definitions
+            }
+            if not bad:
+                return frozenset(chosen)
+            chosen -= bad
+
+    def _movable(self, statement: Statement) -> bool:
+        if any(id(node) in self.marks.sources for node in walk(statement)) or any(used_widgets(statement, self.marks.widgets)):
+            return False
+        if isinstance(statement.node, (ast.FunctionDef, ast.ClassDef)):
+            return True
+        found = assigned(statement)
+        return found is not None and (is_literal(found[1]) or isinstance(found[1], ast.Lambda))
+
+    def _inputs(self) -> list[tuple[str, str]]:
+        """Sources and upstream outputs in the order of their first use."""
+        found: dict[str, str] = {}
+        for each in [*self.statements, self.root]:
+            if each.number in self.plan.upstream:
+                found.setdefault(self.plan.upstream[each.number].mark.name, "pipeline")
+                continue
+            calls = [
+                node
+                for node in walk(each)
+                if id(node) in self.marks.sources and (each is not self.root or id(node) in self.inside)
+            ]
+            for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):  # type: ignore[attr-defined]
+                found.setdefault(self.marks.sources[id(call)], "source")
+        return list(found.items())
+
+    def _used_parameters(self, statement: Statement) -> list[str]:
+        return [
+            widget.parameter.name
+            for node, widget, _ in used_widgets(statement, self.marks.widgets)
+            if widget.parameter is not None and (statement is not self.root or id(node) in self.inside)
+        ]
+
+    def _aliases(self) -> dict[Key, str]:
+        """Variables that only repeat an argument of their own name: ``flights = wb.source("flights")``."""
+        found: dict[Key, str] = {}
+        for each in self.statements:
+            pair = assigned(each)
+            if pair is None or len(self._binders(each.key(pair[0]))) > 1:
+                continue
+            name, expr = pair
+            if each.number in self.plan.upstream:
+                same = self.plan.upstream[each.number].mark.name == name
+            elif isinstance(expr, ast.Attribute) and isinstance(expr.value, ast.Name):
+                widget = self.marks.widgets.get(each.key(expr.value.id))
+                same = (
+                    expr.attr == "value"
+                    and widget is not None
+                    and widget.parameter is not None
+                    and widget.parameter.name == name
+                )
+            else:
+                same = self.marks.sources.get(id(expr)) == name
+            if same and name not in found.values():
+                found[each.key(name)] = name
+        return found
+
+    def _binders(self, key: Key) -> list[Statement]:
+        return [each for each in self.statements if key in each.stores()]
+
+    def _vanishes(self, statement: Statement) -> bool:
+        stores = statement.stores()
+        return len(stores) == 1 and stores[0] in self.aliases and assigned(statement) is not None
+
+    def _names(self) -> Names:
+        hidden: set[str] = set()
+        for each in [*self.statements, self.root]:
+            for call in (node for node in walk(each) if id(node) in self.marks.sources):
+                hidden.update(*(use.inner for use in each.uses if any(use.node is node for node in ast.walk(call))))
+            for node, widget, _ in used_widgets(each, self.marks.widgets):
+                if widget.parameter is not None and widget.parameter.name in each.by_node[id(node)].inner:
+                    self._clash(each, node, widget.parameter.name, "a name of the function around it")
+        builtins = builtins_used(self.program, [*self.statements, self.root])
+        parameters = [parameter.name for parameter in self.parameters]
+        for name in builtins & set(parameters):
+            self._clash(self.root, None, name, "a builtin of Python that the output uses")
+        imported = {plain(key) for each in self.imports for key in each.stores()} | {"ibis"}
+        for name in imported & set(parameters):
+            self._clash(self.root, None, name, "an import that the output uses")
+        names = choose(
+            self.output.mark.name,
+            [each for each in self.statements if each is not self.root],
+            inputs=self.inputs,
+            parameters=parameters,
+            aliases=self.aliases,
+            at_module=self.at_module,
+            taken=builtins | hidden | imported,
+        )
+        return names
+
+    def _clash(self, statement: Statement, node: ast.AST | None, name: str, other: str) -> None:
+        what = f"parameter {name} has the name of {other}"
+        self.refusals.append(statement.refuse(Reason.NAME_CLASH, node, name, what, "rename one of the two"))
+
+    # Text
+
+    def _keep(self, statement: Statement) -> Kept:
+        floor = self._floor(statement)
+        start = comments_above(statement, floor)
+        edits = self._edits(statement)
+        lines = lines_of(statement, start, statement.end, edits)
+        place: Place = "module" if statement.stores() and set(statement.stores()) <= self.at_module else "body"
+        return self._kept(statement, place, lines, start)
+
+    def _kept(self, statement: Statement, place: Place, lines: list[Line], start: int) -> Kept:
+        comment = comment_behind(statement)
+        if comment:
+            last = lines[-1]
+            lines = [*lines[:-1], Line(f"{last.text}  {comment}", last.origin, last.raw)]
+        first = statement.cell.line - 1 + statement.line
+        end = statement.cell.line - 1 + statement.text.line(max(statement.start, statement.end - 1))
+        return Kept(place, statement.cell.index, first, end, tuple(lines), blank_above(statement, start))
+
+    def _floor(self, statement: Statement) -> int:
+        """The last line of the statement before it in the cell."""
+        before = self.program.statements[statement.number - 1] if statement.number else None
+        if before is None or before.cell is not statement.cell:
+            return 0
+        return before.text.line(max(before.start, before.end - 1))
+
+    def _return(self) -> Kept:
+        expr, start = self.output.expr, comments_above(self.root, self._floor(self.root))
+        assert isinstance(expr, ast.expr)
+        above = lines_of(self.root, start, self.root.start, ()) if start < self.root.start else []
+        above = [line for line in above if line.text.strip()]
+        lines = lines_of(self.root, *self.root.text.span(expr), self._edits(self.root))
+        if len(lines) == 1:
+            lines = [Line(f"return {lines[0].text}", lines[0].origin)]
+        else:
+            lines = [Line("return (", lines[0].origin), *lines, Line(")", lines[-1].origin)]
+        return self._kept(self.root, "return", [*above, *lines], start)
+
+    def _edits(self, statement: Statement) -> list[Edit]:
+        """The replacements that make a statement of the notebook one of the module."""
+        text, edits, taken = statement.text, [], set(self.plan.reach.consumed)
+        if statement.number in self.plan.upstream and statement is not self.root:
+            output = self.plan.upstream[statement.number]
+            edits.append(Edit(*text.span(output.call), self.names.inputs[output.mark.name]))
+            taken.update(id(node) for node in ast.walk(output.call))
+        for node in walk(statement):
+            if id(node) in self.marks.sources and self.marks.sources[id(node)] in self.names.inputs:
+                edits.append(Edit(*text.span(node), self.names.inputs[self.marks.sources[id(node)]]))
+        for name, widget, around in used_widgets(statement, self.marks.widgets):
+            if id(name) not in taken and around is not None and widget.parameter is not None:
+                taken.add(id(name))
+                edits += self._placed(statement, around, name.id, widget.parameter.name, value=True)
+        for use in statement.uses:
+            final = self.names.variables.get(statement.key(use.name), use.name)
+            if id(use.node) not in taken and final != use.name and (statement is not self.root or id(use.node) in self.inside):
+                edits += self._rename(statement, use, final)
+        return edits
+
+    def _rename(self, statement: Statement, use: Use, final: str) -> list[Edit]:
+        if isinstance(use.node, ast.Name):
+            return self._placed(statement, use.node, use.name, final, value=False)
+        if isinstance(use.node, (ast.FunctionDef, ast.ClassDef)):
+            start = statement.text.offset(use.node.lineno, use.node.col_offset)
+            match = re.compile(r"(?:def|class)\s+").match(statement.text.code, start)
+            if match:
+                return [Edit(match.end(), match.end() + len(use.name), final)]
+        what = f"{use.name} would have to be renamed to {final} where that can't be done"
+        self.refusals.append(
+            statement.refuse(Reason.NAME_CLASH, use.node, use.name, what, f"rename {use.name} in the notebook")
+        )
+        return []
+
+    def _placed(self, statement: Statement, node: ast.expr, name: str, final: str, *, value: bool) -> list[Edit]:
+        """The edit at a node; inside an f-string the position is checked, for old Pythons report it wrongly."""
+        code = statement.text.code
+        pattern = re.compile(rf"{re.escape(name)}\s*\.\s*value" if value else re.escape(name))
+        start, end = statement.text.span(node)
+        if pattern.fullmatch(code, start, end):
+            if not re.match(r"\s*=(?!=)\s*[}!:]", code[end:]):
+                return [Edit(start, end, final)]
+        else:
+            found = self._in_f_string(statement, node, pattern)
+            if found:
+                return [Edit(*span, final) for span in found]
+        what = f"{name} stands where it can't be replaced for certain"
+        self.refusals.append(
+            statement.refuse(Reason.NAME_CLASH, node, name, what, f"assign it to a name first: value = {name}.value")
+        )
+        return []
+
+    def _in_f_string(self, statement: Statement, node: ast.expr, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
+        holder = next(
+            (
+                each
+                for each in walk(statement)
+                if isinstance(each, ast.JoinedStr) and any(child is node for child in ast.walk(each))
+            ),
+            None,
+        )
+        if holder is None:
+            return []
+        start, end = statement.text.span(holder)
+        whole = re.compile(rf"(?<![\w.]){pattern.pattern}\b")
+        text = [match.span() for match in whole.finditer(statement.text.code, start, end)]
+        same = sum(ast.dump(child) == ast.dump(node) for child in ast.walk(holder))
+        return text if len(text) == same else []
+
+    def _imports(self) -> tuple[Import, ...]:
+        found = []
+        needed = {key for each in [*self.statements, self.root] for key in self._used_keys(each)}
+        for each in self.imports:
+            assert isinstance(each.node, (ast.Import, ast.ImportFrom))
+            module = each.node.module or "" if isinstance(each.node, ast.ImportFrom) else ""
+            level = each.node.level if isinstance(each.node, ast.ImportFrom) else 0
+            for alias in each.node.names:
+                key = each.key(alias.asname or alias.name.partition(".")[0])
+                if key not in needed or not self._imported_for_real(key):
+                    continue
+                bound = self.names.variables.get(key, plain(key))
+                default = alias.name if isinstance(each.node, ast.ImportFrom) else alias.name.partition(".")[0]
+                asname = bound if alias.asname or bound != default else None
+                place = (each.cell.index, each.cell.line + each.line - 1)
+                if isinstance(each.node, ast.ImportFrom):
+                    found.append(Import(module, alias.name, asname, level, *place))
+                else:
+                    found.append(Import(alias.name, None, asname, 0, *place))
+        return tuple(dict.fromkeys(found))
+
+    def _used_keys(self, statement: Statement) -> set[Key]:
+        skip = set(self.plan.reach.consumed)
+        if statement.number in self.plan.upstream and statement is not self.root:
+            return set()
+        return {
+            statement.key(use.name)
+            for use in statement.uses
+            if id(use.node) not in skip and (statement is not self.root or id(use.node) in self.inside)
+        }
+
+    def _imported_for_real(self, key: Key) -> bool:
+        imported = self.program.imports.get(key)
+        return imported is None or not imported.path.startswith("marimo")
+
+    def _dropped(self) -> tuple[Dropped, ...]:
+        from workbench.promote.dropped import explain
+
+        kept = {each.number for each in self.statements if not self._vanishes(each)} | {self.root.number}
+        imported = {(each.cell, each.line) for each in self._imports()}
+        found = []
+        for each in self.program.statements:
+            first = each.cell.line - 1 + each.line
+            if each.number in kept or (each.cell.index, first) in imported:
+                continue
+            end = each.cell.line - 1 + each.text.line(max(each.start, each.end - 1))
+            found.append(
+                Dropped(each.cell.index, first, end, explain(self.program, self.marks, self.output, each, self.aliases))
+            )
+        return tuple(sorted(found, key=lambda each: each.line))

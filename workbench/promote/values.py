@@ -1,0 +1,78 @@
+"""A notebook's text with other initial values of its widgets, for the runs that prove equality."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.errors import UnknownName
+from workbench.model import Parameter
+from workbench.promote.literals import NotLiteral, value
+from workbench.promote.marks import Widget, read_widgets
+from workbench.promote.notebook import Notebook, split_lines
+from workbench.promote.program import Program, Statement, read_program
+from workbench.promote.widgets import SIGNATURES, arguments_of, option_name
+
+
+def with_values(notebook: Notebook, values: Mapping[str, Any]) -> str:
+    """The notebook's text with ``value=`` of the named ``mo.ui`` widgets replaced.
+
+    ``values`` are by parameter name. Those declared with ``wb.param`` are left alone: the session overrides them. Values
+    are checked against the widget's domain.
+    """
+    program = read_program(notebook)
+    widgets = {widget.parameter.name: widget for widget in read_widgets(program).values() if widget.parameter is not None}
+    lines = split_lines(notebook.text)
+    changes = []
+    for name, new in values.items():
+        if name not in widgets:
+            raise UnknownName.of("parameter", name, widgets, hint=f"workbench check {notebook.path}")
+        widget = widgets[name]
+        if widget.kind != "param":
+            assert widget.parameter is not None
+            changes.append(_change(program, widget, widget.parameter, widget.parameter.check(new)))
+    for statement, start, end, text in sorted(changes, key=lambda change: (change[0].number, change[1]), reverse=True):
+        _replace(lines, statement, start, end, text)
+    newline = "\r\n" if "\r\n" in notebook.text else "\n"
+    return newline.join(lines)
+
+
+def _change(program: Program, widget: Widget, parameter: Parameter, new: Any) -> tuple[Statement, int, int, str]:
+    call, statement = widget.call, widget.statement
+    given = arguments_of(call, SIGNATURES[widget.kind])
+    text = _literal(program, widget, given, new)
+    if "value" in given:
+        return statement, *statement.text.span(given["value"]), text
+    _, end = statement.text.span(call)
+    inside = statement.text.code[: end - 1].rstrip()
+    comma = "" if inside.endswith(("(", ",")) else ", "
+    return statement, len(inside), len(inside), f"{comma}value={text}"
+
+
+def _literal(program: Program, widget: Widget, given: dict[str, ast.expr], new: Any) -> str:
+    if isinstance(new, dt.date):
+        return repr(new.isoformat())
+    if widget.kind in ("dropdown", "radio"):
+        try:
+            options = value(given["options"], lambda node: program.dotted(widget.statement, node))
+        except NotLiteral:
+            options = [new]
+        if isinstance(options, dict):
+            return repr(next(key for key, option in options.items() if option == new and type(option) is type(new)))
+        return repr(option_name(widget.kind, new))
+    return repr(new)
+
+
+def _replace(lines: list[str], statement: Statement, start: int, end: int, text: str) -> None:
+    """Replace a part of a cell's code in the lines of the file; a cell's lines are indented there."""
+    first, last = statement.text.line(start), statement.text.line(max(start, end - 1))
+    top, bottom = statement.cell.line - 2 + first, statement.cell.line - 2 + last
+    before = lines[top][: _indent(lines[top], statement, first) + start - statement.text.starts[first - 1]]
+    after = lines[bottom][_indent(lines[bottom], statement, last) + end - statement.text.starts[last - 1] :]
+    lines[top : bottom + 1] = [before + text + after] + [""] * (bottom - top)
+
+
+def _indent(line: str, statement: Statement, number: int) -> int:
+    return len(line) - len(statement.text.lines[number - 1].rstrip("\n"))
