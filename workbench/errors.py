@@ -3,6 +3,7 @@
 ::
 
     WorkbenchError            1  the answer is no
+    +-- RequirementFailed     1  a wb.require of a notebook or module does not hold
     +-- UsageError            2  usage or configuration
     |   +-- NotAWorkspace
     |   +-- ConfigError
@@ -37,6 +38,10 @@ class WorkbenchError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class RequirementFailed(WorkbenchError):
+    """A condition that a notebook or module requires does not hold."""
 
 
 class UsageError(WorkbenchError):

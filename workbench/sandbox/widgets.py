@@ -1,0 +1,171 @@
+"""``wb.param``: a parameter of a pipeline as the marimo widget that fits its type and domain.
+
+While an analyst edits, ``min_delay.value`` is what the widget shows; the promoted module takes a plain argument
+``min_delay`` of the same type, default and range.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from workbench.errors import UsageError
+from workbench.model import Parameter, check_name
+
+if TYPE_CHECKING:
+    import marimo as mo
+
+Value = int | float | bool | str | dt.date
+_RESERVED_LABEL = "--"  # marimo's dropdown keeps this label for itself
+_newest: WeakValueDictionary[str, Any] = WeakValueDictionary()
+
+
+def param(
+    name: str,
+    default: Value,
+    *,
+    ge: int | float | dt.date | None = None,
+    le: int | float | dt.date | None = None,
+    step: int | float | None = None,
+    choices: Sequence[Value] | Mapping[str, Value] | None = None,
+    doc: str = "",
+) -> mo.ui.slider | mo.ui.number | mo.ui.switch | mo.ui.text | mo.ui.dropdown | mo.ui.date:
+    """A widget whose ``.value`` is the parameter's value.
+
+    A number with both bounds is a slider, other numbers a number field, a bool a switch, a text a text field, a date a
+    date field, and ``choices`` a dropdown; a mapping names each choice. It starts at ``default``, or at the value that the
+    session was opened with.
+
+    >>> min_delay = param("min_delay", 15, ge=0, le=240, doc="minutes from which a departure is late")
+    >>> type(min_delay).__name__, min_delay.value
+    ('slider', 15)
+    >>> param("min_delay", 500, ge=0, le=240)
+    Traceback (most recent call last):
+        ...
+    workbench.errors.UsageError: parameter min_delay is 500, above its highest value 240
+    """
+    parameter = declared(name, default, ge=ge, le=le, step=step, choices=choices, doc=doc)
+    widget = _widget(parameter, _initial(parameter), _labels(parameter, choices))
+    _newest[name] = widget
+    return widget
+
+
+def declared(
+    name: str,
+    default: Value,
+    *,
+    ge: int | float | dt.date | None = None,
+    le: int | float | dt.date | None = None,
+    step: int | float | None = None,
+    choices: Sequence[Value] | Mapping[str, Value] | None = None,
+    doc: str = "",
+) -> Parameter:
+    """The checked parameter that a call of ``param`` declares; ``UsageError`` names it when it can't stand."""
+    if not isinstance(name, str):
+        raise UsageError(f"wb.param: its name is {name!r}, not a text", hint='for example wb.param("min_delay", 15)')
+    check_name("parameter", name)
+    allowed: tuple[Value, ...] | None = None
+    if choices is not None:
+        allowed = tuple(choices.values() if isinstance(choices, Mapping) else choices)
+        if not allowed or isinstance(choices, str):
+            raise UsageError(f"parameter {name}: choices= allows no value", hint="list at least one choice")
+        if len(set(allowed)) != len(allowed):
+            raise UsageError(f"parameter {name}: a choice is listed twice", hint="list each choice once")
+    bounds = [bound for bound in (ge, le) if bound is not None]
+    kind = _kind(name, [default, *bounds, *(allowed or ())])
+    if bounds and kind not in ("int", "float", "date"):
+        raise UsageError(f"parameter {name}: ge= and le= make no sense for a {kind}", hint="use choices= to limit it")
+    if step is not None and (kind not in ("int", "float") or step <= 0 or (kind == "int" and not isinstance(step, int))):
+        raise UsageError(f"parameter {name}: step={step!r} does not fit type {kind}", hint="give a positive step of that type, or none")
+    if ge is not None and le is not None and ge > le:  # type: ignore[operator]  # both are numbers or both are dates, by _kind
+        raise UsageError(f"parameter {name}: nothing lies between ge={ge} and le={le}", hint="swap the two bounds")
+    if kind == "float":
+        default = _float(default)
+        allowed = None if allowed is None else tuple(_float(choice) for choice in allowed)
+    parameter = Parameter(name, kind, default, ge, le, step, allowed, doc)
+    parameter.check(default)
+    for choice in allowed or ():
+        parameter.check(choice)
+    return parameter
+
+
+def current_value(name: str) -> Any:
+    """What the newest widget made by ``param`` under that name shows; ``KeyError`` when there is none."""
+    return _newest[name].value
+
+
+def _kind(name: str, values: Sequence[Any]) -> str:
+    kinds = {type(value) for value in values}
+    if kinds == {int}:
+        return "int"
+    if kinds <= {int, float}:
+        return "float"
+    for kind, word in ((bool, "bool"), (str, "str"), (dt.date, "date")):
+        if kinds == {kind}:
+            return word
+    found = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise UsageError(
+        f"parameter {name}: its values are of type {found}, not all of one type among int, float, bool, str and date",
+        hint=f'for example wb.param("{name}", 15, ge=0, le=240)',
+    )
+
+
+def _float(value: Any) -> float:
+    return float(value)
+
+
+def _initial(parameter: Parameter) -> Any:
+    from workbench.sandbox import session
+
+    try:
+        overrides: Mapping[str, Any] = session.current().parameters
+    except UsageError:
+        # No sandbox to read from: wb.source says so, with the next command. A widget needs none.
+        overrides = {}
+    return parameter.check(overrides[parameter.name]) if parameter.name in overrides else parameter.default
+
+
+def _labels(parameter: Parameter, choices: Sequence[Value] | Mapping[str, Value] | None) -> dict[str, Any]:
+    """What the dropdown shows for each choice."""
+    if parameter.choices is None:
+        return {}
+    names = list(choices) if isinstance(choices, Mapping) else [str(choice) for choice in parameter.choices]
+    labels: dict[str, Any] = {}
+    for name, choice in zip(names, parameter.choices, strict=True):
+        label = str(name) if str(name).strip() not in ("", _RESERVED_LABEL) else repr(name)
+        while label in labels:
+            label += " "
+        labels[label] = choice
+    return labels
+
+
+def _widget(parameter: Parameter, value: Any, labels: dict[str, Any]) -> Any:
+    import marimo as mo
+
+    label = f"**{parameter.name}**" + (f" · {html.escape(parameter.doc)}" if parameter.doc else "")
+    low, high, step = parameter.ge, parameter.le, parameter.step
+    if parameter.choices is not None:
+        shown = next(name for name, choice in labels.items() if choice == value)
+        return mo.ui.dropdown(labels, shown, allow_select_none=False, label=label)
+    match parameter.type:
+        case "bool":
+            return mo.ui.switch(value, label=label)
+        case "str":
+            return mo.ui.text(value, label=label)
+        case "date":
+            return mo.ui.date(low, high, value, label=label)  # type: ignore[arg-type]  # bounds of a date are dates, by _kind
+        case kind:
+            return _number(kind, low, high, step, value, label)
+
+
+def _number(kind: str, low: Any, high: Any, step: int | float | None, value: Any, label: str) -> Any:
+    import marimo as mo
+
+    if kind == "float":
+        low, high = (None if bound is None else float(bound) for bound in (low, high))
+    if low is None or high is None or low == high:
+        return mo.ui.number(low, high, step or (1 if kind == "int" else None), value, label=label)
+    return mo.ui.slider(low, high, step or (1 if kind == "int" else (high - low) / 100), value, label=label, show_value=True)
