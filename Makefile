@@ -1,0 +1,79 @@
+# The commands of this repository; `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+# The first Python of at least 3.11 that can make virtual environments; `make PYTHON=...` overrides it.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := .venv/bin
+JOBS ?= 2
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Locked files list everything, so nothing is left to resolve; wheels alone, so nothing is built; compiled below, in parallel.
+LOCKED := install --quiet --require-hashes --no-deps --only-binary :all: --no-compile
+
+.PHONY: help
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+.venv/pyvenv.cfg:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "no Python of at least 3.11 that can make virtual environments was found" >&2; \
+		echo "next: on Debian or Ubuntu: apt-get install python3 python3-venv; then the same command again" >&2; exit 2; fi
+	@echo "making .venv with $(PYTHON)"
+	@"$(PYTHON)" -m venv .venv
+
+# The project itself is installed from this folder, by the build backend that the locked file pins.
+.venv/installed-%: constraints/%.txt pyproject.toml | .venv/pyvenv.cfg
+	@echo "installing constraints/$*.txt"
+	@$(PIP) $(LOCKED) -r constraints/$*.txt
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m compileall -q -j $(JOBS) .venv/lib >/dev/null || true
+	@touch $@
+
+.PHONY: demo
+demo: .venv/installed-demo  ## the whole story on real data, in a new folder
+	@folder=demo; n=1; while [ -e "$$folder" ]; do n=$$((n + 1)); folder="demo-$$n"; done; \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/workbench demo "$$folder"
+
+.PHONY: test
+test: .venv/installed-test browser lint  ## lint, types, import contracts and every test
+	@$(BIN)/python -m pytest -n $(JOBS) -q
+
+.PHONY: lint
+lint: .venv/installed-test  ## ruff, import-linter and mypy
+	@$(BIN)/ruff check --no-cache .
+	@$(BIN)/ruff format --no-cache --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/mypy
+
+.PHONY: browser
+browser:  ## Chromium for the browser tests, where it is missing
+	@sh .ci/system browser
+
+.PHONY: bench
+bench: .venv/installed-test  ## benchmarks; compare with another commit: make bench OPTIONS="--benchmark-compare"
+	@$(BIN)/python -m pytest bench -q --benchmark-only --benchmark-autosave $(OPTIONS)
+
+.PHONY: drills
+drills: .venv/installed-test browser  ## the slow drills, which `make test` leaves out
+	@$(BIN)/python -m pytest -q -m drill tests
+
+.PHONY: docs
+docs: .venv/installed-test  ## write docs/reference/cli.md from the commands
+	@$(BIN)/python docs/reference/generate.py
+
+.PHONY: constraints
+constraints: | .venv/pyvenv.cfg  ## pin and hash the dependencies again, from pyproject.toml
+	@test -x .venv-lock/bin/pip-compile || { "$(PYTHON)" -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet 'pip-tools>=7.6,<8'; }
+	@for lock in "test --extra demo --extra test" "demo --extra demo --constraint constraints/test.txt"; do \
+		set -- $$lock; file=constraints/$$1.txt; shift; \
+		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras \
+			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" --output-file $$file pyproject.toml constraints/build.in && \
+		{ echo "# Written by \`make constraints\` for Python 3.11: what pyproject.toml asks for, pinned and hashed."; cat $$file; } > $$file.new && \
+		mv $$file.new $$file; done
+
+.PHONY: clean
+clean:  ## remove virtual environments and caches; demo folders stay
+	@rm -rf .venv .venv-lock dist .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
