@@ -1,0 +1,141 @@
+"""``wb.source``: what a notebook reads, out of one sandbox that can read nothing else.
+
+The connection is built by Ibis and then closed to the rest of the machine: no other file, no extension, no way back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.config import find_workspace
+from workbench.errors import GuardRefused, UnknownName, UsageError
+from workbench.model import OutputMark
+from workbench.sandbox import registry
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+ENVIRONMENT = "WORKBENCH_SANDBOX"
+WORKSPACE = "WORKBENCH_WORKSPACE"
+CREATE = "workbench sandbox create"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One open sandbox.
+
+    ``parameters`` are values for ``wb.param`` other than the defaults, and ``outputs`` what ``wb.output`` recorded.
+    """
+
+    path: Path
+    con: Backend
+    parameters: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, tuple[OutputMark, ir.Table]] = field(default_factory=dict)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the tables that this sandbox has."""
+        return tuple(sorted(self.con.list_tables(database="main")))
+
+    def source(self, name: str) -> ir.Table:
+        """The sandbox's table of that source, with the columns and types of production."""
+        if not isinstance(name, str):
+            raise UsageError(f"wb.source: its name is {name!r}, not a text", hint='for example wb.source("orders")')
+        if name in self.sources:
+            return self.con.table(name, database="main")
+        declared = _declared()
+        if name in declared:
+            raise UsageError(f"source {name!r} was declared after this sandbox was made, so the sandbox lacks it", hint=CREATE)
+        raise UnknownName.of(
+            "source", name, {*self.sources, *declared}, hint=f"declare it in pyproject.toml as [tool.workbench.sources.{name}], then: {CREATE}"
+        )
+
+    def support_rows(self, name: str) -> int:
+        """How many rows of a source are there only so that joins keep matching; sums over them mean little."""
+        if name not in self.con.list_tables(database="workbench_rows"):
+            return 0
+        found = self.con.con.execute(f'SELECT count(*) FROM workbench_rows."{name}" WHERE NOT core').fetchone()
+        return int(found[0]) if found else 0
+
+
+_active: Session | None = None
+
+
+def current() -> Session:
+    """The open session; opened when first asked for.
+
+    That is the file that ``WORKBENCH_SANDBOX`` names, else the active sandbox of the workspace around the current folder.
+    """
+    global _active
+    if _active is None:
+        given = os.environ.get(ENVIRONMENT)
+        if given:
+            path = Path(given)
+            registry.check_alive(path)
+        else:
+            path = registry.active(find_workspace()).path
+        _active = open_session(path)
+    return _active
+
+
+def activate(path: Path, parameters: Mapping[str, Any] | None = None) -> Session:
+    """Open a sandbox as the current session of this process, in place of the one before."""
+    global _active
+    opened = open_session(path, parameters)
+    deactivate()
+    _active = opened
+    return opened
+
+
+def deactivate() -> None:
+    """Close the current session, if there is one."""
+    global _active
+    if _active is not None:
+        _active.con.disconnect()
+        _active = None
+
+
+def source(name: str) -> ir.Table:
+    """A production source as an Ibis table, out of the sandbox: sampled, masked, with the same columns and types.
+
+    In a promoted version the same table comes from production.
+    """
+    return current().source(name)
+
+
+def open_session(path: Path, parameters: Mapping[str, Any] | None = None) -> Session:
+    """A sandbox file, opened read-only and closed to everything else."""
+    import ibis
+
+    if not path.is_file():
+        raise UsageError(f"there is no sandbox at {path}", hint=CREATE)
+    con = ibis.duckdb.connect(
+        path.resolve(), read_only=True, autoinstall_known_extensions=False, autoload_known_extensions=False, allow_community_extensions=False
+    )
+    try:
+        for statement in (
+            "SET TimeZone = 'UTC'",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            con.con.execute(statement)
+        locked = con.con.execute("SELECT current_setting('enable_external_access'), current_setting('lock_configuration')").fetchone()
+        if locked != (False, True):
+            raise GuardRefused("the sandbox's connection could not be closed to other files", hint="workbench doctor")
+    except BaseException:
+        con.disconnect()
+        raise
+    return Session(path, con, dict(parameters or {}))
+
+
+def _declared() -> tuple[str, ...]:
+    given = os.environ.get(WORKSPACE)
+    try:
+        return tuple(find_workspace(Path(given) if given else None).settings.sources)
+    except UsageError:
+        return ()
