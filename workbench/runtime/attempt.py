@@ -59,11 +59,15 @@ class Attempt:
         try:
             yield
         finally:
-            self.peak_memory = max(self.peak_memory, peak_memory_of(pid))
             watch.done.set()
             watch.join()
-            kill_group(pid)
+            self.end(pid)
             self.pid = None
+
+    def end(self, pid: int) -> None:
+        """Kill the process group of the kernel, once its memory is noted."""
+        self.peak_memory = max(self.peak_memory, peak_memory_of(pid))
+        kill_group(pid)
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:

@@ -16,7 +16,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
-from workbench.runtime.attempt import Attempt, kill_group, signal_name
+from workbench.runtime.attempt import Attempt, signal_name
 from workbench.runtime.record import Recorder
 
 KERNEL = "workbench-kernel"
@@ -88,7 +88,7 @@ class KernelEngine(HonestEngine):
                     raise KernelLost(_how(process, error, attempt)) from error
                 finally:
                     # At once, and with all that it started: a result it has not finished is worth nothing.
-                    kill_group(process.pid)
+                    attempt.end(process.pid)
                     if client.kc is not None:
                         client.kc.stop_channels()
                     run_sync(manager.shutdown_kernel)(now=True)

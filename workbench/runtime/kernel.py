@@ -14,7 +14,6 @@ import sys
 
 def confine(memory_limit: int | None) -> None:
     """Tie this process to its parent and bound its memory, where the system can."""
-    faulthandler.enable()
     sys.dont_write_bytecode = True
     die_with_parent()
     if memory_limit is not None:
@@ -40,10 +39,13 @@ def main() -> None:
     """Confine this process, then serve the kernel until it is told to stop."""
     limit = os.environ.get("WORKBENCH_MEMORY_LIMIT")
     confine(int(limit) if limit else None)
+    log = os.fdopen(os.dup(2), "w")
     from ipykernel.kernelapp import IPKernelApp
 
     application = IPKernelApp.instance()
     application.initialize([*sys.argv[1:], "--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=True"])
+    # The kernel has sent the usual place into the notebook, which can't be told anything after a crash.
+    faulthandler.enable(file=log)
     application.start()
 
 

@@ -1,0 +1,282 @@
+"""What a run notebook calls: inputs in, result staged where no reader looks, checks, profile.
+
+``Job`` never publishes. It leaves ``result.json`` in the folder of its run; whoever started the run reads it and decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.catalog.contract import Contract, read_contract
+from workbench.catalog.environment import environment_sha256
+from workbench.catalog.showing import Shown
+from workbench.config import Workspace, find_workspace
+from workbench.errors import UsageError, WorkbenchError
+from workbench.model import SCHEMA_VERSION, Input, Interval, Snapshot
+from workbench.runtime import checks
+from workbench.runtime.files import make_folder, write_atomic
+from workbench.runtime.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+RESULT = "result.json"
+SAMPLE_ROWS = 5
+
+
+class ChecksFailed(WorkbenchError):
+    """The result breaks its contract; in a notebook shown without our own frames."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self.message}"]
+
+
+class Inputs(dict[str, Any]):
+    """A table for each argument of the version's function; shown as a list of what was read."""
+
+    shown = Shown("", (), ())
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def _repr_html_(self) -> str:
+        return self.shown._repr_html_()
+
+
+class Job:
+    """One run of one version, seen from inside its notebook."""
+
+    def __init__(self, workspace: Workspace, contract: Contract, run_id: str, interval: Interval | None) -> None:
+        self.workspace = workspace
+        self.contract = contract
+        self.interval = interval
+        self.warehouse = Warehouse.open(workspace)
+        self.con = self.warehouse.connect()
+        self.live = self.warehouse.live()
+        self.staged: Snapshot | None = None
+        self.result: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "pipeline": contract.pipeline,
+            "version": contract.version,
+            "environment_sha256": environment_sha256(),
+            "finished": False,
+        }
+        self._place = workspace.runs / run_id / RESULT if run_id else None
+
+    @classmethod
+    def begin(cls, workspace: str, pipeline: str, version: int, run_id: str = "", interval_start: str = "", interval_end: str = "") -> Job:
+        """A job for one version; afterwards ``promoted.<pipeline>.v<N>`` can be imported.
+
+        Raises ``UsageError`` when one end of the interval is missing.
+        """
+        found = find_workspace(Path(workspace))
+        # Importing a version must not leave anything in its directory, and its folder must not hide other modules.
+        sys.dont_write_bytecode = True
+        if str(found.root) not in sys.path:
+            sys.path.append(str(found.root))
+        if bool(interval_start) != bool(interval_end):
+            raise UsageError("an interval needs both interval_start and interval_end", hint="leave both empty for all data")
+        interval = Interval.parse(f"{interval_start}..{interval_end}") if interval_start else None
+        return cls(found, read_contract(found.promoted / pipeline / f"v{version}"), run_id, interval)
+
+    def inputs(self) -> Inputs:
+        """Every input of the version: sources as they are now, other pipelines as their readers see them."""
+        inputs, facts = Inputs(), []
+        for each in self.contract.inputs:
+            table, state = self._input(each)
+            inputs[each.argument] = table
+            rows, of = self._rows(each, table)
+            facts.append({"name": each.name, "kind": each.kind, "state": state, "rows": rows, "in_interval": of})
+        self._keep(inputs=facts, rows_in=sum(fact["rows"] for fact in facts))
+        span = f" in {self.interval}" if self.interval is not None else ""
+        lines = tuple((f["name"], f["kind"], f["rows"], "rows" + (span if f["in_interval"] else ""), f["state"][:40]) for f in facts)
+        inputs.shown = Shown("", ("input", "kind", "rows", "which", "state"), lines)
+        return inputs
+
+    def write(self, table: ir.Table) -> Shown:
+        """Compute the result and stage it where no reader looks.
+
+        Raises ``ChecksFailed`` when its columns are not those of the contract.
+        """
+        contract = self.contract
+        self._keep(code_sha256=_code_sha256(contract))
+        found = {name: str(kind) for name, kind in table.schema().items()}
+        if found != contract.schema:
+            raise ChecksFailed(_schema_difference(contract.schema, found), hint=f"workbench history {contract.pipeline}")
+        current = self.live.get(contract.pipeline)
+        base = current.snapshot if current is not None else None
+        self.staged = staged = self.warehouse.write(
+            table,
+            pipeline=contract.pipeline,
+            version=contract.version,
+            key=contract.key,
+            partition_by=contract.partition_by,
+            base=base,
+            interval=self.interval,
+        )
+        rows = sum(file.rows for file in staged.files if self._computed(file.partition))
+        partitions = _partitions(base, staged)
+        self._keep(
+            base=None if base is None else base.id,
+            snapshot=staged.id,
+            rows_out=rows,
+            rows=staged.rows,
+            bytes=staged.bytes,
+            partitions=partitions,
+            empty=rows == 0,
+        )
+        counted = tuple((name, count) for name, count in partitions.items())
+        return Shown(f"{rows:,} rows computed; {staged.rows:,} rows staged as {staged.id}", ("partitions", "count"), counted)
+
+    def check(self) -> Shown:
+        """Hold the staged result against the contract's checks and key.
+
+        Raises ``ChecksFailed`` naming each broken check with a few of its rows. A result without rows is not checked: it is
+        not going to be shown to readers.
+        """
+        staged = self._staged()
+        if self.result["empty"]:
+            return Shown("nothing to check: no rows were computed", (), ())
+        key = self.contract.key
+        keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
+        wanted = [*keyed, *(check for check in self.contract.checks if check not in keyed)]
+        results = checks.evaluate(self.warehouse.read(self.con, staged), wanted)
+        facts = [{"check": str(each.check), "violations": each.violations, "examples": _plain(each.examples)} for each in results]
+        self._keep(checks=facts)
+        broken = [each for each in results if not each.ok]
+        if broken:
+            lines = [f"{each.check}: {each.violations:,} rows break it" + _examples(each.examples) for each in broken]
+            raise ChecksFailed("\n".join(lines), hint="")
+        return Shown("", ("check", "rows that break it"), tuple((str(each.check), each.violations) for each in results))
+
+    def profile(self) -> Shown:
+        """Rows, NULLs, lowest and highest value of each column; a few rows beneath."""
+        table = self.warehouse.read(self.con, self._staged())
+        described = _describe(table)
+        self._keep(profile=described)
+        columns = tuple((c["column"], c["type"], c["nulls"], c["min"], c["max"]) for c in described["columns"])
+        first = table.order_by(list(self.contract.key)) if self.contract.key else table
+        rows = first.limit(SAMPLE_ROWS).to_pyarrow().to_pylist()
+        _display(Shown(f"{described['rows']:,} rows", ("column", "type", "NULLs", "lowest", "highest"), columns))
+        return Shown("first rows", tuple(table.columns), tuple(tuple(row.values()) for row in rows))
+
+    def finish(self) -> Shown:
+        """Say that every step is done."""
+        self._keep(finished=True)
+        self.con.disconnect()
+        if self.result["empty"]:
+            return Shown("no rows were computed: readers keep what they have", (), ())
+        return Shown("done: readers see this once it is published", (), ())
+
+    def _input(self, each: Input) -> tuple[ir.Table, str]:
+        if each.kind == "source":
+            return self.warehouse.source(self.con, each.name), self.warehouse.source_digest(each.name)
+        if each.name not in self.live:
+            raise UsageError(f"input {each.name}: nothing is published of it", hint=f"workbench show {each.name}")
+        snapshot = self.live[each.name].snapshot
+        return self.warehouse.read(self.con, snapshot), snapshot.id
+
+    def _rows(self, each: Input, table: ir.Table) -> tuple[int, bool]:
+        """Rows of an input, and whether only those of the interval are counted."""
+        time = self._time(each)
+        if self.interval is None or time is None or time not in table.columns:
+            return int(table.count().to_pyarrow().as_py()), False
+        column = table[time].cast("timestamp('UTC')")
+        inside = table.filter((column >= self.interval.start) & (column < self.interval.end))
+        return int(inside.count().to_pyarrow().as_py()), True
+
+    def _time(self, each: Input) -> str | None:
+        """The column that says when a row of an input happened, where one is declared."""
+        if each.kind == "source":
+            return self.workspace.source(each.name).time
+        column = self.live[each.name].snapshot.partition_by
+        kind = self.live[each.name].snapshot.columns.get(column or "", "")
+        return column if kind.startswith(("DATE", "TIMESTAMP")) else None
+
+    def _computed(self, partition: str | None) -> bool:
+        """Whether a partition of the result was computed by this run."""
+        if self.interval is None:
+            return True
+        if partition is None:  # rows whose partition column is NULL belong to no interval
+            return False
+        moment = dt.datetime.fromisoformat(partition)
+        moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment
+        return self.interval.start <= moment < self.interval.end
+
+    def _staged(self) -> Snapshot:
+        if self.staged is None:
+            raise UsageError("nothing is staged yet", hint="call job.write(table) first")
+        return self.staged
+
+    def _keep(self, **facts: Any) -> None:
+        self.result |= facts
+        if self._place is not None:
+            make_folder(self._place.parent)
+            write_atomic(self._place, json.dumps(self.result, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _code_sha256(contract: Contract) -> str:
+    """Digest of the module that was imported, "" when the notebook computes something else."""
+    module = sys.modules.get(f"promoted.{contract.pipeline}.v{contract.version}")
+    file = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+
+
+def _schema_difference(promised: dict[str, str], found: dict[str, str]) -> str:
+    lines = [f"column {name} is missing" for name in promised if name not in found]
+    lines += [f"column {name} is not in the contract" for name in found if name not in promised]
+    lines += [f"column {name} is {found[name]}, the contract says {kind}" for name, kind in promised.items() if found.get(name, kind) != kind]
+    return "the result has another schema than the contract: " + ("; ".join(lines) or "columns are in another order")
+
+
+def _partitions(base: Snapshot | None, staged: Snapshot) -> dict[str, int]:
+    """How many partitions are new, differ, went away and stayed the same."""
+    old = {file.partition: file.sha256 for file in base.files} if base is not None else {}
+    new = {file.partition: file.sha256 for file in staged.files}
+    return {
+        "added": sum(name not in old for name in new),
+        "replaced": sum(name in old and old[name] != digest for name, digest in new.items()),
+        "removed": sum(name not in new for name in old),
+        "unchanged": sum(old.get(name) == digest for name, digest in new.items()),
+    }
+
+
+def _describe(table: ir.Table) -> dict[str, Any]:
+    schema = table.schema()
+    ordered = {name for name, kind in schema.items() if kind.is_numeric() or kind.is_temporal() or kind.is_string() or kind.is_boolean()}
+    aggregates = {"rows": table.count()}
+    for number, name in enumerate(schema):
+        aggregates[f"nulls{number}"] = table[name].isnull().sum()
+        if name in ordered:
+            aggregates |= {f"min{number}": table[name].min(), f"max{number}": table[name].max()}
+    row = table.aggregate(**aggregates).to_pyarrow().to_pylist()[0]
+    columns = [
+        {
+            "column": name,
+            "type": str(kind),
+            "nulls": int(row[f"nulls{number}"] or 0),
+            "min": row.get(f"min{number}"),
+            "max": row.get(f"max{number}"),
+        }
+        for number, (name, kind) in enumerate(schema.items())
+    ]
+    return {"rows": int(row["rows"]), "columns": columns}
+
+
+def _examples(rows: tuple[dict[str, Any], ...]) -> str:
+    return ", for example " + "; ".join(", ".join(f"{k}={v}" for k, v in row.items()) for row in rows[:2]) if rows else ""
+
+
+def _plain(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+    return [{name: value if isinstance(value, (int, float, bool, type(None))) else str(value) for name, value in row.items()} for row in rows]
+
+
+def _display(shown: Shown) -> None:
+    from IPython.display import display
+
+    display(shown)
