@@ -25,7 +25,7 @@ sample = "whole"
 mask = { name = "redact" }
 """
 
-NOTEBOOK = '''
+NOTEBOOK = """
 import marimo
 
 __generated_with = "0.25.2"
@@ -84,7 +84,7 @@ def _(daily_sales):
 
 if __name__ == "__main__":
     app.run()
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,10 @@ class Shop:
     def cells(self, *cells: str, sources: str = 'orders = wb.source("orders")') -> None:
         """Replace the notebook by these cells after one that reads sources."""
         head = NOTEBOOK[: NOTEBOOK.index("@app.cell")]
-        body = "\n\n".join("@app.cell\ndef _():\n" + "\n".join("    " + line for line in dedent(cell).strip().splitlines()) for cell in (sources, *cells))
+        body = "\n\n".join(
+            "@app.cell\ndef _():\n" + "\n".join("    " + line for line in dedent(cell).strip().splitlines())
+            for cell in (sources, *cells)
+        )
         self.notebook.write_text(head + body + "\n")
 
     def promote(self, *arguments: str) -> Ran:
