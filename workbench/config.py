@@ -239,7 +239,9 @@ def _check_sources(settings: Settings, file: Path) -> None:
         for reference in source.references:
             target = settings.sources.get(reference.source)
             if target is None:
-                raise ConfigError(f"{path}.references: {UnknownName.of('source', reference.source, settings.sources).message}", hint=hint)
+                raise ConfigError(
+                    f"{path}.references: {UnknownName.of('source', reference.source, settings.sources).message}", hint=hint
+                )
             to = reference.to or target.key
             if len(to) != len(reference.columns):
                 raise ConfigError(

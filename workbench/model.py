@@ -43,7 +43,9 @@ def check_name(kind: str, name: str) -> str:
         why = "it is a keyword of Python or SQL"
     else:
         return name
-    raise UsageError(f"{kind} name {name[:60]!r} is not allowed: {why}", hint=f"rename the {kind}, for example to 'daily_orders'")
+    raise UsageError(
+        f"{kind} name {name[:60]!r} is not allowed: {why}", hint=f"rename the {kind}, for example to 'daily_orders'"
+    )
 
 
 class Verdict(StrEnum):
@@ -226,7 +228,8 @@ class Interval:
             separator = ""
         if not separator:
             raise UsageError(
-                f"{text!r} is not an interval", hint="write it as START..END, end not included, for example 2013-07-01..2013-07-08"
+                f"{text!r} is not an interval",
+                hint="write it as START..END, end not included, for example 2013-07-01..2013-07-08",
             )
         start, end = (
             moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC) for moment in (start, end)

@@ -56,19 +56,36 @@ def test_the_document_follows_the_standard():
     document = yaml.safe_load(to_yaml(FULL))
     assert (document["apiVersion"], document["kind"]) == ("v3.1.0", "DataContract")
     types = {p["name"]: p["logicalType"] for p in document["schema"][0]["properties"]}
-    assert types == {"day": "date", "origin": "string", "rate": "number", "paid": "number", "tags": "array", "straße; drop": "integer"}
+    assert types == {
+        "day": "date",
+        "origin": "string",
+        "rate": "number",
+        "paid": "number",
+        "tags": "array",
+        "straße; drop": "integer",
+    }
 
 
 text = st.text(max_size=20)
 
 
-@given(st.lists(st.builds(Column, st.text(min_size=1, max_size=20), st.sampled_from(["int64", "string", "float64"]), st.booleans(), text), unique_by=lambda c: c.name), text)
+@given(
+    st.lists(
+        st.builds(
+            Column, st.text(min_size=1, max_size=20), st.sampled_from(["int64", "string", "float64"]), st.booleans(), text
+        ),
+        unique_by=lambda c: c.name,
+    ),
+    text,
+)
 def test_any_text_survives(columns, doc):
     contract = Contract("p", 1, tuple(columns), doc=doc, checks=(Check("one_of", ("x",), {"values": [doc]}),))
     assert from_yaml(to_yaml(contract)) == contract
 
 
-@pytest.mark.parametrize("content", ["", "[]", "schema: 3", "{", "name: x\nschema: [{}]", "!!python/object/apply:os.system ['true']"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "schema: 3", "{", "name: x\nschema: [{}]", "!!python/object/apply:os.system ['true']"]
+)
 def test_a_file_that_is_no_contract_is_named(tmp_path, content):
     (tmp_path / "contract.yaml").write_text(content)
     with pytest.raises(ConfigError, match=r"contract\.yaml"):

@@ -63,7 +63,8 @@ def test_a_missing_column_is_named_with_its_nearest():
 
 
 @pytest.mark.parametrize(
-    ("rule", "args"), [("between", ("x", 2, 1)), ("one_of", ("x", [])), ("matches", ("x", "(")), ("not_null", ()), ("between", ("x",))]
+    ("rule", "args"),
+    [("between", ("x", 2, 1)), ("one_of", ("x", [])), ("matches", ("x", "(")), ("not_null", ()), ("between", ("x",))],
 )
 def test_a_check_that_can_hold_for_nothing_is_refused(rule, args):
     with pytest.raises(UsageError):

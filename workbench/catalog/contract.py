@@ -128,7 +128,8 @@ def from_yaml(text: str, *, where: str = FILE) -> Contract:
             pipeline=document["name"],
             version=int(document["version"]),
             columns=tuple(
-                Column(p["name"], p["physicalType"], bool(p.get("required", False)), p.get("description", "")) for p in properties
+                Column(p["name"], p["physicalType"], bool(p.get("required", False)), p.get("description", ""))
+                for p in properties
             ),
             doc=document["description"]["purpose"],
             key=tuple(p["name"] for p in keyed),

@@ -36,7 +36,11 @@ def check(notebooks: tuple[Path, ...], as_json: bool) -> int:
         emit_json(
             {
                 "notebooks": [str(file) for file in files],
-                "outputs": [{"notebook": str(file), **output} for file, cut in zip(files, slicings, strict=True) for output in outputs_json(cut)],
+                "outputs": [
+                    {"notebook": str(file), **output}
+                    for file, cut in zip(files, slicings, strict=True)
+                    for output in outputs_json(cut)
+                ],
                 "refusals": [
                     {**refusal_json(refusal), "notebook": str(file)}
                     for file, cut in zip(files, slicings, strict=True)

@@ -20,7 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def json_option(function: F) -> F:
     """Add ``--json`` to a command; it arrives as the argument ``as_json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document (with schema_version) on stdout.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document (with schema_version) on stdout.")(
+        function
+    )
 
 
 def emit_json(payload: dict[str, Any]) -> None:

@@ -24,7 +24,14 @@ def doctor(deep: bool, as_json: bool) -> int:
 
     findings = diagnose(find_workspace(), who=identity(), deep=deep)
     if as_json:
-        emit_json({"findings": [{"subject": each.subject, "state": each.state, "message": each.message, "hint": each.hint} for each in findings]})
+        emit_json(
+            {
+                "findings": [
+                    {"subject": each.subject, "state": each.state, "message": each.message, "hint": each.hint}
+                    for each in findings
+                ]
+            }
+        )
     else:
         from rich.table import Table
         from rich.text import Text

@@ -16,7 +16,9 @@ def identity() -> str:
     if name:
         return name
     try:
-        found = subprocess.run(["git", "config", "user.email"], capture_output=True, text=True, timeout=5, check=False).stdout.strip()
+        found = subprocess.run(
+            ["git", "config", "user.email"], capture_output=True, text=True, timeout=5, check=False
+        ).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         found = ""
     if found:

@@ -92,7 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, click.exceptions.Abort):
         return _report(
-            WorkbenchError("interrupted; what was finished is kept, nothing is half-written", hint="workbench doctor"), as_json, 130
+            WorkbenchError("interrupted; what was finished is kept, nothing is half-written", hint="workbench doctor"),
+            as_json,
+            130,
         )
     except WorkbenchError as error:
         return _report(error, as_json, error.exit_code)
@@ -115,20 +117,31 @@ def _infrastructure(error: BaseException | None) -> WorkbenchError | None:
     while error is not None:
         text = str(error)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
-            return InfrastructureError("the disk is full; nothing was published and no version was changed", hint="free space, then type the same command again")
+            return InfrastructureError(
+                "the disk is full; nothing was published and no version was changed",
+                hint="free space, then type the same command again",
+            )
         if isinstance(error, PermissionError) or isinstance(error, OSError) and error.errno == errno.EROFS:
             return InfrastructureError(f"no permission: {text}", hint="workbench doctor")
         if "database is locked" in text or "Could not set lock on file" in text:
-            return InfrastructureError("another process holds a database: " + text.splitlines()[0], hint="wait for it to end, then type the same command again")
+            return InfrastructureError(
+                "another process holds a database: " + text.splitlines()[0],
+                hint="wait for it to end, then type the same command again",
+            )
         if "database or disk is full" in text or "disk I/O error" in text:
-            return InfrastructureError("the disk is full or failing: " + text.splitlines()[0], hint="free space, then type the same command again")
+            return InfrastructureError(
+                "the disk is full or failing: " + text.splitlines()[0], hint="free space, then type the same command again"
+            )
         error = error.__cause__ or error.__context__
     return None
 
 
 def _report(error: WorkbenchError, as_json: bool, code: int) -> int:
     if as_json:
-        payload: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "error": {"exit_code": code, "message": error.message, "hint": error.hint}}
+        payload: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "error": {"exit_code": code, "message": error.message, "hint": error.hint},
+        }
         click.echo(json.dumps(payload, indent=2, ensure_ascii=False))
     prefix = click.style("error:", fg="red", bold=True) if "NO_COLOR" not in os.environ else "error:"
     click.echo(f"{prefix} {error.message}", err=True)

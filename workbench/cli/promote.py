@@ -18,12 +18,21 @@ from workbench.errors import UsageError
 @click.argument("outputs", nargs=-1)
 @click.option("--why", default="", help="What this change is for; kept in the changelog and the ledger.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write: no version, no data, no record.")
-@click.option("--allow-change", metavar="SHARE", default=None, help="Declare how large a share of rows is meant to change, e.g. 90%.")
+@click.option(
+    "--allow-change", metavar="SHARE", default=None, help="Declare how large a share of rows is meant to change, e.g. 90%."
+)
 @click.option("--allow-breaking", is_flag=True, help="Declare that readers may lose columns.")
 @click.option("--rows", default=3, show_default=True, help="Example rows to show for each kind of difference.")
 @json_option
 def promote(
-    notebook: Path, outputs: tuple[str, ...], why: str, dry_run: bool, allow_change: str | None, allow_breaking: bool, rows: int, as_json: bool
+    notebook: Path,
+    outputs: tuple[str, ...],
+    why: str,
+    dry_run: bool,
+    allow_change: str | None,
+    allow_breaking: bool,
+    rows: int,
+    as_json: bool,
 ) -> int:
     """Cut the marked cells of NOTEBOOK into versions, prove them, diff them against production, judge them.
 

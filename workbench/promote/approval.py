@@ -14,7 +14,9 @@ from workbench.store import Store
 from workbench.store.records import PromotionRecord
 
 
-def decide(workspace: Workspace, promotion: PromotionRecord, *, decision: str, who: str, why: str, at: dt.datetime) -> PromotionRecord:
+def decide(
+    workspace: Workspace, promotion: PromotionRecord, *, decision: str, who: str, why: str, at: dt.datetime
+) -> PromotionRecord:
     """Approve or reject a promotion that waits, and return it as it is then.
 
     Approving twice changes nothing. Raises ``GuardRefused`` for a promotion that a gate refused or whose notebook or version
@@ -25,9 +27,13 @@ def decide(workspace: Workspace, promotion: PromotionRecord, *, decision: str, w
         if decision == "approve" and current.status in ("approved", "published"):
             return current
         if current.status == "refused":
-            raise GuardRefused(f"{current.id} was refused by a gate and can't be approved", hint=f"workbench gates {current.id}")
+            raise GuardRefused(
+                f"{current.id} was refused by a gate and can't be approved", hint=f"workbench gates {current.id}"
+            )
         if current.status not in ("waiting", "approved"):
-            raise WorkbenchError(f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}")
+            raise WorkbenchError(
+                f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}"
+            )
         if decision == "approve":
             refuse_changes(workspace, current, notebook=True)
         store.add_approval(current.id, who=who, at=at, digest=current.digest, decision=decision, why=why)
@@ -43,7 +49,9 @@ def refuse_changes(workspace: Workspace, promotion: PromotionRecord, *, notebook
         folder = version_dir(workspace, version)
         wrong = list(changed_files(workspace, version))
         manifest = folder / MANIFEST
-        if not wrong and (not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != candidate.manifest_sha256):
+        if not wrong and (
+            not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != candidate.manifest_sha256
+        ):
             wrong = [MANIFEST]
         if wrong:
             raise GuardRefused(
@@ -53,6 +61,6 @@ def refuse_changes(workspace: Workspace, promotion: PromotionRecord, *, notebook
     file = workspace.root / promotion.notebook
     if notebook and (not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != promotion.notebook_sha256):
         raise GuardRefused(
-            f"{promotion.notebook} was changed after {promotion.id} was made", hint=f'workbench promote {promotion.notebook} --why "…"'
+            f"{promotion.notebook} was changed after {promotion.id} was made",
+            hint=f'workbench promote {promotion.notebook} --why "…"',
         )
-

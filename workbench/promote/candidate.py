@@ -140,5 +140,6 @@ def _refuse_case_collision(workspace: Workspace, name: str) -> None:
     for folder in workspace.promoted.iterdir():
         if folder.is_dir() and folder.name != name and folder.name.casefold() == name.casefold():
             raise UsageError(
-                f"output {name!r} collides with promoted/{folder.name}, which differs only by case", hint="rename the output in the notebook"
+                f"output {name!r} collides with promoted/{folder.name}, which differs only by case",
+                hint="rename the output in the notebook",
             )

@@ -76,7 +76,11 @@ def settings(parameters: Sequence[Parameter], most: int = MOST_RUNS) -> list[dic
     else:
         from allpairspy import AllPairs
 
-        combinations = list(itertools.islice((tuple(row) for row in AllPairs(values)), most)) if len(values) > 1 else [(v,) for v in values[0]]
+        combinations = (
+            list(itertools.islice((tuple(row) for row in AllPairs(values)), most))
+            if len(values) > 1
+            else [(v,) for v in values[0]]
+        )
     found = [defaults]
     for combination in combinations:
         setting = dict(zip(names, combination, strict=True))
@@ -145,7 +149,10 @@ def prove(
             result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             tail = log.strip().splitlines()[-1:] or ["no message"]
-            return {each.mark.name: Equality(each.mark.name, "not proved", (), f"the sandbox process ended: {tail[0]}") for each in slices}
+            return {
+                each.mark.name: Equality(each.mark.name, "not proved", (), f"the sandbox process ended: {tail[0]}")
+                for each in slices
+            }
     return {each.mark.name: _judge(each.mark.name, result[each.mark.name]) for each in slices}
 
 
@@ -165,7 +172,9 @@ def _stage(folder: Path, cut: Slice, module: Module) -> dict[str, Any]:
     }
 
 
-def _run(folder: Path, index: int, notebook: Notebook, setting: dict[str, Any], parameters: dict[str, Parameter]) -> dict[str, Any]:
+def _run(
+    folder: Path, index: int, notebook: Notebook, setting: dict[str, Any], parameters: dict[str, Parameter]
+) -> dict[str, Any]:
     file = folder / f"notebook_{index}.py"
     file.write_text(with_values(notebook, setting), encoding="utf-8")
     dates = [name for name, parameter in parameters.items() if parameter.type == "date"]
@@ -177,7 +186,14 @@ def _execute(folder: Path, root: Path, sandbox: Path, timeout: float) -> str:
     command = [sys.executable, "-m", "workbench.promote.equality_run", str(folder / "job.json")]
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise InfrastructureError(
@@ -194,7 +210,12 @@ def _judge(pipeline: str, checks: list[dict[str, Any]]) -> Equality:
                 at = ", ".join(f"{name}={value!r}" for name, value in check.parameters.items()) or "the defaults"
                 return Equality(pipeline, verdict, checked, f"at {at}: {_say(check.difference)}")
     if not checked or checked[0].how == "error":
-        return Equality(pipeline, "not proved", checked, f"the notebook fails at its defaults: {_say(checked[0].difference if checked else None)}")
+        return Equality(
+            pipeline,
+            "not proved",
+            checked,
+            f"the notebook fails at its defaults: {_say(checked[0].difference if checked else None)}",
+        )
     return Equality(pipeline, "equal", checked)
 
 

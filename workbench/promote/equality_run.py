@@ -25,13 +25,17 @@ def main(job_file: str) -> None:
     sys.path[:0] = [job["notebooks"], job["root"]]
     result: dict[str, list[dict[str, Any]]] = {module["pipeline"]: [] for module in job["modules"]}
     for index, run in enumerate(job["runs"]):
-        values = {name: dt.date.fromisoformat(value) if name in run["dates"] else value for name, value in run["parameters"].items()}
+        values = {
+            name: dt.date.fromisoformat(value) if name in run["dates"] else value for name, value in run["parameters"].items()
+        }
         outputs, error = _run_notebook(index, run["notebook"], job["sandbox"], values)
         for module in job["modules"]:
             wanted = {name: values[name] for name in module["parameters"]}
             check = {"parameters": {name: run["parameters"][name] for name in module["parameters"]}}
             result[module["pipeline"]].append(check | _compare(module, wanted, outputs, error))
-    Path(job["result"]).write_text(json.dumps({name: _distinct(checks) for name, checks in result.items()}, default=str), encoding="utf-8")
+    Path(job["result"]).write_text(
+        json.dumps({name: _distinct(checks) for name, checks in result.items()}, default=str), encoding="utf-8"
+    )
 
 
 def _run_notebook(index: int, file: str, sandbox: str, values: dict[str, Any]) -> tuple[dict[str, ir.Table], Exception | None]:
@@ -52,7 +56,9 @@ def _run_notebook(index: int, file: str, sandbox: str, values: dict[str, Any]) -
     return {name: table for name, (_, table) in active.outputs.items()}, None
 
 
-def _compare(module: dict[str, Any], values: dict[str, Any], outputs: dict[str, ir.Table], error: Exception | None) -> dict[str, Any]:
+def _compare(
+    module: dict[str, Any], values: dict[str, Any], outputs: dict[str, ir.Table], error: Exception | None
+) -> dict[str, Any]:
     theirs = outputs.get(module["pipeline"])
     try:
         ours = _call(module, values, outputs)
@@ -90,7 +96,11 @@ def _compare_data(theirs: ir.Table, ours: ir.Table, key: list[str]) -> dict[str,
     from workbench.promote.diff import diff
 
     if tuple(theirs.columns) != tuple(ours.columns):
-        return {"verdict": "different", "how": "data", "difference": {"notebook columns": list(theirs.columns), "module columns": list(ours.columns)}}
+        return {
+            "verdict": "different",
+            "how": "data",
+            "difference": {"notebook columns": list(theirs.columns), "module columns": list(ours.columns)},
+        }
     try:
         found = diff(theirs, ours, key=key, samples=1, distributions=False)
     except Exception as error:
@@ -99,7 +109,12 @@ def _compare_data(theirs: ir.Table, ours: ir.Table, key: list[str]) -> dict[str,
         return {"verdict": "equal", "how": "data", "rows": found.rows.base}
     document = found.to_json()
     samples = {kind: rows[0] for kind, rows in document["samples"].items() if rows}
-    return {"verdict": "different", "how": "data", "rows": found.rows.base, "difference": {"schema": document["schema"], **samples}}
+    return {
+        "verdict": "different",
+        "how": "data",
+        "rows": found.rows.base,
+        "difference": {"schema": document["schema"], **samples},
+    }
 
 
 def _same(one: Exception, other: Exception) -> bool:

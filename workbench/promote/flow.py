@@ -26,7 +26,10 @@ from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox import registry
 from workbench.store import Store
 
-def promote(workspace: Workspace, request: Request, *, report: Report, pipeline_toml: str, progress: Callable[[str], None]) -> Outcome:
+
+def promote(
+    workspace: Workspace, request: Request, *, report: Report, pipeline_toml: str, progress: Callable[[str], None]
+) -> Outcome:
     """Take a notebook through every station up to the approval.
 
     With ``dry_run`` nothing at all is written to the workspace or the warehouse. ``report`` renders the comparisons as HTML;
@@ -43,7 +46,9 @@ def promote(workspace: Workspace, request: Request, *, report: Report, pipeline_
     if not fresh:
         return Outcome("unchanged", notebook, slicing, unchanged=unchanged)
     progress("proof that modules equal the notebook")
-    proofs = prove(notebook, slices, [each.module for each in found], root=workspace.root, sandbox=registry.active(workspace).path)
+    proofs = prove(
+        notebook, slices, [each.module for each in found], root=workspace.root, sandbox=registry.active(workspace).path
+    )
     with _warehouse(workspace, dry_run=request.dry_run) as warehouse, TemporaryDirectory(prefix="workbench-promote-") as folder:
         if all(proofs[each.pipeline].verdict == "equal" for each in fresh):
             tried = run_trial(workspace, warehouse, _work(workspace, warehouse, Path(folder), fresh), progress)
@@ -86,7 +91,9 @@ def _judge(
     by_name = {each.pipeline: each for each in fresh}
     if not tried:
         return tuple(
-            Judged(each.pipeline, each.version, each, proofs[each.pipeline], None, (gates.judge_equality(proofs[each.pipeline]),))
+            Judged(
+                each.pipeline, each.version, each, proofs[each.pipeline], None, (gates.judge_equality(proofs[each.pipeline]),)
+            )
             for each in fresh
         )
     judged = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench.catalog.version import MANIFEST, version_dir
+from workbench.catalog.version import MANIFEST, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UsageError
 from workbench.model import VersionId
@@ -19,15 +19,13 @@ from workbench.promote.outcome import Judged, Outcome, Request
 from workbench.promote.trial import Tried
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.store import Store
-from workbench.store.records import CandidateRecord
+from workbench.store.records import CandidateRecord, promotion_digest
 
 
 def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: Report, pipeline_toml: str) -> Outcome:
     """Keep a judged promotion. Versions come first, then the row that names them; a crash between leaves a version directory
     that the next promotion of the same notebook takes up again.
     """
-    from dataclasses import replace
-
     where = notebook_path(workspace, outcome.notebook)
     texts = {
         judged.pipeline: version_files(outcome.notebook, where, judged.candidate, judged.proof, judged.tried, report)
@@ -39,7 +37,7 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
             if judged.candidate is not None and not judged.candidate.known:
                 _store_version(workspace, request, judged, texts[judged.pipeline], pipeline_toml)
     records = tuple(_candidate_record(workspace, judged, texts.get(judged.pipeline)) for judged in outcome.judged)
-    digest = binding(outcome.notebook.sha256, records)
+    digest = promotion_digest(outcome.notebook.sha256, records)
     with Store.open(workspace) as store:
         promotion = store.add_promotion(
             notebook=where,
@@ -51,7 +49,11 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
             digest=digest,
             candidates=records,
         )
-    beside = {each.pipeline: {DIFF: diff_text(each.tried)} for each in outcome.judged if each.candidate is None and each.tried is not None}
+    beside = {
+        each.pipeline: {DIFF: diff_text(each.tried)}
+        for each in outcome.judged
+        if each.candidate is None and each.tried is not None
+    }
     _keep_evidence(workspace.state / "promotions" / promotion.id, beside | (texts if outcome.status == "refused" else {}))
     return replace(outcome, promotion=promotion.id)
 
@@ -61,13 +63,9 @@ def notebook_path(workspace: Workspace, notebook: Notebook) -> str:
     try:
         return notebook.path.resolve().relative_to(workspace.root).as_posix()
     except ValueError:
-        raise UsageError(f"{notebook.path} is not in the workspace {workspace.root}", hint=f"move it to {workspace.notebooks}") from None
-
-
-def binding(notebook_sha256: str, candidates: Sequence[CandidateRecord]) -> str:
-    """What an approval is bound to: the notebook, and of each candidate its version, its directory's hash and its data."""
-    parts = [[each.pipeline, each.version, each.manifest_sha256, each.snapshot] for each in candidates]
-    return hashlib.sha256(json.dumps([notebook_sha256, parts]).encode()).hexdigest()
+        raise UsageError(
+            f"{notebook.path} is not in the workspace {workspace.root}", hint=f"move it to {workspace.notebooks}"
+        ) from None
 
 
 def _store_version(workspace: Workspace, request: Request, judged: Judged, texts: dict[str, str], pipeline_toml: str) -> None:
@@ -95,26 +93,34 @@ def _changes(tried: Tried) -> list[str]:
     if tried.logic is None or tried.live is None:
         return [f"{tried.snapshot.rows:,} rows, {len(tried.contract.columns)} columns; {tried.note}"]
     schema, rows = tried.logic.schema, tried.logic.rows
-    lines = [f"against v{tried.live.version}: {rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"]
+    lines = [
+        f"against v{tried.live.version}: {rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"
+    ]
     lines += [f"column {name} added" for name in schema.added]
     lines += [f"column {name}: {how}" for name, how in lost_columns(tried.live_contract, tried.contract).items()]
-    lines += [f"column {name} differs in {column.changed:,} rows" for name, column in tried.logic.columns.items() if column.changed]
+    lines += [
+        f"column {name} differs in {column.changed:,} rows" for name, column in tried.logic.columns.items() if column.changed
+    ]
     return lines
 
 
 def _candidate_record(workspace: Workspace, judged: Judged, texts: dict[str, str] | None) -> CandidateRecord:
     folder = version_dir(workspace, VersionId(judged.pipeline, judged.version))
-    if (judged.candidate is None or judged.candidate.known) and (folder / MANIFEST).exists():
-        manifest = (folder / MANIFEST).read_text(encoding="utf-8")
+    if judged.candidate is None or judged.candidate.known:
+        manifest = read_manifest(folder)
     else:
-        manifest = (texts or {}).get(MANIFEST, "")
+        manifest = json.loads(texts[MANIFEST]) if texts else {"files": {}}
+    hashes: dict[str, str] = manifest["files"]
+    evidence = sorted((name, digest) for name, digest in hashes.items() if name.startswith("evidence/"))
     return CandidateRecord(
         pipeline=judged.pipeline,
         version=judged.version,
         snapshot=judged.tried.snapshot.id if judged.tried else "",
         base_version=judged.tried.live.version if judged.tried and judged.tried.live else None,
         new=judged.candidate is not None,
-        manifest_sha256=hashlib.sha256(manifest.encode()).hexdigest() if manifest else "",
+        module_sha256=hashes.get("__init__.py", ""),
+        contract_sha256=hashes.get("contract.yaml", ""),
+        evidence_sha256=hashlib.sha256(json.dumps(evidence).encode()).hexdigest(),
         gates=judged.gates,
         summary=_summary(judged.tried),
     )

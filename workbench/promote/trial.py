@@ -188,7 +188,8 @@ def _inputs(
             tables[source.argument] = warehouse.read(con, live[source.name].snapshot)
         else:
             raise UsageError(
-                f"input {source.name} is a pipeline that nothing is published of", hint=f"promote and publish {source.name} first"
+                f"input {source.name} is a pipeline that nothing is published of",
+                hint=f"promote and publish {source.name} first",
             )
     return tables
 
@@ -213,7 +214,8 @@ def _call(function: Function, tables: Mapping[str, ir.Table], contract: Contract
         raise
     except (IbisError, AttributeError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{pipeline} can't be built on production's tables: {type(error).__name__}: {error}", hint="workbench sandbox create, then: workbench edit"
+            f"{pipeline} can't be built on production's tables: {type(error).__name__}: {error}",
+            hint="workbench sandbox create, then: workbench edit",
         ) from error
 
 

@@ -57,13 +57,20 @@ def _judged_view(judged: Judged, rows: int) -> RenderableType:
         if tried.logic is None:
             parts.append(Text(f"  no baseline: {tried.note}"))
         else:
-            parts.append(Text(f"  logic effect: @{tried.live.version if tried.live else 0} against @{tried.version}, same snapshot", style="bold"))
+            parts.append(
+                Text(
+                    f"  logic effect: @{tried.live.version if tried.live else 0} against @{tried.version}, same snapshot",
+                    style="bold",
+                )
+            )
             parts.append(Padding(terminal(tried.logic, rows=rows), (0, 0, 0, 4)))
         if tried.data is not None:
             if tried.data.identical:
                 parts.append(Text("  data effect: none; readers' data is what the live version computes on this snapshot"))
             else:
-                parts.append(Text("  data effect: what readers see now against the live version on this snapshot", style="bold"))
+                parts.append(
+                    Text("  data effect: what readers see now against the live version on this snapshot", style="bold")
+                )
                 parts.append(Padding(terminal(tried.data, rows=rows), (0, 0, 0, 4)))
     parts.append(Padding(gates_view(judged.gates), (0, 0, 1, 2)))
     return Group(*parts)
@@ -121,7 +128,9 @@ def promotion_view(promotion: PromotionRecord, details: Sequence[RenderableType]
         Text(f"  why: {promotion.why}"),
     ]
     for candidate in promotion.candidates:
-        lines.append(Text(f"  {candidate.pipeline}@{candidate.version}" + ("" if candidate.new else "  recomputed"), style="bold"))
+        lines.append(
+            Text(f"  {candidate.pipeline}@{candidate.version}" + ("" if candidate.new else "  recomputed"), style="bold")
+        )
         lines.append(Padding(gates_view(candidate.gates), (0, 0, 0, 4)))
     return Group(*lines, *details)
 

@@ -30,11 +30,15 @@ def slicing_view(slicing: Slicing, notebook: str) -> RenderableType:
 def _slice_view(cut: Slice, slicing: Slicing) -> RenderableType:
     mark = cut.mark
     facts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    facts.add_row("reads", ", ".join(source.name + (" (pipeline)" if source.kind == "pipeline" else "") for source in cut.inputs))
+    facts.add_row(
+        "reads", ", ".join(source.name + (" (pipeline)" if source.kind == "pipeline" else "") for source in cut.inputs)
+    )
     for parameter in cut.parameters:
         facts.add_row("parameter", f"{parameter.name} = {parameter.default!r}, {parameter.domain()}")
     if mark.key:
-        facts.add_row("key", ", ".join(mark.key) + (f"; one partition for each {mark.partition_by}" if mark.partition_by else ""))
+        facts.add_row(
+            "key", ", ".join(mark.key) + (f"; one partition for each {mark.partition_by}" if mark.partition_by else "")
+        )
     for check in mark.checks:
         facts.add_row("check", str(check))
     labels = {cell.index: cell.label for cell in slicing.notebook.cells}

@@ -51,7 +51,11 @@ def lost_columns(live: Contract | None, candidate: Contract) -> dict[str, str]:
 
 
 def _widens(old: str, new: str) -> bool:
-    for ladder in (("int8", "int16", "int32", "int64"), ("uint8", "uint16", "uint32", "uint64"), ("float16", "float32", "float64")):
+    for ladder in (
+        ("int8", "int16", "int32", "int64"),
+        ("uint8", "uint16", "uint32", "uint64"),
+        ("float16", "float32", "float64"),
+    ):
         if old in ladder and new in ladder:
             return ladder.index(new) >= ladder.index(old)
     return False

@@ -15,7 +15,9 @@ def rows(case: Case) -> GateResult:
     if case.rows == 0:
         return GateResult("rows", Verdict.FAIL, "the output has no rows", {"candidate": 0})
     if case.logic is None:
-        return GateResult("rows", Verdict.PASS, f"{case.rows:,} rows; no live version to compare with", {"candidate": case.rows})
+        return GateResult(
+            "rows", Verdict.PASS, f"{case.rows:,} rows; no live version to compare with", {"candidate": case.rows}
+        )
     base = case.logic.rows.base
     share = abs(case.rows - base) / max(base, 1)
     tolerance = max(case.thresholds.row_count_tolerance, case.allow_change or 0.0)
