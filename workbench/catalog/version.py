@@ -25,7 +25,9 @@ def pipelines(workspace: Workspace) -> tuple[str, ...]:
     """Every pipeline that has a version on disk, by name."""
     if not workspace.promoted.is_dir():
         return ()
-    return tuple(sorted(folder.name for folder in workspace.promoted.iterdir() if NAME.fullmatch(folder.name) and _numbers(folder)))
+    return tuple(
+        sorted(folder.name for folder in workspace.promoted.iterdir() if NAME.fullmatch(folder.name) and _numbers(folder))
+    )
 
 
 def versions(workspace: Workspace, pipeline: str) -> tuple[int, ...]:

@@ -116,12 +116,12 @@ def _infrastructure(error: BaseException | None) -> WorkbenchError | None:
     """A full disk, a missing permission or a locked database, however deep libraries wrapped it."""
     while error is not None:
         text = str(error)
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or "No space left" in text:
             return InfrastructureError(
                 "the disk is full; nothing was published and no version was changed",
                 hint="free space, then type the same command again",
             )
-        if isinstance(error, PermissionError) or isinstance(error, OSError) and error.errno == errno.EROFS:
+        if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
             return InfrastructureError(f"no permission: {text}", hint="workbench doctor")
         if "database is locked" in text or "Could not set lock on file" in text:
             return InfrastructureError(

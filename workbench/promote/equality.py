@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from workbench.errors import InfrastructureError
+from workbench.errors import InfrastructureError, UsageError
 from workbench.model import Parameter
 from workbench.promote.module import Module, with_values
 from workbench.promote.notebook import Notebook
@@ -111,7 +111,7 @@ def _values(parameter: Parameter) -> list[Any]:
     for value in found:
         try:
             checked = parameter.check(value)
-        except Exception:  # a bound plus or minus one may lie outside; then there is nothing to try there
+        except UsageError:  # a bound plus or minus one may lie outside; then there is nothing to try there
             continue
         if checked not in unique:
             unique.append(checked)

@@ -17,7 +17,7 @@ from workbench.promote.candidate import Candidate, candidates, choose, contract_
 from workbench.promote.equality import Equality, prove
 from workbench.promote.evidence import Report
 from workbench.promote.module import load_module
-from workbench.promote.notebook import Notebook, read_notebook
+from workbench.promote.notebook import read_notebook
 from workbench.promote.outcome import Judged, Outcome, Request, Status
 from workbench.promote.record import record
 from workbench.promote.slice import slice_notebook

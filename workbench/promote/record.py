@@ -93,9 +93,8 @@ def _changes(tried: Tried) -> list[str]:
     if tried.logic is None or tried.live is None:
         return [f"{tried.snapshot.rows:,} rows, {len(tried.contract.columns)} columns; {tried.note}"]
     schema, rows = tried.logic.schema, tried.logic.rows
-    lines = [
-        f"against v{tried.live.version}: {rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"
-    ]
+    counts = f"{rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"
+    lines = [f"against v{tried.live.version}: {counts}"]
     lines += [f"column {name} added" for name in schema.added]
     lines += [f"column {name}: {how}" for name, how in lost_columns(tried.live_contract, tried.contract).items()]
     lines += [
