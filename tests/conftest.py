@@ -55,7 +55,8 @@ def _():
 def _(customers, min_amount, orders):
     # only what was really paid
     paid = orders.filter(ibis._.amount >= min_amount.value)
-    sales = paid.join(customers, "customer_id").group_by("day", "region").agg(orders=ibis._.count(), revenue=ibis._.amount.sum())
+    known = paid.join(customers, "customer_id")
+    sales = known.group_by("day", "region").agg(orders=ibis._.count(), revenue=ibis._.amount.sum())
     mo.md(f"smallest amount: {min_amount.value}")
     return (sales,)
 

@@ -35,10 +35,10 @@ def check_name(kind: str, name: str) -> str:
     >>> check_name("output", "../etc")
     Traceback (most recent call last):
         ...
-    workbench.errors.UsageError: output name '../etc' is not allowed: a letter, then letters, digits or _, lower case, at most 50
+    workbench.errors.UsageError: output name '../etc' is not allowed: a letter, then letters, digits or _, lower case, up to 50
     """
     if NAME.fullmatch(name) is None:
-        why = "a letter, then letters, digits or _, lower case, at most 50"
+        why = "a letter, then letters, digits or _, lower case, up to 50"
     elif keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in RESERVED:
         why = "it is a keyword of Python or SQL"
     else:

@@ -77,7 +77,7 @@ def sections(tried: Tried) -> list[tuple[str, str, TableDiff]]:
     """The comparisons of a trial with their titles, for a report."""
     found = []
     if tried.logic is not None and tried.live is not None:
-        note = f"{tried.pipeline}@{tried.live.version} and {tried.pipeline}@{tried.version}, both on the same snapshot of production"
+        note = f"{tried.pipeline}@{tried.live.version} and @{tried.version}, both on the same snapshot of production"
         found.append(("Logic effect", note, tried.logic))
     if tried.data is not None and tried.live is not None:
         note = f"what readers see now and {tried.pipeline}@{tried.live.version} on the same snapshot of production"
