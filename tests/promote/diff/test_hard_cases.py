@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import ibis
 import pytest
 
-from workbench.promote.diff import TableDiff, diff
+from workbench.promote.diff import TableDiff, diff, narrow
 
 
 @dataclass(frozen=True)
@@ -440,13 +440,15 @@ CASES = [
 ]
 
 
-@pytest.fixture(params=["native", "verify", "expression", "two connections"])
+@pytest.fixture(params=["by value", "narrowed", "expression", "two connections"])
 def place(request):
     return request.param
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_case(case, place):
+def test_case(case, place, monkeypatch):
+    if place == "narrowed":
+        monkeypatch.setattr(narrow, "SMALL", -1)
     found = compared(case, place)
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert tuple(document["rows"][kind] for kind in ("added", "removed", "changed")) == case.rows
@@ -477,4 +479,4 @@ def compared(case: Case, place: str) -> TableDiff:
         base, candidate = base.filter(ibis.literal(True)), candidate.limit(1_000_000)
     if place == "two connections" and any(word in case.base for word in ("ENUM", "UHUGEINT", "HUGEINT", "UNION")):
         pytest.skip("the type does not survive Arrow")
-    return diff(base, candidate, key=case.key, verify=place == "verify", **case.options)
+    return diff(base, candidate, key=case.key, **case.options)

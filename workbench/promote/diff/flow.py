@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.promote.diff import narrow as narrowing
 from workbench.promote.diff.fuzzy import Tolerance
 from workbench.promote.diff.profile import profile
 from workbench.promote.diff.renames import renamed
 from workbench.promote.diff.result import ColumnDiff, RowCounts, Samples, SchemaDiff, TableDiff
-from workbench.promote.diff.rows import Differing, differing, project
+from workbench.promote.diff.rows import Differing, differing
 from workbench.promote.diff.samples import pick
 from workbench.promote.diff.schema import Columns, line_up
 from workbench.promote.diff.session import Session, Side, opened
@@ -32,8 +33,9 @@ def compare_tables(
     """Line up the columns, compare the rows, describe what was found. The arguments are those of ``diff``."""
     with opened(base, candidate) as (session, ours, theirs):
         columns = line_up(ours.columns, theirs.columns, key=key, tolerant=bool(tolerance), ignore_case=ignore_case)
-        found = _compare_rows(session, columns, ours, theirs, tolerance, verify)
-        rows, differ = found
+        rows, differ = _compare_rows(
+            session, columns, (ours, theirs), tolerance, samples=samples, whole=where is not None, verify=verify
+        )
         schema = SchemaDiff(
             added=tuple(columns.added),
             removed=tuple(columns.removed),
@@ -51,16 +53,30 @@ def compare_tables(
 
 
 def _compare_rows(
-    session: Session, columns: Columns, base: Side, candidate: Side, tolerance: Tolerance, verify: bool
+    session: Session,
+    columns: Columns,
+    sides: tuple[Side, Side],
+    tolerance: Tolerance,
+    *,
+    samples: int,
+    whole: bool,
+    verify: bool,
 ) -> tuple[RowCounts, Differing | None]:
-    counts = [session.row(f"SELECT count(*) FROM {side.source}")[0] for side in (base, candidate)]
+    """Count and collect the rows that differ; no collection where nothing is compared or nothing differs."""
+    base, candidate = (session.row(f"SELECT count(*) FROM {side.source}")[0] for side in sides)
     if not columns.all:
         # Nothing can be compared, so no row is shown to be the same.
-        return RowCounts(counts[0], counts[1], added=counts[1], removed=counts[0], changed=0, unchanged=0), None
-    relations = [f"({project(columns, i, side.source)})" for i, side in enumerate((base, candidate))]
-    found = differing(session, columns, relations[0], relations[1], tolerance)
-    unchanged = counts[0] - found.removed - found.changed
-    return RowCounts(counts[0], counts[1], found.added, found.removed, found.changed, unchanged), found
+        return RowCounts(base, candidate, added=candidate, removed=base, changed=0, unchanged=0), None
+    if verify or base + candidate <= narrowing.SMALL:
+        doubtful: narrowing.Narrowed | None = narrowing.everything(columns, sides)
+    else:
+        doubtful = narrowing.narrow(session, columns, sides, (base, candidate), tolerance, samples=samples, whole=whole)
+    if doubtful is None:
+        return RowCounts(base, candidate, added=0, removed=0, changed=0, unchanged=base), None
+    found = differing(session, columns, doubtful.base, doubtful.candidate, tolerance)
+    found = found.with_more(doubtful.changed, doubtful.by_column)
+    unchanged = base - found.removed - found.changed
+    return RowCounts(base, candidate, found.added, found.removed, found.changed, unchanged), found
 
 
 def _changed_columns(columns: Columns, rows: RowCounts, found: Differing | None) -> dict[str, ColumnDiff]:

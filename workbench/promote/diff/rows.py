@@ -11,7 +11,7 @@ and ``x<i>`` (whether it differs).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.promote.diff.fuzzy import Tolerance, match_within
 from workbench.promote.diff.schema import Columns
@@ -33,6 +33,11 @@ class Differing:
     removed: int
     changed: int
     changed_by_column: dict[int, int]
+
+    def with_more(self, changed: int, by_column: dict[int, int]) -> Differing:
+        """The same with changed rows that were counted elsewhere and are not in the table."""
+        total = {i: count + by_column.get(i, 0) for i, count in self.changed_by_column.items()}
+        return replace(self, changed=self.changed + changed, changed_by_column=total)
 
 
 def project(columns: Columns, side: int, source: str, where: str = "") -> str:

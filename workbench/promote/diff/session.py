@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import duckdb
     import ibis.expr.types as ir
     from duckdb.sqltypes import DuckDBPyType
+
+_PLAIN_VIEW = re.compile(r" AS SELECT \* FROM (read_parquet|parquet_scan)\([^;]*\);?\s*$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -105,12 +108,15 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
 
 
 def _stable(session: Session, name: str) -> bool:
-    """Whether a table or view may be read more than once: an Arrow stream that was registered may not."""
+    """Whether to read in place, more than once: tables and plain views of Parquet files.
+
+    Any other view may compute, parse text, or drain a stream that was registered.
+    """
     found = session.rows(
-        "SELECT '' FROM duckdb_tables() WHERE table_name = ? UNION ALL SELECT sql FROM duckdb_views() WHERE view_name = ?",
+        "SELECT NULL FROM duckdb_tables() WHERE table_name = ? UNION ALL SELECT sql FROM duckdb_views() WHERE view_name = ?",
         [name, name],
     )
-    return bool(found) and not any("arrow_scan" in sql or "python" in sql or "pandas" in sql for (sql,) in found)
+    return bool(found) and all(sql is None or _PLAIN_VIEW.search(sql) for (sql,) in found)
 
 
 def _pulled(session: Session, data: Any) -> str:

@@ -1,0 +1,83 @@
+"""Narrowing by hashes finds what comparing every row by value finds, however rows differ."""
+
+from __future__ import annotations
+
+import ibis
+import pytest
+
+from workbench.promote.diff import diff, narrow
+
+BASE = """
+    SELECT i AS id, i // 3 AS "group", (i * 7919 % 1000)::DOUBLE / 7 AS x, 'text ' || (i % 100) AS label,
+           DATE '2024-01-01' + (i % 365)::INT AS day, CASE WHEN i % 11 > 0 THEN (i % 50)::DECIMAL(9, 2) END AS amount
+    FROM range(40000) t(i)
+"""
+CHANGES = {
+    "nothing": "FROM base",
+    "nothing but the order": "FROM base ORDER BY hash(id)",
+    "a few values": "SELECT * REPLACE (CASE WHEN id % 997 = 0 THEN label || '!' ELSE label END AS label) FROM base",
+    "rows come and go": "FROM base WHERE id % 501 > 0 UNION ALL SELECT * REPLACE (-id AS id) FROM base WHERE id % 700 = 1",
+    "copies come": "FROM base UNION ALL FROM base WHERE id % 900 = 0 UNION ALL FROM base WHERE id % 1800 = 0",
+    "noise everywhere": "SELECT * REPLACE (x * (1 + 1e-12) AS x) FROM base",
+    "noise everywhere, some other values": """
+        SELECT * REPLACE (x * (1 + 1e-12) AS x, CASE WHEN id % 700 = 3 THEN amount + 1 ELSE amount END AS amount)
+        FROM base WHERE id % 800 > 0""",
+    "noise everywhere in another order": "SELECT * REPLACE (x * (1 + 1e-12) AS x) FROM base ORDER BY hash(id)",
+    "values swapped between neighbours": "SELECT * REPLACE (CASE WHEN id % 400 < 2 THEN 1 - id % 2 + 40 ELSE id % 50 END AS amount) FROM base",
+    "half of the rows gone": "FROM base WHERE id % 2 = 0",
+    "everything else": "SELECT * REPLACE (x + 1 AS x, label || '?' AS label, day + 1 AS day) FROM base",
+    "a hot key": "SELECT * REPLACE (CASE WHEN id < 9000 THEN 5 ELSE id END AS id) FROM base",
+}
+
+
+@pytest.fixture(scope="module")
+def con():
+    con = ibis.duckdb.connect()
+    con.raw_sql(f"CREATE TABLE base AS {BASE}")
+    for i, change in enumerate(CHANGES.values()):
+        con.raw_sql(f"CREATE TABLE candidate{i} AS {change}")
+    return con
+
+
+@pytest.mark.parametrize("rel_tol", [0.0, 1e-9])
+@pytest.mark.parametrize("key", [("id",), ("group",), ()], ids=["unique key", "key with copies", "no key"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_narrowing_changes_nothing_about_the_answer(con, monkeypatch, change, key, rel_tol):
+    monkeypatch.setattr(narrow, "SMALL", 1000)
+    monkeypatch.setattr(narrow, "_PROBE", 512)
+    base, candidate = con.table("base"), con.table(f"candidate{list(CHANGES).index(change)}")
+    options = {"key": key, "rel_tol": rel_tol, "distributions": False}
+    assert diff(base, candidate, **options).to_json() == diff(base, candidate, verify=True, **options).to_json()
+    assert not con.raw_sql("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
+
+
+def test_samples_are_the_lowest_keys_also_where_all_rows_changed(con, monkeypatch):
+    monkeypatch.setattr(narrow, "SMALL", 1000)
+    found = diff(con.table("base"), con.table(f"candidate{list(CHANGES).index('noise everywhere')}"), key=["id"], samples=3)
+    assert [row.key["id"] for row in found.samples.changed] == [1, 2, 3]
+    assert found.rows.changed > 30_000
+
+
+def test_equal_sums_without_the_key_are_no_proof(monkeypatch):
+    monkeypatch.setattr(narrow, "SMALL", -1)
+    con = ibis.duckdb.connect()
+    base = con.create_table("base", {"id": [1, 2, 3], "v": [10, 20, 30]})
+    candidate = con.create_table("candidate", {"id": [1, 2, 3], "v": [20, 10, 30]})
+    assert diff(base, candidate, key=["id"]).rows.changed == 2
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("NULL::INT[]", "[]::INT[]"),
+        ("[]::INT[]", "[NULL]::INT[]"),
+        ("[[1], [2]]", "[[1, 2]]"),
+        ("NULL::STRUCT(a INT)", "{'a': NULL::INT}"),
+    ],
+)
+def test_nested_values_that_the_engine_hashes_alike_are_told_apart(monkeypatch, pair):
+    monkeypatch.setattr(narrow, "SMALL", -1)
+    con = ibis.duckdb.connect()
+    for name, value in zip(("base", "candidate"), pair, strict=True):
+        con.raw_sql(f"CREATE TABLE {name} AS SELECT 1 AS id, {value} AS v")
+    assert diff(con.table("base"), con.table("candidate"), key=["id"]).rows.changed == 1
