@@ -95,7 +95,7 @@ def _(departures, ibis, min_delay, wb):
     print("days:", by_day.day.nunique().to_pyarrow())
     late_departures = wb.output(
         "late_departures",
-        by_day.mutate(rate=ibis._.late / ibis._.departures),
+        by_day.mutate(rate=ibis._.late / ibis._.departures.nullif(0)),
         key=["day", "origin"],
         doc="Departures of each day and airport, and how many of them were late.",
         columns={
@@ -145,7 +145,7 @@ def _(ibis, late_departures, wb):
     )
     monthly_lateness = wb.output(
         "monthly_lateness",
-        by_month.mutate(rate=ibis._.late / ibis._.departures),
+        by_month.mutate(rate=ibis._.late / ibis._.departures.nullif(0)),
         key=["month", "origin"],
         doc="Departures of each month and airport, and how many of them were late.",
         columns={
@@ -153,7 +153,7 @@ def _(ibis, late_departures, wb):
             "origin": "airport of departure",
             "departures": "flights that left",
             "late": "flights that left late, as late_departures counts them",
-            "rate": "late / departures, 0..1",
+            "rate": "late / departures, 0..1; NULL in a month without departures",
         },
         checks=[wb.check.not_null("month", "origin"), wb.check.between("rate", 0, 1)],
     )

@@ -87,8 +87,12 @@ def _run(command: Command, folder: Path, *, quiet: bool) -> dict[str, Any]:
     started = time.monotonic()
     arguments = [sys.executable, "-m", *shlex.split(command.text)]
     # The story's workspace has its own sandbox; one that was chosen outside must not leak in.
-    environment = {name: value for name, value in os.environ.items() if name not in ("WORKBENCH_SANDBOX", "WORKBENCH_WORKSPACE")}
-    done = subprocess.run(arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=quiet, text=True, check=False)
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("WORKBENCH_SANDBOX", "WORKBENCH_WORKSPACE")
+    }
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=quiet, text=True, check=False
+    )
     if done.returncode != command.exit_code:
         if quiet:
             click.echo((done.stdout or "") + (done.stderr or ""), err=True)

@@ -98,7 +98,9 @@ CHAPTERS = (
         (
             Event(_corrected_notebook),
             Command(f"workbench promote {NOTEBOOK} --dry-run", exit_code=1),
-            Command(f'workbench promote {NOTEBOOK} --allow-change 95% --why "cancelled flights are no departures"', exit_code=3),
+            Command(
+                f'workbench promote {NOTEBOOK} --allow-change 95% --why "cancelled flights are no departures"', exit_code=3
+            ),
             Command("workbench approve P-2"),
             Command("workbench publish P-2"),
             Command("workbench rollback late_departures"),

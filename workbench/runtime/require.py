@@ -41,6 +41,9 @@ def _holds(condition: object) -> bool:
         return bool(condition.to_pyarrow().as_py())
     if isinstance(condition, ir.BooleanColumn):
         raise UsageError(
-            "wb.require was given a column, which holds for some rows and not for others", hint="say for which: (…).all() or (…).any()"
+            "wb.require was given a column, which holds for some rows and not for others",
+            hint="say for which: (…).all() or (…).any()",
         )
-    raise UsageError(f"wb.require was given a {type(condition).__name__}, not a bool", hint="compare it: wb.require(rows > 0, …)")
+    raise UsageError(
+        f"wb.require was given a {type(condition).__name__}, not a bool", hint="compare it: wb.require(rows > 0, …)"
+    )

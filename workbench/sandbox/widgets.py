@@ -9,14 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import html
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
 
 from workbench.errors import UsageError
 from workbench.model import Parameter, check_name
-
-if TYPE_CHECKING:
-    import marimo as mo
 
 Value = int | float | bool | str | dt.date
 _RESERVED_LABEL = "--"  # marimo's dropdown keeps this label for itself
@@ -32,8 +29,8 @@ def param(
     step: int | float | None = None,
     choices: Sequence[Value] | Mapping[str, Value] | None = None,
     doc: str = "",
-) -> mo.ui.slider | mo.ui.number | mo.ui.switch | mo.ui.text | mo.ui.dropdown | mo.ui.date:
-    """A widget whose ``.value`` is the parameter's value.
+) -> Any:
+    """A marimo widget whose ``.value`` is the parameter's value.
 
     A number with both bounds is a slider, other numbers a number field, a bool a switch, a text a text field, a date a
     date field, and ``choices`` a dropdown; a mapping names each choice. It starts at ``default``, or at the value that the
@@ -79,7 +76,9 @@ def declared(
     if bounds and kind not in ("int", "float", "date"):
         raise UsageError(f"parameter {name}: ge= and le= make no sense for a {kind}", hint="use choices= to limit it")
     if step is not None and (kind not in ("int", "float") or step <= 0 or (kind == "int" and not isinstance(step, int))):
-        raise UsageError(f"parameter {name}: step={step!r} does not fit type {kind}", hint="give a positive step of that type, or none")
+        raise UsageError(
+            f"parameter {name}: step={step!r} does not fit type {kind}", hint="give a positive step of that type, or none"
+        )
     if ge is not None and le is not None and ge > le:  # type: ignore[operator]  # both are numbers or both are dates, by _kind
         raise UsageError(f"parameter {name}: nothing lies between ge={ge} and le={le}", hint="swap the two bounds")
     if kind == "float":

@@ -1,0 +1,119 @@
+"""``workbench edit``: marimo on the sandbox, without production's credentials."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from workbench.cli.common import emit_json, json_option
+from workbench.config import Workspace, find_workspace
+from workbench.errors import InfrastructureError, NotebookError, UsageError
+
+HOST = "127.0.0.1"
+
+
+@click.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; marimo's own choice when left out.")
+@click.option("--headless", is_flag=True, help="Open no browser.")
+@click.option("--no-token", is_flag=True, help="Ask for no token. Everyone on this machine can then run code as you.")
+@json_option
+def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, as_json: bool) -> int:
+    """Open NOTEBOOK in marimo on the active sandbox. A file that does not exist yet becomes a starter with marks in it.
+
+    The notebook's process gets the sandbox and a short list of harmless variables (PATH, HOME, LANG, PYTHON…, MARIMO_… and
+    the like). Everything else of the environment is withheld from it: passwords, tokens, cloud and database settings.
+    It listens on this machine only.
+
+    \b
+    Examples:
+      workbench edit notebooks/orders.py
+      workbench edit notebooks/orders.py --headless --port 2800
+    """
+    from workbench.sandbox import registry
+    from workbench.sandbox.environment import analyst_environment
+
+    workspace = find_workspace()
+    _check(notebook)
+    sandbox = registry.active(workspace)
+    made = not notebook.exists()
+    if made:
+        notebook.write_text(starter(workspace, notebook.stem), encoding="utf-8")
+    environment = analyst_environment(workspace.root, sandbox.path)
+    if as_json:
+        withheld = sorted(set(os.environ) - set(environment))
+        emit_json(
+            {"notebook": str(notebook), "made": made, "sandbox": sandbox.id, "host": HOST, "port": port, "withheld": withheld}
+        )
+    else:
+        click.echo(f"{'new notebook' if made else 'notebook'} {notebook} on sandbox {sandbox.id}", err=True)
+    sys.stdout.flush()
+    return _serve(_command(notebook, port=port, headless=headless, no_token=no_token), environment)
+
+
+def _check(notebook: Path) -> None:
+    if notebook.suffix != ".py":
+        raise NotebookError(
+            f"{notebook} is no Python file, as marimo's notebooks are", hint=f"workbench edit {notebook.with_suffix('.py')}"
+        )
+    if notebook.is_dir():
+        raise NotebookError(f"{notebook} is a folder", hint=f"workbench edit {notebook / 'first.py'}")
+    if not notebook.parent.is_dir():
+        raise NotebookError(
+            f"there is no folder {notebook.parent}", hint=f"mkdir -p {notebook.parent}, then: workbench edit {notebook}"
+        )
+    if notebook.exists():
+        try:
+            found = "marimo.App" in notebook.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            found = False
+        if not found:
+            raise NotebookError(
+                f"{notebook} is no marimo notebook", hint=f"marimo convert, or: workbench edit {notebook.with_name('first.py')}"
+            )
+
+
+def starter(workspace: Workspace, stem: str) -> str:
+    """A notebook that reads the first declared source and marks one output of it."""
+    from workbench.model import check_name
+
+    named = {name: source for name, source in workspace.settings.sources.items() if source.key}
+    if not named:
+        raise UsageError(
+            "no source with a key is declared, so there is nothing to start from",
+            hint="declare one in pyproject.toml as [tool.workbench.sources.NAME]",
+        )
+    name, source = next(iter(named.items()))
+    try:
+        output = check_name("output", stem)
+    except UsageError:
+        output = f"{name}_counted"
+    if output == name or output in ("counted", "at_least", "ibis", "mo", "wb"):
+        output = f"{name}_counted"
+    text = (Path(__file__).parent / "demo_files" / "starter.py.txt").read_text(encoding="utf-8")
+    words = {"OUTPUT": output, "SOURCE": name, "COLUMN": json.dumps(source.key[-1])[1:-1], "NAME": json.dumps(stem)[1:-1]}
+    return re.sub("|".join(words), lambda match: words[match[0]], text)
+
+
+def _command(notebook: Path, *, port: int | None, headless: bool, no_token: bool) -> list[str]:
+    command = [sys.executable, "-m", "marimo", "edit", str(notebook), "--host", HOST, "--skip-update-check", "--no-sandbox"]
+    if port is not None:
+        command += ["--port", str(port)]
+    return command + ["--headless"] * headless + ["--no-token"] * no_token
+
+
+def _serve(command: list[str], environment: dict[str, str]) -> int:
+    """Run marimo until it ends. What it prints goes to stderr, so that stdout holds results only."""
+    try:
+        if os.name == "posix":
+            os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+            os.execve(command[0], command, environment)  # noqa: S606  # the signals of the terminal are marimo's from here on
+        return subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode
+    except OSError as error:
+        raise InfrastructureError(f"marimo does not start: {error}", hint="workbench doctor") from None

@@ -1,0 +1,168 @@
+"""What a contract card says, gathered part by part: a part that can't be computed becomes a short message."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from workbench.config import Workspace, find_workspace
+from workbench.errors import UsageError, WorkbenchError
+from workbench.model import CheckResult, OutputMark, Parameter, VersionId
+from workbench.sandbox import session, widgets
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from workbench.catalog.contract import Contract
+    from workbench.promote.diff import TableDiff
+    from workbench.runtime.warehouse import Live
+
+T = TypeVar("T")
+LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """The live version on the same sandbox: which one, at which parameters, and what differs from it."""
+
+    version: VersionId
+    parameters: dict[str, Any]
+    diff: TableDiff
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that one card shows. A part that is None could not be computed, or does not apply; ``problems`` says which."""
+
+    mark: OutputMark
+    schema: dict[str, str]
+    sandbox: str
+    rows: int | None = None
+    partitions: int | None = None
+    key: tuple[CheckResult, ...] | None = None
+    checks: tuple[CheckResult, ...] | None = None
+    live: LiveFacts | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> int:
+        """How many promises the data of the sandbox breaks: checks, and the key."""
+        return sum(not result.ok for result in (*(self.key or ()), *(self.checks or ())))
+
+
+def gather(mark: OutputMark, expr: ir.Table, table: ir.Table | None, failed: str, namespace: Mapping[str, Any]) -> Facts:
+    """The facts about one output.
+
+    ``expr`` is what was marked, ``table`` its computed rows, or None with the reason in ``failed``; ``namespace`` are the
+    notebook's variables, where the values of its widgets are looked up.
+    """
+    problems: dict[str, str] = {}
+    schema = {name: str(kind) for name, kind in expr.schema().items()}
+    sandbox = session.current().path.stem
+    if table is None:
+        return Facts(mark, schema, sandbox, problems={"rows": _short(failed)})
+
+    def part(name: str, compute: Callable[[], T]) -> T | None:
+        try:
+            return compute()
+        except Exception as error:  # one part that fails must not hide the others, nor the table
+            problems[name] = _short(error.message if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}")
+            return None
+
+    counts = part("rows", lambda: _counts(mark, table))
+    results = part("checks", lambda: _evaluate(mark, table))
+    keys = 2 if mark.key else 0
+    return Facts(
+        mark,
+        schema,
+        sandbox,
+        rows=None if counts is None else counts[0],
+        partitions=None if counts is None else counts[1],
+        key=None if results is None else results[:keys],
+        checks=None if results is None else results[keys:],
+        live=part("live", lambda: _live(mark, table, namespace)),
+        problems=problems,
+    )
+
+
+def _counts(mark: OutputMark, table: ir.Table) -> tuple[int, int | None]:
+    aggregates = {"rows": table.count()}
+    if mark.partition_by is not None:
+        aggregates["partitions"] = table[mark.partition_by].nunique()
+    row = table.aggregate(**aggregates).to_pyarrow().to_pylist()[0]
+    return int(row["rows"]), row.get("partitions")
+
+
+def _evaluate(mark: OutputMark, table: ir.Table) -> tuple[CheckResult, ...]:
+    from workbench.runtime import checks
+
+    key = (checks.unique(*mark.key), checks.not_null(*mark.key)) if mark.key else ()
+    return checks.evaluate(table, (*key, *mark.checks), examples=1)
+
+
+def _live(mark: OutputMark, table: ir.Table, namespace: Mapping[str, Any]) -> LiveFacts | None:
+    """The difference to the live version, computed from the sandbox's tables at the widgets' values; None without one."""
+    from workbench.promote.diff import diff
+    from workbench.runtime.warehouse import Warehouse
+
+    given = os.environ.get(session.WORKSPACE)
+    workspace = find_workspace(Path(given) if given else None)
+    live = Warehouse.open(workspace).live()
+    if mark.name not in live:
+        return None
+    preview = _Preview(workspace, live, namespace)
+    base = preview.table(mark.name)
+    key = mark.key if all(name in base.columns for name in mark.key) else ()
+    found = diff(base, table, key=key, samples=5, distributions=False)
+    return LiveFacts(VersionId(mark.name, live[mark.name].version), preview.parameters, found, tuple(preview.notes))
+
+
+class _Preview:
+    """Live versions, computed from the sandbox's tables."""
+
+    def __init__(self, workspace: Workspace, live: Mapping[str, Live], namespace: Mapping[str, Any]) -> None:
+        self.workspace = workspace
+        self.live = live
+        self.namespace = namespace
+        self.parameters: dict[str, Any] = {}
+        self.notes: list[str] = []
+
+    def table(self, pipeline: str) -> ir.Table:
+        """What the live version of a pipeline computes; pipelines that it reads are their live versions."""
+        from workbench.catalog.contract import read_contract
+        from workbench.catalog.version import version_dir
+        from workbench.promote.module import load_module
+
+        if pipeline not in self.live:
+            raise UsageError(f"the live version reads {pipeline}, of which nothing is published")
+        folder = version_dir(self.workspace, VersionId(pipeline, self.live[pipeline].version))
+        contract: Contract = read_contract(folder)
+        function = load_module(folder / "__init__.py", pipeline)
+        inputs = {
+            each.argument: session.current().source(each.name) if each.kind == "source" else self.table(each.name)
+            for each in contract.inputs
+        }
+        return function(**inputs, **{each.name: self._value(each) for each in contract.parameters})
+
+    def _value(self, parameter: Parameter) -> Any:
+        """What the notebook's widget for a parameter shows now; the default where there is none or it does not fit."""
+        try:
+            shown = widgets.current_value(parameter.name)
+        except KeyError:
+            shown = getattr(self.namespace.get(parameter.name), "value", parameter.default)
+        try:
+            value = parameter.check(shown)
+        except UsageError:
+            value = parameter.default
+            self.notes.append(f"{parameter.name} is {value!r} for the live version, which does not take {shown!r}")
+        self.parameters[parameter.name] = value
+        return value
+
+
+def _short(text: str) -> str:
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "no detail")
+    return first if len(first) <= LONGEST else first[: LONGEST - 1] + "…"
