@@ -31,8 +31,8 @@ class Beat:
 class Attempt:
     """What an engine needs to know of one execution, and what it finds out.
 
-    ``folder`` is the kernel's working folder, ``log`` the file for what the kernel's process says outside cells. ``time_limit``
-    is in seconds for the whole notebook, ``memory_limit`` in bytes. An engine sets ``recorder``, and ``pid`` while a kernel
+    ``folder`` is the kernel's working folder, ``log`` the file for what the kernel's process says outside cells. ``modules`` are
+    imported by the warm process before it forks. ``time_limit`` is in seconds for the whole notebook, ``memory_limit`` in bytes. An engine sets ``recorder``, and ``pid`` while a kernel
     lives; the watch sets ``timed_out`` and ``peak_memory``.
     """
 
@@ -40,6 +40,7 @@ class Attempt:
     folder: Path | None = None
     log: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    modules: tuple[str, ...] = ()
     time_limit: float | None = None
     memory_limit: int | None = None
     grace: float = GRACE_SECONDS

@@ -1,4 +1,7 @@
-"""Papermill engines that keep an honest record: ``workbench-kernel`` runs cells in a Jupyter kernel of its own."""
+"""Papermill engines that keep an honest record.
+
+``workbench`` runs cells in a child forked from a warm process, ``workbench-kernel`` in a Jupyter kernel of its own.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,15 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
 from workbench.runtime.attempt import Attempt, signal_name
+from workbench.runtime.forked import Child, NoZygote, warm_up
 from workbench.runtime.record import Recorder
 
+FORKED = "workbench"
 KERNEL = "workbench-kernel"
 START_SECONDS = 60
 
@@ -94,6 +99,51 @@ class KernelEngine(HonestEngine):
                     run_sync(manager.shutdown_kernel)(now=True)
 
 
+class ForkedEngine(HonestEngine):
+    """A child forked from this process' warm one; the kernel engine where there is none to be had."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Recorder, kernel_name: str, *, attempt: Attempt, **rest: Any) -> None:
+        try:
+            zygote = warm_up(attempt.modules, attempt.environment)
+            child = zygote.fork(attempt.folder or Path.cwd(), attempt.environment, attempt.memory_limit, attempt.log)
+        except NoZygote:
+            child = None
+        if child is None:
+            KernelEngine.execute_managed_notebook(nb_man, kernel_name, attempt=attempt, **rest)
+            return
+        # Never started: it only turns messages into outputs, as it does for a kernel.
+        client = _Client(nb_man)
+        with contextlib.closing(child), attempt.watched(child.pid):
+            for index, cell in enumerate(nb_man.nb.cells):
+                try:
+                    nb_man.cell_start(cell, index)
+                    if cell.cell_type == "code" and cell.source.strip():
+                        with nb_man.executing():
+                            cls._run(client, child, cell, index, attempt)
+                except CellExecutionError as error:
+                    nb_man.cell_exception(cell, cell_index=index, exception=error)
+                    break
+                finally:
+                    nb_man.cell_complete(cell, cell_index=index)
+        nb_man.nb.metadata["language_info"] = _language()
+
+    @staticmethod
+    def _run(client: _Client, child: Child, cell: Any, index: int, attempt: Attempt) -> None:
+        client.clear_before_next_output = False
+        for message in child.run(cell.source):
+            reply = message.get("reply")
+            if reply is None:
+                client.process_message({"parent_header": {"msg_id": ""}, **message}, cell, index)
+                client.nb_man.autosave_cell()
+                continue
+            cell["execution_count"] = reply["execution_count"]
+            if reply["status"] != "ok" and "raises-exception" not in cell.metadata.get("tags", []):
+                raise CellExecutionError.from_cell_and_msg(cell, reply)
+            return
+        raise KernelLost(end_of_process(child.returncode or 0, attempt))
+
+
 class _OwnKernel(KernelSpecManager):
     """Knows one kernel: this interpreter, confined."""
 
@@ -105,17 +155,28 @@ class _OwnKernel(KernelSpecManager):
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     """Papermill's client with a cap on what a cell may leave in the record."""
 
+    def execute_cell(self, cell: Any, cell_index: int) -> Any:
+        with self.nb_man.executing():
+            return super().execute_cell(cell, cell_index)
+
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str, cell_index: int) -> Any:
         content = msg["content"]
         size = 0 if msg["msg_type"] == "error" else _size(content)
         room = self.nb_man.room(size)
         if room == size:
+            if msg["msg_type"] == "stream" and _continues(outs, content) and not self.clear_before_next_output:
+                outs[-1]["text"] += content["text"]  # so that the record does not tell when a buffer was flushed
+                return outs[-1]
             return super().output(outs, msg, display_id, cell_index)
         made = None
         if room and "text" in content:
             made = super().output(outs, {**msg, "content": {**content, "text": content["text"][:room]}}, display_id, cell_index)
         self.nb_man.cut(self.nb.cells[cell_index])
         return made
+
+
+def _continues(outs: list[Any], content: dict[str, Any]) -> bool:
+    return bool(outs) and outs[-1].output_type == "stream" and outs[-1].name == content["name"]
 
 
 def _size(content: dict[str, Any]) -> int:
@@ -138,3 +199,16 @@ def end_of_process(returncode: int, attempt: Attempt) -> str:
         return f"its process {signal_name(returncode)}"
     hint = " (out of memory?)" if returncode == -9 and not attempt.timed_out else ""
     return f"its process was {signal_name(returncode)}{hint}"
+
+
+def _language() -> dict[str, Any]:
+    """What a kernel says of itself, so that both engines leave the same record."""
+    return {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": sys.version.split()[0],
+    }

@@ -24,7 +24,10 @@ KEPT_PREFIXES = ("LC_", "PYTHON")
 FIXED = {
     "TZ": "UTC",
     "PYTHONDONTWRITEBYTECODE": "1",
+    # No threads of libraries, so that a warm process can be forked.
     "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
@@ -52,7 +55,8 @@ def execute(
     parameters: Mapping[str, Any],
     *,
     folder: Path,
-    engine: str = "workbench-kernel",
+    engine: str = "workbench",
+    modules: tuple[str, ...] = (),
     time_limit: float | None = None,
     memory_limit: int | None = None,
     on_cell: Callable[[str, int, int], None] | None = None,
@@ -77,6 +81,7 @@ def execute(
         folder=folder,
         log=log,
         environment=kernel_environment(),
+        modules=modules,
         time_limit=time_limit,
         memory_limit=memory_limit,
         on_cell=on_cell,
@@ -130,9 +135,10 @@ def interval_parameters(interval: Interval | None) -> dict[str, str]:
 def _register() -> None:
     from papermill.engines import papermill_engines
 
-    from workbench.runtime.engines import KERNEL, KernelEngine
+    from workbench.runtime.engines import FORKED, KERNEL, ForkedEngine, KernelEngine
 
     papermill_engines.register(KERNEL, KernelEngine)
+    papermill_engines.register(FORKED, ForkedEngine)
 
 
 def _version() -> str:

@@ -12,15 +12,15 @@ import signal
 import sys
 
 
-def confine(memory_limit: int | None) -> None:
-    """Tie this process to its parent and bound its memory, where the system can."""
-    sys.dont_write_bytecode = True
-    die_with_parent()
-    if memory_limit is not None:
+def bound_memory(limit: int | None) -> None:
+    """Let this process have so many bytes of private writable memory: what a query or a data frame takes.
+
+    Files that are only mapped don't count. Beyond the limit Python raises ``MemoryError``.
+    """
+    if limit is not None:
         import resource
 
-        # Private writable memory: what a query or a data frame takes. Files that are only mapped don't count.
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 
 
 def die_with_parent() -> None:
@@ -37,8 +37,10 @@ def die_with_parent() -> None:
 
 def main() -> None:
     """Confine this process, then serve the kernel until it is told to stop."""
+    sys.dont_write_bytecode = True
+    die_with_parent()
     limit = os.environ.get("WORKBENCH_MEMORY_LIMIT")
-    confine(int(limit) if limit else None)
+    bound_memory(int(limit) if limit else None)
     log = os.fdopen(os.dup(2), "w")
     from ipykernel.kernelapp import IPKernelApp
 

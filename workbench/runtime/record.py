@@ -7,13 +7,15 @@ save is a new file renamed over the old one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbclient.exceptions import CellExecutionError
 from papermill.engines import NotebookExecutionManager
 
 # Saves between cells are for whoever looks while it runs; they may cost a twentieth of the time at most.
@@ -43,6 +45,7 @@ class Recorder(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
         self.output_limit = output_limit
         self.failed: Any = None
         self._running: Any = None
+        self._lost = False
         self._written = 0
         self._next_save = 0.0
 
@@ -65,7 +68,7 @@ class Recorder(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
 
     def cell_complete(self, cell: Any, cell_index: int | None = None, **_: Any) -> None:
         # Papermill calls this in a ``finally``, also while its kernel's death is propagating.
-        if self._running is not None and self.kernel_lost():
+        if self._lost:
             return
         super().cell_complete(cell, cell_index)
         self._running = None
@@ -74,15 +77,16 @@ class Recorder(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
         self.failed = cell
         super().cell_exception(cell, cell_index, **rest)
 
-    @staticmethod
-    def kernel_lost() -> bool:
-        """Whether an exception other than a failing cell is passing through."""
-        import sys
-
-        from nbclient.exceptions import CellExecutionError
-
-        error = sys.exc_info()[1]
-        return error is not None and not isinstance(error, CellExecutionError)
+    @contextlib.contextmanager
+    def executing(self) -> Iterator[None]:
+        """Around the execution of one cell: notices when it ends by something else than the cell's own error."""
+        try:
+            yield
+        except CellExecutionError:
+            raise
+        except BaseException:
+            self._lost = True
+            raise
 
     def broken(self, ename: str, evalue: str) -> None:
         """The kernel is gone: the cell that was running failed, with this error as its last output."""

@@ -1,0 +1,222 @@
+"""Runs the cells of one notebook in a forked child, with ipykernel's own shell and no kernel around it.
+
+Frames on the socket are four bytes of length and JSON. In comes ``{"code", "store"}``; out go Jupyter messages as the shell
+makes them (streams, displays, results, errors), then ``{"reply": ...}`` once the cell is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from typing import Any
+
+from jupyter_client.session import Session
+
+_HEAD = struct.Struct("!I")
+_FLUSH_BYTES = 1 << 16
+_FLUSH_SECONDS = 0.05
+
+
+def send(channel: socket.socket, document: dict[str, Any]) -> None:
+    """Send one frame."""
+    data = json.dumps(document, default=str).encode()
+    channel.sendall(_HEAD.pack(len(data)) + data)
+
+
+def frames(buffer: bytearray) -> list[dict[str, Any]]:
+    """Take the whole frames out of a buffer; the rest stays.
+
+    >>> buffer = bytearray(_HEAD.pack(2) + b"{}" + _HEAD.pack(9) + b"{")
+    >>> frames(buffer), len(buffer)
+    ([{}], 5)
+    """
+    found = []
+    while len(buffer) >= _HEAD.size:
+        (size,) = _HEAD.unpack_from(buffer)
+        if len(buffer) < _HEAD.size + size:
+            break
+        found.append(json.loads(buffer[_HEAD.size : _HEAD.size + size]))
+        del buffer[: _HEAD.size + size]
+    return found
+
+
+class _Channel(Session):
+    """A Jupyter session whose messages become frames."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        super().__init__()
+        self.channel = channel
+        self.lock = threading.RLock()
+        self.owner = os.getpid()
+        self.streams: list[_Stream] = []
+
+    def msg(self, msg_type: str, content: Any = None, parent: Any = None, header: Any = None, metadata: Any = None) -> dict[str, Any]:
+        return {"header": {"msg_type": msg_type}, "msg_type": msg_type, "content": content or {}, "metadata": metadata or {}}
+
+    def send(self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
+        message = self.msg(msg_or_type, content) if isinstance(msg_or_type, str) else msg_or_type
+        if os.getpid() == self.owner:
+            with self.lock:
+                if message["msg_type"] != "stream":
+                    self.flush()
+                send(self.channel, message)
+        return dict(message)
+
+    def flush(self) -> None:
+        for stream in self.streams:
+            stream.flush()
+
+
+class _Stream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of the cells: sent soon, in order with displays."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, channel: _Channel, name: str, descriptor: int) -> None:
+        self.channel, self.name, self.descriptor = channel, name, descriptor
+        self._parts: list[str] = []
+        self._size = 0
+        self._flushed = 0.0
+        channel.streams.append(self)
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self.descriptor
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        if os.getpid() != self.channel.owner:  # a process that a cell forked
+            os.write(self.descriptor, text.encode("utf-8", "replace"))
+            return len(text)
+        with self.channel.lock:
+            for other in self.channel.streams:
+                if other is not self:
+                    other.flush()
+            self._parts.append(text)
+            self._size += len(text)
+            if self._size > _FLUSH_BYTES or time.monotonic() - self._flushed > _FLUSH_SECONDS:
+                self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        with self.channel.lock:
+            text = "".join(self._parts)
+            self._parts, self._size = [], 0
+            self._flushed = time.monotonic()
+            if text and os.getpid() == self.channel.owner:
+                self.channel.send(None, "stream", {"name": self.name, "text": text})
+
+
+def prepare() -> None:
+    """Import the shell and what it loads when it is made."""
+    import ipykernel.zmqshell
+    import IPython.core.completer
+    import IPython.core.displaypub
+    import IPython.core.ultratb  # noqa: F401
+
+
+def run_cells(channel: socket.socket) -> None:
+    """Run cells as they arrive, until the other end closes."""
+    # Not asyncio.run(), which keeps SIGINT for itself: an interrupt belongs to the cell.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_serve(channel))
+
+
+async def _serve(channel: socket.socket) -> None:
+    shell, session = _shell(channel)
+    buffer = bytearray()
+    while True:
+        data = channel.recv(1 << 16)
+        if not data:
+            return
+        buffer += data
+        for request in frames(buffer):
+            reply = await _run(shell, request["code"])
+            with session.lock:
+                session.flush()
+                send(channel, {"reply": reply})
+
+
+def _shell(channel: socket.socket) -> tuple[Any, _Channel]:
+    from ipykernel.zmqshell import ZMQInteractiveShell
+    from traitlets.config import Config
+
+    session = _Channel(channel)
+    sys.stdout = _Stream(session, "stdout", 1)
+    sys.stderr = _Stream(session, "stderr", 2)
+    config = Config()
+    config.HistoryManager.enabled = False
+    user = {"__name__": "__main__"}
+    shell = ZMQInteractiveShell.instance(config=config, user_ns=user)
+    for part in (shell.displayhook, shell.display_pub):
+        part.session, part.pub_socket, part.topic = session, channel, b""
+    shell._showtraceback = lambda etype, evalue, stb: _show_error(shell, session, etype, evalue, stb)
+    shell.raw_input_prompt = None
+    _refuse_input()
+    return shell, session
+
+
+def _show_error(shell: Any, session: _Channel, etype: Any, evalue: Any, stb: list[str]) -> None:
+    shell._last_traceback = stb
+    session.send(None, "error", {"traceback": stb, "ename": str(etype.__name__), "evalue": str(evalue)})
+
+
+def _refuse_input() -> None:
+    import builtins
+    import getpass
+
+    def refuse(*_: Any, **__: Any) -> str:
+        from IPython.core.error import StdinNotImplementedError
+
+        raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
+
+    builtins.input = refuse
+    getpass.getpass = refuse
+
+
+async def _run(shell: Any, code: str) -> dict[str, Any]:
+    """Run one cell as ipykernel does: asynchronously where it awaits, else synchronously, within a running loop."""
+    failed = None
+    try:
+        transformed = shell.transform_cell(code)
+    except Exception:
+        transformed, failed = code, sys.exc_info()
+    shell._last_traceback = None
+    if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
+        task = asyncio.ensure_future(
+            shell.run_cell_async(code, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failed)
+        )
+        result = None
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        try:
+            result = await task
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            shell.events.trigger("post_execute")
+            shell.events.trigger("post_run_cell", result)
+    else:
+        result = shell.run_cell(code, store_history=True)
+    error = result.error_before_exec or result.error_in_exec
+    reply: dict[str, Any] = {"status": "ok", "execution_count": shell.execution_count - 1}
+    if error is not None:
+        lines = shell._last_traceback or []
+        reply |= {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": lines}
+    return reply

@@ -1,0 +1,154 @@
+"""The warm process: imports once what runs need, then forks a child for each run (Linux).
+
+Started as ``python -P -m workbench.runtime.zygote FD MODULE...`` with a socket of packets. A packet asks for a run and brings
+the child's ends of its channels; the status channel first says ``pid N``, at last ``exit STATUS``. When the other end of the
+socket closes, whoever asked is gone: every child's process group is killed and the zygote ends.
+
+It has one thread and no open connection to any database before a fork; both are needed for a child to be sound.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+PACKET = 1 << 18
+
+
+def serve(control: socket.socket) -> NoReturn:
+    """Fork a child for each packet and report how it ended, until the socket closes."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    children: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([control, woken], [], [])
+        if woken in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(woken, 4096)
+            _reap(children)
+        if control in ready:
+            packet, channels, _, _ = socket.recv_fds(control, PACKET, 8)
+            if not packet:
+                for pid in children:
+                    _kill(pid)
+                os._exit(0)
+            _fork(json.loads(packet), channels, children, (control.fileno(), woken, wake))
+            _reap(children)
+
+
+def _fork(request: dict[str, Any], channels: Sequence[int], children: dict[int, int], own: Sequence[int]) -> None:
+    events, out, err, status, *log = channels
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        os.write(status, f"error {threads} threads\n".encode())
+        for channel in channels:
+            os.close(channel)
+        return
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setpgid(0, 0)
+            signal.set_wakeup_fd(-1)
+            for channel in (*own, *children.values(), status):
+                os.close(channel)
+            _become_child(request, events, out, err, log[0] if log else err)
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
+        finally:
+            os._exit(70)
+    with contextlib.suppress(OSError):  # the child may have been quicker
+        os.setpgid(pid, pid)
+    children[pid] = status
+    os.write(status, f"pid {pid}\n".encode())
+    for channel in (events, out, err, *log):
+        os.close(channel)
+
+
+def _become_child(request: dict[str, Any], events: int, out: int, err: int, log: int) -> NoReturn:
+    import faulthandler
+
+    from workbench.runtime.cells import run_cells
+    from workbench.runtime.kernel import bound_memory, die_with_parent
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    die_with_parent()
+    null = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((null, 0), (out, 1), (err, 2)):
+        os.dup2(source, target)
+    for channel in (null, out, err):
+        os.close(channel)
+    faulthandler.enable(file=log)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    if "numpy" in sys.modules:  # every child would draw the same numbers
+        sys.modules["numpy"].random.seed()
+    bound_memory(request["memory_limit"])
+    run_cells(socket.socket(fileno=events))
+    os._exit(0)
+
+
+def _reap(children: dict[int, int]) -> None:
+    while children:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        channel = children.pop(pid, None)
+        if channel is not None:
+            _kill(pid)  # what it started and left behind
+            with contextlib.suppress(OSError):
+                os.write(channel, f"exit {os.waitstatus_to_exitcode(status)}\n".encode())
+            os.close(channel)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def warm(modules: Sequence[str]) -> None:
+    """Import what runs need and compile one expression, so that the first run need not."""
+    for name in modules:
+        importlib.import_module(name)
+    if "ibis" in sys.modules:
+        ibis = sys.modules["ibis"]
+        table = ibis.table({"a": "int64", "b": "string"}, name="t")
+        ibis.to_sql(table.filter(table.a > 1).group_by("b").agg(n=ibis._.count()).order_by("b"), dialect="duckdb")
+    if "duckdb" in sys.modules:
+        # Importing duckdb opens its default connection, with a thread of its own; a child opens it again when it needs it.
+        sys.modules["duckdb"].default_connection().close()
+
+
+def main() -> NoReturn:
+    """Warm up, say that it is done, serve."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    sys.dont_write_bytecode = True
+    from workbench.runtime import cells
+
+    warm(sys.argv[2:])
+    cells.prepare()
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not copy every page
+    control.send(b"ready")
+    serve(control)
+
+
+if __name__ == "__main__":
+    main()
