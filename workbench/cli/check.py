@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -56,7 +57,7 @@ def check(notebooks: tuple[Path, ...], as_json: bool) -> int:
 
 
 def _all(workspace: Workspace) -> tuple[Path, ...]:
-    found = tuple(sorted(workspace.notebooks.glob("*.py")))
+    found = tuple(Path(os.path.relpath(file)) for file in sorted(workspace.notebooks.glob("*.py")))
     if not found:
         raise UsageError(f"{workspace.notebooks} holds no notebook", hint="workbench edit notebooks/first.py")
     return found
