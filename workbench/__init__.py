@@ -9,6 +9,8 @@ The public names, loaded when first used:
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,3 +45,18 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+class _Public(types.ModuleType):
+    """The package itself: ``wb.model`` is the decorator, although Python sets the attribute to the submodule of that name."""
+
+    @property
+    def model(self) -> Any:
+        return __getattr__("model")
+
+    @model.setter
+    def model(self, submodule: types.ModuleType) -> None:
+        """Python's import machinery calls this once ``workbench.model`` is loaded."""
+
+
+sys.modules[__name__].__class__ = _Public

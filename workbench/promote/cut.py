@@ -41,10 +41,13 @@ class Cutter:
     def __init__(self, program: Program, marks: Marks) -> None:
         self.program = program
         self.marks = marks
-        self.by_statement = {output.statement.number: output for output in marks.outputs if isinstance(output.expr, ast.expr)}
+        self.by_statement = {output.statement.number: output for output in marks.outputs}
         self.mutations: Mutations = find_mutations(program, marks)
-        consumed = frozenset(id(node) for call in self._calls(marks.sources) for node in ast.walk(call.func))
-        self.reach = Reach(program, self.mutations.changes, consumed, self.mutations.settled)
+        consumed = {id(node) for call in self._calls(marks.sources) for node in ast.walk(call.func)}
+        consumed |= {
+            id(node) for output in marks.outputs if output.decorator is not None for node in ast.walk(output.decorator)
+        }
+        self.reach = Reach(program, self.mutations.changes, frozenset(consumed), self.mutations.settled)
         self.guards = find_guards(program)
 
     def _calls(self, ids: Iterable[int]) -> list[ast.Call]:
@@ -147,8 +150,6 @@ class Cutter:
         """The same checks on the marked expression alone."""
         keep = {id(node) for node in ast.walk(output.expr)}
         skip = frozenset(id(node) for node in walk(output.statement) if id(node) not in keep)
-        if isinstance(output.expr, ast.FunctionDef):
-            skip = frozenset(id(node) for node in ast.walk(output.call))
         effects = list(find_effects(self.program, output.statement, skip))
         return effects + [each for node, each in self._marimo_uses(output.statement) if id(node) not in skip]
 

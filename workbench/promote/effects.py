@@ -239,3 +239,29 @@ def _seeded(statement: Statement, node: ast.expr) -> bool:
 def _literal_getattr(statement: Statement, node: ast.expr) -> bool:
     call = _call_of(statement, node)
     return call is not None and len(call.args) >= 2 and isinstance(call.args[1], ast.Constant)
+
+
+# Settings that change how things look, not what they are.
+_DISPLAY_OPTIONS = (
+    "ibis.options.interactive", "ibis.options.repr", "ibis.options.verbose", "ibis.options.graphviz_repr", "pandas.options.display",
+    "pandas.set_option", "warnings.", "logging.",
+)  # fmt: skip
+_DISPLAY_MODULES = frozenset(
+    {"altair", "plotly", "matplotlib", "seaborn", "marimo", "bokeh", "rich", "great_tables", "workbench"}
+)
+
+
+def changes_module_state(program: Program, statement: Statement) -> Iterator[tuple[ast.expr, str]]:
+    """Where a statement changes what a whole imported module does: ``ibis.options.sql.default_limit = 5``."""
+    inner: set[int] = set()
+    for node in walk(statement):
+        if not isinstance(node, ast.Attribute) or id(node) in inner:
+            continue
+        inner.update(id(child) for child in ast.walk(node) if child is not node)
+        path = program.dotted(statement, node)
+        if path is None or path.startswith(_DISPLAY_OPTIONS) or path.split(".")[0] in _DISPLAY_MODULES:
+            continue
+        stored = not isinstance(node.ctx, ast.Load)
+        found = lookup(path)
+        if stored or (found is not None and found[0] is Reason.GLOBAL_STATE and _call_of(statement, node) is not None):
+            yield node, path

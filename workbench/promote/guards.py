@@ -77,7 +77,7 @@ def find_guards(program: Program) -> Guards:
     for statement in program.statements:
         if isinstance(statement.node, _BINDING):
             continue
-        if _may_stop(program, statement, stopping) and not _waits_for_button(program, statement):
+        if _may_stop(program, statement, stopping) and not waits_for_button(program, statement):
             numbers.add(statement.number)
         if any(path == "workbench.require" for _, path in program.calls(statement)):
             required.add(statement.number)
@@ -104,7 +104,8 @@ def _returns(function: ast.stmt) -> bool:
     return any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function))
 
 
-def _waits_for_button(program: Program, statement: Statement) -> bool:
+def waits_for_button(program: Program, statement: Statement) -> bool:
+    """Whether a statement is ``mo.stop(not button.value)`` with a run button."""
     match statement.node:
         case ast.Expr(
             value=ast.Call(

@@ -62,7 +62,10 @@ class _Layout:
         self.names = self._names()
 
     def slice(self) -> tuple[Slice, list[Refusal]]:
-        kept = [self._keep(each) for each in self.statements if not self._vanishes(each)]
+        constants = [each for each in self.statements if self._place(each) == "module" and assigned(each)]
+        code = [each for each in self.statements if self._place(each) == "module" and not assigned(each)]
+        body = [each for each in self.statements if self._place(each) == "body"]
+        kept = [self._keep(each) for each in (*constants, *code, *body) if not self._vanishes(each)]
         kept.append(self._return())
         cells = sorted({each.cell.index for each in (*self.statements, *self.imports, self.root)})
         inputs = tuple(
@@ -81,7 +84,7 @@ class _Layout:
             parameters=tuple(self.parameters),
             cells=tuple(cells),
             imports=self._imports(),
-            kept=tuple(sorted(kept, key=lambda each: {"module": 0, "body": 1, "return": 2}[each.place])),
+            kept=tuple(kept),
             dropped=self._dropped(),
             note=note_above(self.program, self.root.cell),
         ), self.refusals
@@ -238,8 +241,10 @@ class _Layout:
         start = comments_above(statement, floor)
         edits = self._edits(statement)
         lines = lines_of(statement, start, statement.end, edits)
-        place: Place = "module" if statement.stores() and set(statement.stores()) <= self.at_module else "body"
-        return self._kept(statement, place, lines, start)
+        return self._kept(statement, self._place(statement), lines, start)
+
+    def _place(self, statement: Statement) -> Place:
+        return "module" if statement.stores() and set(statement.stores()) <= self.at_module else "body"
 
     def _kept(self, statement: Statement, place: Place, lines: list[Line], start: int) -> Kept:
         comment = comment_behind(statement)
@@ -259,7 +264,6 @@ class _Layout:
 
     def _return(self) -> Kept:
         expr, start = self.output.expr, comments_above(self.root, self._floor(self.root))
-        assert isinstance(expr, ast.expr)
         above = lines_of(self.root, start, self.root.start, ()) if start < self.root.start else []
         above = [line for line in above if line.text.strip()]
         lines = lines_of(self.root, *self.root.text.span(expr), self._edits(self.root))
@@ -279,6 +283,12 @@ class _Layout:
         for node in walk(statement):
             if id(node) in self.marks.sources and self.marks.sources[id(node)] in self.names.inputs:
                 edits.append(Edit(*text.span(node), self.names.inputs[self.marks.sources[id(node)]]))
+        for output in self.marks.outputs:
+            if output.decorator is not None and any(
+                each is output.decorator for each in getattr(statement.node, "decorator_list", ())
+            ):
+                start, end = text.span(output.decorator)
+                edits.append(Edit(text.code.rindex("@", 0, start), text.starts[text.line(end)], ""))
         for name, widget, around in used_widgets(statement, self.marks.widgets):
             if id(name) not in taken and around is not None and widget.parameter is not None:
                 taken.add(id(name))

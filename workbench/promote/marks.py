@@ -22,13 +22,18 @@ _LITERAL_HINT = "write the argument out as a literal: workbench reads marks with
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """One marked output. ``expr`` is the table's expression, or the function that ``@wb.model`` marks."""
+    """One marked output.
+
+    ``expr`` is the table's expression, ``call`` the call that marks it, and ``key`` the variable that holds the result. For
+    ``@wb.model`` both are the one call of the function, and ``decorator`` is the mark.
+    """
 
     mark: OutputMark
     statement: Statement
     call: ast.Call
-    expr: ast.expr | ast.FunctionDef
+    expr: ast.expr
     key: Key | None
+    decorator: ast.expr | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,12 +75,18 @@ def read_marks(program: Program, sources: Collection[str]) -> Marks:
         for call, path in program.calls(statement):
             if path == "workbench.source":
                 _source(program, statement, call, sources, named, undeclared)
-            elif path in ("workbench.output", "workbench.model"):
-                found = _output(program, statement, call, path)
+            elif path == "workbench.output":
+                found = _output(program, statement, call)
                 if isinstance(found, Refusal):
                     refusals.append(found)
                 else:
                     outputs.append(found)
+        for decorator in _models(program, statement):
+            found = _model(program, statement, decorator)
+            if isinstance(found, Refusal):
+                refusals.append(found)
+            else:
+                outputs.append(found)
     path_ = program.notebook.path
     if not outputs and not refusals and not program.refusals:
         hint = f'mark a table: late = wb.output("daily_orders", table, key=["day"]); then: workbench check {path_}'
@@ -133,59 +144,98 @@ def _source(
         named[id(call)] = name
 
 
-def _output(program: Program, statement: Statement, call: ast.Call, path: str) -> Output | Refusal:
-    verb = "wb." + path.rpartition(".")[2]
-    place = _place(statement, call, path)
-    if place is None:
-        what = f"{verb} stands inside another statement, where it can't be told what it marks"
-        hint = (
-            'write it as a statement of its own at the top level of a cell: late = wb.output("name", table, …)'
-            if path == "workbench.output"
-            else "decorate a function at the top level of a cell with it"
-        )
-        return statement.refuse(Reason.MARK_PLACE, call, verb, what, hint)
-    expr, key = place
-    names = _OUTPUT if path == "workbench.output" else ("name",)
+def _output(program: Program, statement: Statement, call: ast.Call) -> Output | Refusal:
+    pair = assigned(statement)
+    named = pair is not None and pair[1] is call
+    if not named and not (isinstance(statement.node, ast.Expr) and statement.node.value is call):
+        what = "wb.output stands inside another statement, where it can't be told what it marks"
+        hint = 'write it as a statement of its own at the top level of a cell: late = wb.output("name", table, …)'
+        return statement.refuse(Reason.MARK_PLACE, call, "wb.output", what, hint)
     try:
-        given = arguments(call, names)
-        table = given.pop("expr", None)
-        if path == "workbench.output" and table is None:
-            return statement.refuse(
-                Reason.MARK_ARGUMENTS, call, verb, f"{verb} has no table to mark", 'write wb.output("name", table, …)'
-            )
-        read = {name: _argument(program, statement, name, node) for name, node in given.items()}
+        given = arguments(call, _OUTPUT)
     except NotLiteral as error:
-        line = getattr(error.node, "lineno", None)
-        what = f"an argument of {verb} is not a literal" + ("" if line is None else f": {_short(statement, error.node)}")
-        return statement.refuse(Reason.MARK_ARGUMENTS, error.node, verb, what, _LITERAL_HINT)
+        return _not_literal(statement, error.node, "wb.output")
+    table = given.pop("expr", None)
+    if table is None:
+        what = "wb.output has no table to mark"
+        return statement.refuse(Reason.MARK_ARGUMENTS, call, "wb.output", what, 'write wb.output("name", table, …)')
+    mark = _mark(program, statement, call, given, "wb.output", name=None, doc="")
+    if isinstance(mark, Refusal):
+        return mark
+    return Output(mark, statement, call, table, statement.key(pair[0]) if pair is not None and named else None)
+
+
+def _models(program: Program, statement: Statement) -> list[ast.expr]:
+    """The uses of ``wb.model`` in a statement: decorators, and calls anywhere."""
+    calls = [call for call, path in program.calls(statement) if path == "workbench.model"]
+    plain = [
+        each for each in getattr(statement.node, "decorator_list", []) if program.dotted(statement, each) == "workbench.model"
+    ]
+    return [*calls, *plain]
+
+
+def _model(program: Program, statement: Statement, decorator: ast.expr) -> Output | Refusal:
+    function, verb = statement.node, "wb.model"
+    if not isinstance(function, ast.FunctionDef) or not any(each is decorator for each in function.decorator_list):
+        what = "wb.model is no decorator of a function at the top level of a cell"
+        return statement.refuse(Reason.MARK_PLACE, decorator, verb, what, "write @wb.model(…) above such a function")
+    try:
+        given = arguments(decorator, ("name",)) if isinstance(decorator, ast.Call) else {}
+    except NotLiteral as error:
+        return _not_literal(statement, error.node, verb)
+    mark = _mark(program, statement, decorator, given, verb, name=function.name, doc=ast.get_docstring(function) or "")
+    if isinstance(mark, Refusal):
+        return mark
+    places = _calls_of(program, statement.key(function.name), statement)
+    if len(places) == 1 and isinstance(places[0], tuple):
+        where, call = places[0]
+        pair = assigned(where)
+        if pair is not None and pair[1] is call:
+            return Output(mark, where, call, call, where.key(pair[0]), decorator)
+        if isinstance(where.node, ast.Expr) and where.node.value is call:
+            return Output(mark, where, call, call, None, decorator)
+    what = f"{function.name} is marked, and not called exactly once as a statement of its own"
+    hint = f"call it once at the top level of a cell: rows = {function.name}(…)"
+    return statement.refuse(Reason.MARK_PLACE, function, function.name, what, hint)
+
+
+def _calls_of(program: Program, key: Key, definition: Statement) -> list[tuple[Statement, ast.Call] | None]:
+    """The calls of a function, and None for each use of it that is no call."""
+    found: list[tuple[Statement, ast.Call] | None] = []
+    for statement in program.statements:
+        calls = {id(call.func): call for call, _ in program.calls(statement)}
+        for use in statement.uses:
+            if statement.key(use.name) == key and use.context == "load" and statement is not definition:
+                found.append((statement, calls[id(use.node)]) if id(use.node) in calls else None)
+    return found
+
+
+def _not_literal(statement: Statement, node: ast.AST, verb: str) -> Refusal:
+    what = f"an argument of {verb} is not a literal: {_short(statement, node)}"
+    return statement.refuse(Reason.MARK_ARGUMENTS, node, verb, what, _LITERAL_HINT)
+
+
+def _mark(
+    program: Program, statement: Statement, at: ast.AST, given: dict[str, ast.expr], verb: str, *, name: str | None, doc: str
+) -> OutputMark | Refusal:
+    try:
+        read = {each: _argument(program, statement, each, node) for each, node in given.items()}
+    except NotLiteral as error:
+        return _not_literal(statement, error.node, verb)
     except UsageError as error:
-        return statement.refuse(Reason.MARK_ARGUMENTS, call, verb, error.message, error.hint or _LITERAL_HINT)
+        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, error.message, error.hint or _LITERAL_HINT)
+    read["name"] = read.get("name") or name
     problem = _problem(read)
     if problem:
-        return statement.refuse(Reason.MARK_ARGUMENTS, call, verb, f"{verb}: {problem}", "see docs/refusals/mark-arguments.md")
-    mark = OutputMark(
+        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", f"see {Reason.MARK_ARGUMENTS.page}")
+    return OutputMark(
         name=read["name"],
         key=_names(read.get("key", ())),
-        doc=_clean(read.get("doc", "") or ""),
+        doc=_clean(read.get("doc") or doc),
         columns=dict(read.get("columns") or {}),
         checks=tuple(read.get("checks") or ()),
         partition_by=read.get("partition_by"),
     )
-    return Output(mark, statement, call, table if table is not None else expr, key)
-
-
-def _place(statement: Statement, call: ast.Call, path: str) -> tuple[Any, Key | None] | None:
-    node = statement.node
-    if path == "workbench.model":
-        if isinstance(node, ast.FunctionDef) and any(each is call for each in node.decorator_list):
-            return node, statement.key(node.name)
-        return None
-    if isinstance(node, ast.Expr) and node.value is call:
-        return call, None
-    found = assigned(statement)
-    if found is not None and found[1] is call:
-        return call, statement.key(found[0])
-    return None
 
 
 def _argument(program: Program, statement: Statement, name: str, node: ast.expr) -> Any:
@@ -280,14 +330,10 @@ def _widget(program: Program, statement: Statement) -> Widget | None:
         check_name("parameter", parameter.name)
     except BadWidget as error:
         reason = Reason.PARAMETER if kind == "param" else Reason.WIDGET_DOMAIN
-        return refuse(
-            reason,
-            error.node,
-            f"{name} can't be a parameter: {error.why}",
-            "write its default and its range or choices out as literals",
-        )
+        hint = error.hint or "write its default and its range or choices out as literals"
+        return refuse(reason, error.node, f"{name} can't be a parameter: {error.why}", hint)
     except UsageError as error:
-        return refuse(Reason.PARAMETER, inner, error.message, error.hint)
+        return refuse(Reason.PARAMETER, inner, error.message, f"rename {name}, for example to min_delay")
     return Widget(key, kind, statement, inner, parameter, None)
 
 

@@ -1,20 +1,327 @@
-"""placeholder"""
+"""Which statements may change an object in place, looking through functions, aliases, attributes and subscripts.
+
+A change in the cell that made the object is part of its making, and is kept with it. A change in another cell is refused:
+marimo does not order it against the cells that read the object.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from workbench.promote.program import Key
+from workbench.promote.effects import changes_module_state
+from workbench.promote.kinds import Kind, Kinds
+from workbench.promote.marks import Marks
+from workbench.promote.program import Key, Program, Statement
+from workbench.promote.refusal import Reason, Refusal
+
+_CHANGING = frozenset(
+    "append extend insert remove pop clear sort reverse update add discard setdefault popitem difference_update intersection_update "
+    "symmetric_difference_update appendleft extendleft popleft rotate write writelines fill put resize move_to_end subtract send throw "
+    "close seek truncate readline readlines read push __setitem__ __delitem__ __setattr__ __iadd__ __next__".split()
+)
+_CHANGING_FUNCTIONS = (
+    "random.shuffle", "heapq.", "bisect.insort", "operator.setitem", "operator.delitem", "operator.i", "numpy.put", "numpy.copyto",
+    "numpy.fill_diagonal", "builtins.next", "builtins.setattr", "builtins.delattr",
+)  # fmt: skip
+_HARMLESS_FUNCTIONS = ("operator.index", "operator.itemgetter", "operator.is_", "operator.inv", "operator.invert")
 
 
-@dataclass
+@dataclass(slots=True)
+class _Summary:
+    """What calling a function may change: its arguments by name, and variables of the notebook."""
+
+    arguments: tuple[str, ...]
+    changed: set[str] = field(default_factory=set)
+    variables: set[Key] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
 class Mutations:
+    """``changes`` are the numbers of the statements that may change a variable's object; ``settled`` the plain variables."""
+
+    program: Program
     changes: dict[Key, tuple[int, ...]]
     settled: frozenset[Key]
 
-    def refuse(self, needed, kept):
-        return []
+    def refuse(self, needed: Collection[int], kept: Sequence[Statement]) -> Iterator[Refusal]:
+        """Changes of what a slice needs that stand in another cell, and changes of what all cells share."""
+        statements = self.program.statements
+        keys = {key for number in needed for key in statements[number].stores()}
+        for key in sorted(keys):
+            homes = {statements[number].cell.index for number in self.program.definitions[key]}
+            for number in self.changes.get(key, ()):
+                statement, name = statements[number], key.rpartition(":")[2]
+                if statement.cell.index not in homes:
+                    what = f"{name} may be changed here, and it was made in {_label(self.program, homes)}"
+                    hint = f"change {name} in the cell that makes it, or work on a copy under another name"
+                    yield statement.refuse(Reason.MUTATION, None, name, what, hint)
+        tops = {imported.path.split(".")[0] for key, imported in self.program.imports.items() if key in self._read(kept)}
+        for statement in statements:
+            for node, path in changes_module_state(self.program, statement):
+                if path.split(".")[0] in tops:
+                    what = f"{path} is changed for the whole process, which a pipeline would not see"
+                    hint = "remove it, or say the same where it is used"
+                    yield statement.refuse(Reason.GLOBAL_STATE, node, path, what, hint)
+
+    def _read(self, kept: Sequence[Statement]) -> set[Key]:
+        return {each.key(use.name) for each in kept for use in each.uses}
 
 
-def find_mutations(program, marks):
-    return Mutations({}, frozenset())
+def _label(program: Program, cells: Collection[int]) -> str:
+    return ", ".join(program.notebook.cells[index].label for index in sorted(cells))
+
+
+def find_mutations(program: Program, marks: Marks) -> Mutations:
+    """What each statement of a program may change."""
+    return _Finder(program, Kinds(program, marks)).find()
+
+
+class _Finder:
+    def __init__(self, program: Program, kinds: Kinds) -> None:
+        self.program, self.kinds = program, kinds
+        self.summaries: dict[Key, _Summary] = {}
+        self.methods: dict[str, list[_Summary]] = {}
+
+    def find(self) -> Mutations:
+        self._summarise()
+        direct: dict[int, set[Key]] = {}
+        for statement in self.program.statements:
+            direct[statement.number] = set(self._changed(statement))
+        changes: dict[Key, set[int]] = {}
+        members: dict[Key, set[Key]] = {}
+        for key in self.program.definitions:
+            members.setdefault(self.kinds.group(key), set()).add(key)
+        for number, keys in direct.items():
+            for key in keys:
+                for other in members.get(self.kinds.group(key), {key}):
+                    changes.setdefault(other, set()).add(number)
+        settled = frozenset(key for key, kind in self.kinds.of.items() if kind is Kind.PLAIN)
+        return Mutations(self.program, {key: tuple(sorted(numbers)) for key, numbers in changes.items()}, settled)
+
+    def _changed(self, statement: Statement) -> Iterator[Key]:
+        for name in self._roots(statement, statement.node, top=True):
+            use = statement.by_node.get(id(name))
+            if use is not None and self._can_change(statement.key(use.name)):
+                yield statement.key(use.name)
+        for use in statement.uses:
+            key = statement.key(use.name)
+            if use.context != "load" or key in statement.stores():
+                continue
+            if key in self.summaries and not isinstance(statement.node, (ast.FunctionDef, ast.ClassDef)):
+                yield from self.summaries[key].variables
+            elif key in self.summaries and not use.late:
+                yield from self.summaries[key].variables
+            if self.kinds.of.get(key) is Kind.STREAM:
+                yield key
+
+    def _can_change(self, key: Key) -> bool:
+        return key in self.program.definitions and key not in self.program.imports and self.kinds.of.get(key) is not Kind.PLAIN
+
+    # Functions
+
+    def _summarise(self) -> None:
+        bodies: list[tuple[Statement, ast.FunctionDef | ast.Lambda, _Summary]] = []
+        for key, statement in self.kinds.functions.items():
+            if isinstance(statement.node, ast.FunctionDef):
+                self.summaries[key] = summary = _Summary(_arguments(statement.node))
+                bodies.append((statement, statement.node, summary))
+            for node in statement.node.body if isinstance(statement.node, ast.ClassDef) else ():
+                if isinstance(node, ast.FunctionDef):
+                    summary = _Summary(_arguments(node))
+                    self.methods.setdefault(node.name, []).append(summary)
+                    bodies.append((statement, node, summary))
+                    if node.name == "__init__":
+                        self.summaries[key] = _Summary(summary.arguments[1:], summary.changed, summary.variables)
+        for statement in self.program.statements:
+            if isinstance(statement.node, ast.Assign) and isinstance(statement.node.value, ast.Lambda):
+                for key in statement.stores():
+                    self.summaries[key] = summary = _Summary(_arguments(statement.node.value))
+                    bodies.append((statement, statement.node.value, summary))
+        changed = True
+        while changed:
+            changed = False
+            for statement, function, summary in bodies:
+                size = len(summary.changed) + len(summary.variables)
+                self._summarise_one(statement, function, summary)
+                changed |= len(summary.changed) + len(summary.variables) != size
+
+    def _summarise_one(self, statement: Statement, function: ast.FunctionDef | ast.Lambda, summary: _Summary) -> None:
+        aliases = _aliases(function)
+        for name in self._roots(statement, function, top=False):
+            use = statement.by_node.get(id(name))
+            if use is None:
+                summary.changed |= {name.id, *aliases.get(name.id, ())} & set(summary.arguments)
+            elif self._can_change(statement.key(use.name)):
+                summary.variables.add(statement.key(use.name))
+        for node in ast.walk(function):
+            use = statement.by_node.get(id(node))
+            if use is not None and use.late and statement.key(use.name) in self.summaries:
+                summary.variables |= self.summaries[statement.key(use.name)].variables
+            elif use is not None and use.late and use.context == "store":
+                summary.variables.add(statement.key(use.name))
+
+    # Where something is changed
+
+    def _roots(self, statement: Statement, node: ast.AST, *, top: bool) -> Iterator[ast.Name]:
+        """The names whose objects the code in ``node`` may change; a ``def`` changes nothing by itself."""
+        for child in self._code(node, top=top):
+            match child:
+                case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+                    for target in targets:
+                        yield from _targets(target)
+                case ast.AugAssign(target=target):
+                    yield from _targets(target)
+                    if isinstance(target, ast.Name):
+                        yield target
+                case ast.AnnAssign(target=target) | ast.For(target=target):
+                    yield from _targets(target)
+                case ast.With(items=items):
+                    for item in items:
+                        yield from _names(item.context_expr)
+                case ast.Call():
+                    discarded = isinstance(statement.node, ast.Expr) and statement.node.value is child and not statement.last
+                    yield from self._call(statement, child, discarded=discarded)
+                case _:
+                    pass
+
+    def _code(self, node: ast.AST, *, top: bool) -> Iterator[ast.AST]:
+        """The nodes that run when a statement runs: all but the bodies of functions, whose calls are looked through."""
+        if top and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for part in (*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each)):
+                yield from ast.walk(part)
+        elif top and isinstance(node, ast.ClassDef):
+            for part in (*node.decorator_list, *node.bases, *node.body):
+                yield from self._code(part, top=True)
+        else:
+            yield from ast.walk(node)
+
+    def _call(self, statement: Statement, call: ast.Call, *, discarded: bool) -> Iterator[ast.Name]:
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        path = self.program.dotted(statement, call.func)
+        if path is not None:
+            if path.startswith(_CHANGING_FUNCTIONS) and not path.startswith(_HARMLESS_FUNCTIONS):
+                yield from (name for each in given for name in _names(each))
+            elif discarded and not _harmless(path):
+                yield from (name for each in given for name in _names(each))
+            return
+        match call.func:
+            case ast.Name(id=name) if id(call.func) in statement.by_node:
+                summary = self.summaries.get(statement.key(name))
+                if summary is not None:
+                    yield from self._through(summary, call)
+                elif statement.key(name) not in self.kinds.functions:
+                    yield from (each for arg in given for each in _names(arg))
+            case ast.Attribute(value=held, attr=method):
+                yield from self._method(statement, call, held, method, discarded=discarded)
+            case _:
+                yield from (name for each in given for name in _names(each))
+
+    def _method(
+        self, statement: Statement, call: ast.Call, held: ast.expr, method: str, *, discarded: bool
+    ) -> Iterator[ast.Name]:
+        kind = self.kinds.kind(statement, held)
+        if kind is Kind.PLAIN:
+            return
+        own = self.methods.get(method, []) if kind in (Kind.OBJECT, Kind.UNKNOWN) else []
+        for summary in own:
+            if summary.arguments[:1] and summary.arguments[0] in summary.changed:
+                yield from _names(held)
+            yield from self._through(_Summary(summary.arguments[1:], summary.changed), call)
+        if method in _CHANGING:
+            yield from _names(held)
+            if method in ("append", "add", "extend", "insert", "update", "setdefault", "appendleft"):
+                flows = [key for arg in call.args for key in self.kinds.flows(statement, arg)]
+                self.kinds.share([*(statement.key(name.id) for name in _names(held) if id(name) in statement.by_node), *flows])
+        elif not own and discarded:
+            yield from _names(held)
+
+    @staticmethod
+    def _through(summary: _Summary, call: ast.Call) -> Iterator[ast.Name]:
+        """The names given for arguments that the called function changes."""
+        for index, arg in enumerate(call.args):
+            name = summary.arguments[index] if index < len(summary.arguments) else ""
+            if isinstance(arg, ast.Starred) or name in summary.changed or (not name and summary.changed):
+                yield from _names(arg)
+        for keyword in call.keywords:
+            if keyword.arg is None or keyword.arg in summary.changed:
+                yield from _names(keyword.value)
+
+
+def _arguments(function: ast.FunctionDef | ast.Lambda) -> tuple[str, ...]:
+    every = function.args
+    return tuple(
+        each.arg for each in (*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg) if each is not None
+    )
+
+
+def _aliases(function: ast.AST) -> dict[str, set[str]]:
+    """For each local name of a function, the names whose objects it may share."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(function):
+        pairs: list[tuple[ast.expr, ast.expr]] = []
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                pairs = [(target, value) for target in targets]
+            case (
+                ast.For(target=target, iter=value)
+                | ast.NamedExpr(target=target, value=value)
+                | ast.comprehension(target=target, iter=value)
+            ):
+                pairs = [(target, value)]
+            case _:
+                pass
+        for target, value in pairs:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    found.setdefault(name.id, set()).update(each.id for each in ast.walk(value) if isinstance(each, ast.Name))
+    changed = True
+    while changed:
+        changed = False
+        for names in found.values():
+            more = set().union(*(found.get(name, set()) for name in names)) - names
+            names |= more
+            changed |= bool(more)
+    return found
+
+
+def _targets(target: ast.expr) -> Iterator[ast.Name]:
+    """The names behind attributes and subscripts that are assigned to."""
+    match target:
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for part in parts:
+                yield from _targets(part)
+        case ast.Starred(value=value):
+            yield from _targets(value)
+        case ast.Attribute(value=value) | ast.Subscript(value=value):
+            yield from _names(value)
+        case _:
+            pass
+
+
+def _names(node: ast.expr) -> Iterator[ast.Name]:
+    """The names whose objects an expression may give or hold."""
+    match node:
+        case ast.Subscript(value=value) | ast.Attribute(value=value):
+            yield from _names(value)
+        case ast.Call(func=func, args=args):
+            yield from _names(func)
+            for arg in args:
+                yield from _names(arg)
+        case ast.Name():
+            yield node
+        case ast.Constant() | ast.Compare() | ast.JoinedStr():
+            return
+        case _:
+            yield from (each for each in ast.walk(node) if isinstance(each, ast.Name))
+
+
+def _harmless(path: str) -> bool:
+    return path.split(".")[0] in _HARMLESS
+
+
+_HARMLESS = frozenset(
+    "builtins marimo ibis altair plotly matplotlib seaborn pandas numpy polars pyarrow workbench warnings logging math statistics json re "
+    "datetime itertools functools operator string textwrap decimal fractions calendar typing dataclasses enum copy pprint time rich".split()
+)

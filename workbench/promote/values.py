@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import UnknownName
-from workbench.model import Parameter
+from workbench.promote.guards import waits_for_button
 from workbench.promote.literals import NotLiteral, value
 from workbench.promote.marks import Widget, read_widgets
 from workbench.promote.notebook import Notebook, split_lines
@@ -20,26 +20,25 @@ def with_values(notebook: Notebook, values: Mapping[str, Any]) -> str:
     """The notebook's text with ``value=`` of the named ``mo.ui`` widgets replaced.
 
     ``values`` are by parameter name. Those declared with ``wb.param`` are left alone: the session overrides them. Values
-    are checked against the widget's domain.
+    are checked against the widget's domain. Run buttons count as pressed: ``mo.stop(not button.value)`` becomes ``pass``.
     """
     program = read_program(notebook)
     widgets = {widget.parameter.name: widget for widget in read_widgets(program).values() if widget.parameter is not None}
     lines = split_lines(notebook.text)
-    changes = []
+    changes = [(each, each.start, each.end, "pass") for each in program.statements if waits_for_button(program, each)]
     for name, new in values.items():
         if name not in widgets:
             raise UnknownName.of("parameter", name, widgets, hint=f"workbench check {notebook.path}")
         widget = widgets[name]
-        if widget.kind != "param":
-            assert widget.parameter is not None
-            changes.append(_change(program, widget, widget.parameter, widget.parameter.check(new)))
+        if widget.kind != "param" and widget.parameter is not None:
+            changes.append(_change(program, widget, widget.parameter.check(new)))
     for statement, start, end, text in sorted(changes, key=lambda change: (change[0].number, change[1]), reverse=True):
         _replace(lines, statement, start, end, text)
     newline = "\r\n" if "\r\n" in notebook.text else "\n"
     return newline.join(lines)
 
 
-def _change(program: Program, widget: Widget, parameter: Parameter, new: Any) -> tuple[Statement, int, int, str]:
+def _change(program: Program, widget: Widget, new: Any) -> tuple[Statement, int, int, str]:
     call, statement = widget.call, widget.statement
     given = arguments_of(call, SIGNATURES[widget.kind])
     text = _literal(program, widget, given, new)

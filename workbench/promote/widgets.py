@@ -24,16 +24,17 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
 }
 _DOMAIN = frozenset({"start", "stop", "step", "steps", "value", "options", "allow_select_none", "max_length"})
 PARAM = ("name", "default")
-_PARAM_KEYWORDS = frozenset({"ge", "le", "step", "choices", "doc", "label"})
+_PARAM_KEYWORDS = frozenset({"ge", "le", "step", "choices", "doc"})
 
 
 class BadWidget(Exception):
-    """A widget can't be a parameter; ``domain`` says that its literals are at fault, not its use."""
+    """A widget can't be a parameter."""
 
-    def __init__(self, why: str, node: ast.AST | None = None) -> None:
+    def __init__(self, why: str, node: ast.AST | None = None, hint: str = "") -> None:
         super().__init__(why)
         self.why = why
         self.node = node
+        self.hint = hint
 
 
 def from_widget(name: str, kind: str, call: ast.Call, dotted: Dotted) -> Parameter:
@@ -58,22 +59,21 @@ def from_widget(name: str, kind: str, call: ast.Call, dotted: Dotted) -> Paramet
 
 def from_param(call: ast.Call, dotted: Dotted) -> Parameter:
     """The parameter that ``wb.param(name, default, …)`` declares."""
-    given = _literals(arguments_of(call, PARAM), dotted, _PARAM_KEYWORDS | {"name", "default"})
+    from workbench.sandbox.widgets import declared
+
+    given = _literals(arguments_of(call, PARAM), dotted, frozenset({*PARAM, *_PARAM_KEYWORDS}))
     for needed in PARAM:
         if needed not in given:
             raise BadWidget(f"wb.param needs a {needed}", call)
     unknown = sorted(set(given) - _PARAM_KEYWORDS - set(PARAM))
     if unknown:
         raise BadWidget(f"wb.param knows no {unknown[0]}; it takes {', '.join(sorted(_PARAM_KEYWORDS))}", call)
-    default, low, high, step = given["default"], given.get("ge"), given.get("le"), given.get("step")
-    choices = given.get("choices")
-    kind = _type([default, *(each for each in (low, high, step) if each is not None), *(choices or ())])
-    if not isinstance(given["name"], str):
-        raise BadWidget("the first argument of wb.param is the parameter's name, a text", call)
-    doc = str(given.get("doc", "") or given.get("label", ""))
-    if isinstance(choices, dict):
-        choices = list(choices.values())
-    return _checked(Parameter(given["name"], kind, default, low, high, step, None if choices is None else tuple(choices), doc))
+    try:
+        return declared(given.pop("name"), given.pop("default"), **given)
+    except UsageError as error:
+        raise BadWidget(error.message, call, error.hint) from None
+    except (TypeError, AttributeError) as error:
+        raise BadWidget(f"its arguments do not fit: {error}", call) from None
 
 
 def arguments_of(call: ast.Call, names: tuple[str, ...]) -> dict[str, ast.expr]:

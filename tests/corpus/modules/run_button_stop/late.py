@@ -1,0 +1,15 @@
+"""The table late.
+
+Promoted by workbench from run_button_stop.py.
+"""
+
+import ibis
+
+
+def late(flights: ibis.Table) -> ibis.Table:
+    """The table late.
+
+    Args:
+        flights: source flights.
+    """
+    return flights.filter(flights.dep_delay > 15)

@@ -1,0 +1,29 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    min_delay = wb.param("min_delay", 15, ge=0, le=240, doc="minutes from which a departure is late")
+    min_delay
+    return
+
+
+@app.cell
+def _():
+    wb.output("late", flights.filter(flights.dep_delay > min_delay.value))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

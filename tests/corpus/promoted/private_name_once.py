@@ -1,0 +1,40 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    _late = flights.dep_delay > 15
+    rows = flights.filter(_late)
+    return
+
+
+@app.cell
+def _():
+    _late = 3
+    return
+
+
+@app.cell
+def _():
+    wb.output("late", rows)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,41 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    _x = flights.filter(flights.origin == "JFK")
+    jfk = _x.select("origin", "dep_delay")
+    return
+
+
+@app.cell
+def _():
+    _x = flights.filter(flights.origin == "LGA")
+    lga = _x.select("origin", "dep_delay")
+    return
+
+
+@app.cell
+def _():
+    wb.output("two", jfk.union(lga))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

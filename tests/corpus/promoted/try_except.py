@@ -1,0 +1,31 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    try:
+        rows = flights.filter(flights.dep_delay > 15)
+    except AttributeError:
+        rows = flights.filter(flights.arr_delay > 15)
+    wb.output("late", rows)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

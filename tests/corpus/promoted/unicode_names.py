@@ -1,0 +1,34 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    größe = "é"  # Größe in Zeichen
+    tafel = flights.mutate(zeichen=ibis.literal(größe + "→"))
+    return
+
+
+@app.cell
+def _():
+    wb.output("zeichen", tafel)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

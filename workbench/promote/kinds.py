@@ -1,0 +1,316 @@
+"""What kind of value each variable holds, as far as its code tells: whether something may change it behind its name's back.
+
+Ibis tables and columns, numbers and text are *plain*: nothing changes them. Most of a notebook is plain, so that the few
+lists, dictionaries and objects in it can be watched closely.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from enum import Enum
+
+from workbench.promote.marks import Marks
+from workbench.promote.program import Key, Program, Statement
+
+
+class Kind(Enum):
+    """From harmless to unknown; of two possible kinds the later one counts."""
+
+    PLAIN = 0  # can't change: tables, columns, numbers, text, tuples of such
+    CODE = 1  # functions, classes, modules
+    FLAT = 2  # a list, dictionary or set of plain values
+    DEEP = 3  # a container of anything
+    OBJECT = 4  # an instance of a class of the notebook
+    STREAM = 5  # a generator or iterator: reading it uses it up
+    UNKNOWN = 6
+
+
+_COPIES = frozenset({"list", "dict", "set", "sorted"})
+_STREAMS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
+_PLAIN_BUILTINS = frozenset(
+    "abs all any ascii bin bool bytes callable chr complex divmod float format frozenset getattr hash hex id int isinstance issubclass "
+    "len max min oct ord pow range repr round slice str sum tuple type print".split()
+)
+# Methods of plain values that give something that can change.
+_FRESH = frozenset({"split", "rsplit", "splitlines", "partition_by", "to_dict"})
+_FOREIGN = frozenset(
+    "execute to_pandas to_pandas_batches to_pyarrow to_pyarrow_batches to_polars to_torch pipe get_backend resolve __dataframe__".split()
+)
+_PLAIN_MODULES = (
+    "ibis",
+    "math",
+    "datetime",
+    "decimal",
+    "fractions",
+    "statistics",
+    "re",
+    "workbench",
+    "string",
+    "calendar",
+    "operator",
+)
+
+
+class Kinds:
+    """The kind of every variable of a program, and which variables may share an object."""
+
+    def __init__(self, program: Program, marks: Marks) -> None:
+        self.program, self.marks = program, marks
+        self.of: dict[Key, Kind] = {}
+        self.classes: dict[Key, Key] = {}
+        self.functions = {
+            each.key(each.node.name): each
+            for each in program.statements
+            if isinstance(each.node, (ast.FunctionDef, ast.ClassDef))
+        }
+        self._shared: dict[Key, Key] = {}
+        self._depth = 0
+        for statement in program.statements:
+            self._statement(statement, statement.node)
+
+    def group(self, key: Key) -> Key:
+        """The representative of the variables that may share an object with ``key``."""
+        while key in self._shared:
+            key = self._shared[key]
+        return key
+
+    def share(self, keys: Iterable[Key]) -> None:
+        """Note that the variables may hold one object."""
+        first, *others = {self.group(key) for key in keys} or {""}
+        self._shared.update({other: first for other in others})
+
+    def kind(self, statement: Statement, node: ast.expr | None) -> Kind:
+        """The kind of an expression's value."""
+        match node:
+            case ast.Name(id=name):
+                return self.of.get(statement.key(name), Kind.UNKNOWN) if id(node) in statement.by_node else Kind.UNKNOWN
+            case ast.Constant() | ast.JoinedStr() | ast.Compare() | ast.UnaryOp():
+                return Kind.PLAIN
+            case ast.Lambda():
+                return Kind.CODE
+            case ast.Tuple(elts=parts):
+                return Kind.PLAIN if all(self.kind(statement, part) in (Kind.PLAIN, Kind.CODE) for part in parts) else Kind.DEEP
+            case ast.List(elts=parts) | ast.Set(elts=parts):
+                return self._container(statement, parts)
+            case ast.Dict(values=values):
+                return self._container(statement, values)
+            case ast.ListComp(elt=elt) | ast.SetComp(elt=elt) | ast.DictComp(value=elt):
+                return self._container(statement, [elt])
+            case ast.GeneratorExp():
+                return Kind.STREAM
+            case ast.IfExp(body=body, orelse=orelse):
+                return self.join(self.kind(statement, body), self.kind(statement, orelse))
+            case ast.BoolOp(values=values):
+                return self.join(*(self.kind(statement, value) for value in values))
+            case ast.BinOp(left=left, right=right):
+                return self.join(self.kind(statement, left), self.kind(statement, right))
+            case ast.NamedExpr(value=value) | ast.Starred(value=value):
+                return self.kind(statement, value)
+            case ast.Attribute(value=value):
+                held = self.kind(statement, value)
+                path = self.program.dotted(statement, node)
+                return Kind.PLAIN if held is Kind.PLAIN or (path or "").startswith(("ibis.", "math.")) else Kind.UNKNOWN
+            case ast.Subscript(value=value):
+                return Kind.PLAIN if self.kind(statement, value) in (Kind.PLAIN, Kind.FLAT) else Kind.UNKNOWN
+            case ast.Call():
+                return self._call(statement, node)
+            case None:
+                return Kind.PLAIN
+            case _:
+                return Kind.UNKNOWN
+
+    def _container(self, statement: Statement, parts: Iterable[ast.expr]) -> Kind:
+        return Kind.FLAT if all(self.kind(statement, part) in (Kind.PLAIN, Kind.CODE) for part in parts) else Kind.DEEP
+
+    @staticmethod
+    def join(*kinds: Kind) -> Kind:
+        """The kind of a value that is of one of the kinds."""
+        return max(kinds, key=lambda kind: kind.value, default=Kind.PLAIN)
+
+    def _call(self, statement: Statement, call: ast.Call) -> Kind:
+        path = self.program.dotted(statement, call.func)
+        if path is not None:
+            return self._imported(statement, call, path)
+        match call.func:
+            case ast.Name(id=name) if statement.key(name) in self.functions and id(call.func) in statement.by_node:
+                return self._own(statement, call, self.functions[statement.key(name)])
+            case ast.Attribute(value=value, attr=method):
+                held = self.kind(statement, value)
+                if method in _FOREIGN:
+                    return Kind.UNKNOWN
+                if held is Kind.PLAIN:
+                    return Kind.FLAT if method in _FRESH else Kind.PLAIN
+                if held is Kind.FLAT:
+                    return (
+                        Kind.FLAT
+                        if method == "copy"
+                        else Kind.PLAIN
+                        if method in ("get", "pop", "index", "count")
+                        else Kind.STREAM
+                    )
+            case _:
+                pass
+        return Kind.UNKNOWN
+
+    def _imported(self, statement: Statement, call: ast.Call, path: str) -> Kind:
+        top, _, rest = path.partition(".")
+        if top == "builtins":
+            if rest in _PLAIN_BUILTINS:
+                plain = rest not in ("max", "min", "sum", "tuple", "getattr")
+                return Kind.PLAIN if plain else self.join(*(self._element(self.kind(statement, arg)) for arg in call.args))
+            if rest in _COPIES:
+                held = self.join(*(self.kind(statement, arg) for arg in call.args))
+                return Kind.FLAT if held in (Kind.PLAIN, Kind.FLAT) else Kind.DEEP
+            return Kind.STREAM if rest in _STREAMS else Kind.UNKNOWN
+        if path.startswith(("ibis.connect", "ibis.duckdb", "ibis.options")):
+            return Kind.UNKNOWN
+        if path.startswith("marimo.ui."):
+            return Kind.PLAIN
+        return Kind.PLAIN if top in _PLAIN_MODULES else Kind.UNKNOWN
+
+    @staticmethod
+    def _element(kind: Kind) -> Kind:
+        return Kind.PLAIN if kind is Kind.FLAT else kind
+
+    def _own(self, statement: Statement, call: ast.Call, function: Statement) -> Kind:
+        """The kind of what a function of the notebook returns for these arguments."""
+        if isinstance(function.node, ast.ClassDef):
+            return Kind.OBJECT
+        if self._depth > 3 or not isinstance(function.node, ast.FunctionDef):
+            return Kind.UNKNOWN
+        if function.node.decorator_list:
+            paths = [self.program.dotted(function, getattr(each, "func", each)) or "" for each in function.node.decorator_list]
+            return Kind.PLAIN if all(path.startswith("ibis.udf.") for path in paths) else Kind.UNKNOWN
+        if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(function.node)):
+            return Kind.STREAM
+        given = self.join(*(self.kind(statement, arg) for arg in (*call.args, *(keyword.value for keyword in call.keywords))))
+        returns = [node.value for node in ast.walk(function.node) if isinstance(node, ast.Return)]
+        self._depth += 1
+        try:
+            return self.join(*(_Inside(self, function, given).kind(function, value) for value in returns))
+        finally:
+            self._depth -= 1
+
+    def flows(self, statement: Statement, node: ast.expr | None) -> set[Key]:
+        """The variables that may share an object with the value of an expression."""
+        if node is None or self.kind(statement, node) is Kind.PLAIN:
+            return set()
+        if isinstance(node, ast.Call) and self.program.dotted(statement, node.func) in {f"builtins.{name}" for name in _COPIES}:
+            if all(self.kind(statement, arg) in (Kind.PLAIN, Kind.FLAT) for arg in node.args):
+                return set()
+        found = set()
+        for each in ast.walk(node):
+            use = statement.by_node.get(id(each))
+            if use is None or use.context == "store":
+                continue
+            key = statement.key(use.name)
+            if key in self.functions:
+                found |= {other for other in self._globals(key) if self.of.get(other, Kind.UNKNOWN).value > Kind.CODE.value}
+            elif self.of.get(key, Kind.UNKNOWN).value > Kind.CODE.value and key in self.program.definitions:
+                found.add(key)
+        return found
+
+    def _globals(self, key: Key) -> set[Key]:
+        function = self.functions[key]
+        return {function.key(use.name) for use in function.uses if use.late and use.context == "load"} & set(
+            self.program.definitions
+        )
+
+    # What statements bind
+
+    def _statement(self, statement: Statement, node: ast.stmt) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._bind(statement, target, value)
+            case ast.AnnAssign(target=target, value=value) if value is not None:
+                self._bind(statement, target, value)
+            case ast.AugAssign(target=ast.Name() as target, value=value):
+                self._set(statement, target, self.kind(statement, value), self.flows(statement, value), join=True)
+            case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
+                self._unpack(statement, target, value)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
+                for key in statement.stores() if statement.node is node else ():
+                    self.of[key] = Kind.CODE
+                return
+            case _:
+                pass
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                self._statement(statement, child)
+            elif isinstance(child, (ast.ExceptHandler, ast.match_case)):
+                for inner in child.body:
+                    self._statement(statement, inner)
+            for each in ast.walk(child) if isinstance(child, ast.expr) else ():
+                if isinstance(each, ast.NamedExpr):
+                    self._bind(statement, each.target, each.value)
+        for key in statement.stores() if statement.node is node else ():
+            self.of.setdefault(key, Kind.UNKNOWN)
+
+    def _bind(self, statement: Statement, target: ast.expr, value: ast.expr) -> None:
+        match target:
+            case ast.Name():
+                self._set(statement, target, self.kind(statement, value), self.flows(statement, value))
+                if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+                    self.classes[statement.key(target.id)] = statement.key(value.func.id)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+                if len(parts) == len(targets) and not any(isinstance(each, ast.Starred) for each in (*parts, *targets)):
+                    for each, part in zip(targets, parts, strict=True):
+                        self._bind(statement, each, part)
+                else:
+                    self._unpack(statement, target, value)
+            case ast.Subscript(value=held) | ast.Attribute(value=held):
+                self.share(self.flows(statement, held) | self.flows(statement, value))
+            case _:
+                pass
+
+    def _unpack(self, statement: Statement, target: ast.expr, value: ast.expr) -> None:
+        held = self.kind(statement, value)
+        kind = Kind.PLAIN if held in (Kind.PLAIN, Kind.FLAT) else Kind.UNKNOWN
+        flows = set() if kind is Kind.PLAIN else self.flows(statement, value)
+        for each in ast.walk(target):
+            if isinstance(each, ast.Name):
+                self._set(statement, each, kind, flows)
+
+    def _set(self, statement: Statement, target: ast.Name, kind: Kind, flows: set[Key], *, join: bool = False) -> None:
+        if id(target) not in statement.by_node:
+            return
+        key = statement.key(target.id)
+        if key in self.marks.widgets:
+            kind, flows = Kind.PLAIN, set()
+        known = self.of.get(key)
+        self.of[key] = (
+            self.join(kind, known) if known is not None and (join or len(self.program.definitions[key]) > 1) else kind
+        )
+        if flows:
+            self.share({key, *flows})
+
+
+class _Inside:
+    """Kinds inside a function of the notebook, whose own names hold what its arguments hold."""
+
+    def __init__(self, kinds: Kinds, function: Statement, given: Kind) -> None:
+        self.kinds, self.function, self.given = kinds, function, given
+
+    def kind(self, statement: Statement, node: ast.expr | None) -> Kind:
+        """The kind of an expression in the function's body."""
+        match node:
+            case ast.Name() if id(node) not in statement.by_node:
+                return self.given if self.given is Kind.PLAIN else Kind.UNKNOWN
+            case ast.Call(func=ast.Attribute(value=value, attr=method)) if (
+                self.kinds.program.dotted(statement, node.func) is None
+            ):
+                if method in _FOREIGN:
+                    return Kind.UNKNOWN
+                held = self.kind(statement, value)
+                return Kind.PLAIN if held is Kind.PLAIN and method not in _FRESH else Kind.UNKNOWN
+            case ast.Attribute(value=value) | ast.Subscript(value=value) if self.kinds.program.dotted(statement, node) is None:
+                return Kind.PLAIN if self.kind(statement, value) is Kind.PLAIN else Kind.UNKNOWN
+            case ast.BinOp(left=left, right=right):
+                return Kinds.join(self.kind(statement, left), self.kind(statement, right))
+            case ast.IfExp(body=body, orelse=orelse):
+                return Kinds.join(self.kind(statement, body), self.kind(statement, orelse))
+            case _:
+                return self.kinds.kind(statement, node)
