@@ -109,7 +109,7 @@ def _small(monkeypatch):
     monkeypatch.setattr(narrow, "SMALL", narrow.SMALL)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(tables(), st.sampled_from([(0.0, 0.0), (0.1, 0.0), (0.0, 0.1)]), st.sampled_from([-1, 10**6]))
 @example((["int", "float"], 1, [(1, 1.0), (1, 2.0)], [(1, 1.05), (1, 9.0)]), (0.1, 0.0), -1)
 def test_counts_are_those_of_the_oracle(shape, tolerance, small):

@@ -121,14 +121,12 @@ def _paired(session: Session, columns: Columns, base: str, candidate: str, toler
     if fuzzy:
         grouping = [i for i in range(count) if i not in fuzzy]
         sides = match_within(session, sides[0], sides[1], grouping, fuzzy, tolerance)
-    # Without a key, the row's own number in the pairing never meets one of the other side.
-    rank = (
-        f"row_number() OVER (PARTITION BY {listing(f'c{i}' for i in range(len(columns.key)))} ORDER BY id)"
-        if columns.keyed
-        else "id"
-    )
-    base, candidate = (f"(SELECT {rank} AS rank, * FROM {side})" for side in sides)
-    return _joined(session, columns, base, candidate, tolerance, " AND b.rank = c.rank" if columns.keyed else " AND FALSE")
+    if columns.keyed:
+        ranks = [f"row_number() OVER (PARTITION BY {listing(f'c{i}' for i in range(len(columns.key)))} ORDER BY id)"] * 2
+    else:
+        ranks = ["id", "-id"]  # no row meets one of the other side
+    base, candidate = (f"(SELECT {rank} AS rank, * FROM {side})" for rank, side in zip(ranks, sides, strict=True))
+    return _joined(session, columns, base, candidate, tolerance, " AND b.rank = c.rank")
 
 
 def _whole(session: Session, columns: Columns, left: str, raw: list[int]) -> str:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from duckdb.sqltypes import DuckDBPyType
 
-_PLAIN_VIEW = re.compile(r" AS SELECT \* FROM (read_parquet|parquet_scan)\([^;]*\);?\s*$", re.IGNORECASE)
+# What a view that only reads Parquet files and casts their columns calls, once names and texts are taken out.
+_QUOTED = re.compile(r"""\"(?:[^"]|"")*\"|'(?:[^']|'')*'""")
+_CALLS = re.compile(r"\b(\w+)\s*\(")
+_PLAIN = {"cast", "read_parquet", "parquet_scan", "list_value", "decimal", "struct", "map", "enum", "union"}
+_WORDS = re.compile(r"\b(join|where|group|order|limit|union|distinct|sample|over|exists|in|with|case)\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -116,7 +120,20 @@ def _stable(session: Session, name: str) -> bool:
         "SELECT NULL FROM duckdb_tables() WHERE table_name = ? UNION ALL SELECT sql FROM duckdb_views() WHERE view_name = ?",
         [name, name],
     )
-    return bool(found) and all(sql is None or _PLAIN_VIEW.search(sql) for (sql,) in found)
+    return bool(found) and all(sql is None or _plain_view(sql) for (sql,) in found)
+
+
+def _plain_view(sql: str) -> bool:
+    """Whether a view does no more than read Parquet files and cast their columns.
+
+    >>> _plain_view("CREATE VIEW v AS SELECT CAST(a AS BIGINT) AS a FROM read_parquet(main.list_value('x.parquet'));")
+    True
+    >>> _plain_view("CREATE VIEW v AS SELECT random() AS a FROM read_parquet('x.parquet');")
+    False
+    """
+    bare = _QUOTED.sub("", sql)
+    calls = {name.lower() for name in _CALLS.findall(bare)}
+    return bool(calls & {"read_parquet", "parquet_scan"}) and calls <= _PLAIN and not _WORDS.search(bare)
 
 
 def _pulled(session: Session, data: Any) -> str:

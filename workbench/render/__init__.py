@@ -1,0 +1,1 @@
+"""Values become terminal text, HTML pages and notebook cards; nothing here decides or writes."""
