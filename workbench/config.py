@@ -12,14 +12,19 @@ import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from workbench.errors import ConfigError, NotAWorkspace, UnknownName, UsageError
 from workbench.model import check_name
 
-MaskRule = Literal["token", "redact", "keep"]
+_PLAIN_MASKS = ("token", "redact", "keep")
+_MASKS_WITH_ARGUMENT = {
+    "generalise": (r"[0-9]+(\.[0-9]+)?|year|quarter|month|week|day|hour", "generalise:month, generalise:10 or generalise:3"),
+    "shift_dates": (r"[1-9][0-9]{0,3}", "shift_dates:30, the most days that a date moves"),
+    "noise": (r"[0-9]+(\.[0-9]+)?%", "noise:5%, the most that a number changes"),
+}
 _DURATION = re.compile(r"([0-9]+)\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -51,6 +56,23 @@ def parse_share(text: str) -> float:
     return share
 
 
+def _mask_rule(rule: str) -> str:
+    word, _, argument = rule.partition(":")
+    if word in _MASKS_WITH_ARGUMENT:
+        pattern, example = _MASKS_WITH_ARGUMENT[word]
+        if re.fullmatch(pattern, argument) and not re.fullmatch(r"0+(\.0+)?%?", argument):
+            return rule
+        raise ValueError(f"{rule!r} is not complete; write it like {example}")
+    if rule in _PLAIN_MASKS:
+        return rule
+    if word in ("hash", "md5", "sha1", "sha256"):
+        raise ValueError(f"{rule!r} without a key is undone by trying all values; use 'token', which is keyed and still joins")
+    raise ValueError(f"{rule!r} is no mask; the masks are {', '.join((*_PLAIN_MASKS, *_MASKS_WITH_ARGUMENT))}")
+
+
+MaskRule = Annotated[str, AfterValidator(_mask_rule)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -67,6 +89,7 @@ class Source(_Strict):
     """One production table that notebooks may read.
 
     ``read`` is a Parquet or CSV glob relative to the workspace, or ``duckdb:FILE#SCHEMA.TABLE``.
+    ``mask`` maps columns to token, redact, keep, generalise:…, shift_dates:… or noise:….
     ``sample`` is "anchor" (rows are chosen by the hash of ``key``), "follow" (rows follow their references) or "whole".
     """
 
