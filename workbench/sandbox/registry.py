@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError
+from workbench.runtime import files
 
 FORMAT = 1
-TEMPORARY = ".tmp-"
 CREATE = "workbench sandbox create"
 INFO = "sandbox.json"
 
@@ -114,7 +112,7 @@ def ls(workspace: Workspace) -> tuple[SandboxInfo, ...]:
 
 def read(folder: Path) -> SandboxInfo | None:
     """What is known of the sandbox in a folder; None where there is none, or one of another format."""
-    if folder.name.startswith(TEMPORARY):
+    if folder.name.startswith(files.TEMPORARY):
         return None
     try:
         plain = json.loads((folder / INFO).read_text(encoding="utf-8"))
@@ -128,10 +126,7 @@ def read(folder: Path) -> SandboxInfo | None:
 
 def write(info: SandboxInfo) -> None:
     """Put ``sandbox.json`` beside the data, wholly or not at all."""
-    file = info.path.parent / INFO
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(info.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(file)
+    files.write_atomic(info.path.parent / INFO, json.dumps(info.to_json(), indent=2, ensure_ascii=False) + "\n")
 
 
 def find(workspace: Workspace, identity: str) -> SandboxInfo:
@@ -186,45 +181,22 @@ def use(workspace: Workspace, identity: str | None) -> None:
     if identity is None:
         file.unlink(missing_ok=True)
         return
-    info = find(workspace, identity)
-    temporary = file.with_name(f"sandbox.{os.getpid()}.tmp")
-    temporary.write_text(info.id + "\n", encoding="utf-8")
-    temporary.replace(file)
+    files.write_atomic(file, find(workspace, identity).id + "\n")
 
 
 def remove(workspace: Workspace, info: SandboxInfo) -> None:
     """Delete a sandbox; nothing reads it half-deleted, for its folder is renamed first."""
-    folder = info.path.parent
-    doomed = folder.with_name(f"{TEMPORARY}{os.getpid()}-{folder.name}")
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+    with files.working_folder(workspace.sandboxes) as bin_:
+        info.path.parent.rename(bin_ / info.id)
     if pin(workspace) == info.id:
         use(workspace, None)
 
 
 def gc(workspace: Workspace, now: dt.datetime | None = None) -> tuple[str, ...]:
-    """Remove what has expired and what interrupted creations left; the ids and folder names removed."""
+    """Remove what has expired and what killed creations left; the ids and folder names removed."""
     now = now or utc_now()
-    gone = []
-    for info in ls(workspace):
-        if info.expired(now):
-            remove(workspace, info)
-            gone.append(info.id)
-    if workspace.sandboxes.is_dir():
-        for folder in sorted(workspace.sandboxes.glob(f"{TEMPORARY}*")):
-            if not _running(folder.name.removeprefix(TEMPORARY).partition("-")[0]):
-                shutil.rmtree(folder, ignore_errors=True)
-                gone.append(folder.name)
-    return tuple(gone)
-
-
-def _running(process: str) -> bool:
-    if not process.isdigit() or process == "0":
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return int(process) != os.getpid()
+    gone = [info.id for info in ls(workspace) if info.expired(now)]
+    for identity in gone:
+        remove(workspace, find(workspace, identity))
+    left = files.sweep(workspace.sandboxes) if workspace.sandboxes.is_dir() else ()
+    return (*gone, *(folder.name for folder in left))

@@ -1,0 +1,246 @@
+"""Masks: which rule applies to which column, and its value as SQL. The key is bound, never part of a statement.
+
+Tokens are keyed (HMAC-SHA256 for text, a keyed permutation for integers, so that a key stays unique). Columns that refer to
+each other form one *key domain* and get the same token for the same value, so that they still join.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.config import Source
+from workbench.errors import ConfigError, GuardRefused
+from workbench.runtime.duck import identifier
+from workbench.sandbox.graph import Link
+
+KEY_VARIABLE = "WORKBENCH_MASK_KEY"
+REDACTED = "redacted"
+Column = tuple[str, str]
+
+_INTEGER_BITS = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32}
+_WIDE = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
+# Tokens of 64-bit keys stay below 2^52, where JavaScript and floating point still tell neighbours apart.
+_WIDE_BITS = 52
+
+
+class Key:
+    """The secret of all masks of one creation; it lives in this process and is written nowhere."""
+
+    def __init__(self, secret: bytes, *, lasting: bool) -> None:
+        self._secret = secret
+        self.lasting = lasting
+
+    @classmethod
+    def from_environment(cls) -> Key:
+        """``WORKBENCH_MASK_KEY``, or a random key that is gone with the process."""
+        given = os.environ.get(KEY_VARIABLE)
+        if given is None:
+            return cls(os.urandom(32), lasting=False)
+        if len(given.encode()) < 16:
+            raise GuardRefused(
+                f"{KEY_VARIABLE} has {len(given.encode())} bytes; a key this short can be found by trying",
+                hint="python -c 'import secrets; print(secrets.token_hex(32))'   prints one that is long enough",
+            )
+        return cls(given.encode(), lasting=True)
+
+    def __repr__(self) -> str:
+        return "Key(…)"
+
+    def pads(self, domain: str) -> tuple[bytes, bytes]:
+        """The two constants of HMAC-SHA256 under this key, the inner one with the domain already appended."""
+        block = (hashlib.sha256(self._secret).digest() if len(self._secret) > 64 else self._secret).ljust(64, b"\0")
+        return bytes(byte ^ 0x36 for byte in block) + domain.encode() + b"\0", bytes(byte ^ 0x5C for byte in block)
+
+    def derived(self, purpose: str) -> bytes:
+        """A key for one purpose, from which this one can't be found."""
+        return hmac.new(self._secret, purpose.encode(), hashlib.sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rule of every masked column, and the key domains among those masked by ``token``."""
+
+    rules: dict[Column, str]
+    domains: dict[Column, str]
+    notes: tuple[str, ...] = ()
+
+    def of(self, source: str) -> dict[str, str]:
+        return {column: rule for (name, column), rule in self.rules.items() if name == source and rule != "keep"}
+
+    def tokens(self) -> dict[str, list[Column]]:
+        """Domain name -> its columns."""
+        found: dict[str, list[Column]] = {}
+        for column, domain in self.domains.items():
+            if self.rules.get(column) == "token":
+                found.setdefault(domain, []).append(column)
+        return found
+
+
+def decide(sources: Mapping[str, Source], all_links: Sequence[Link]) -> Rules:
+    """Apply each declared rule to its key domain; ``ConfigError`` where two rules of one domain can't both stand."""
+    groups = _domains(sources, all_links)
+    rules: dict[Column, str] = {(name, column): rule for name, source in sources.items() for column, rule in source.mask.items()}
+    notes = []
+    for group in groups:
+        declared = {column: rules[column] for column in group if column in rules}
+        changing = {rule for rule in declared.values() if rule != "keep"}
+        if not changing:
+            continue
+        (owner, column), rule = next((item for item in declared.items() if item[1] != "keep"))
+        if changing != {"token"}:
+            wrong = next(item for item in declared.items() if item[1] not in ("keep", "token"))
+            raise ConfigError(
+                f"tool.workbench.sources.{wrong[0][0]}.mask: {wrong[1]!r} on {wrong[0][1]} breaks its joins with "
+                + _names(column for column in group if column != wrong[0]),
+                hint=f'write {wrong[0][1]} = "token" in mask of [tool.workbench.sources.{wrong[0][0]}]',
+            )
+        for other in group:
+            if rules.get(other) == "keep":
+                raise ConfigError(
+                    f"{owner}.{column} is masked by token, but {other[0]}.{other[1]}, which joins it, is kept clear",
+                    hint=f'write {other[1]} = "token" in mask of [tool.workbench.sources.{other[0]}]',
+                )
+        spread = [other for other in group if other not in rules]
+        if spread:
+            notes.append(f"the token of {owner}.{column} also masks {_names(spread)}, so that they still join")
+        rules |= dict.fromkeys(group, "token")
+    domains = {column: f"{group[0][0]}.{group[0][1]}" for group in groups for column in group}
+    domains |= {column: f"{column[0]}.{column[1]}" for column, rule in rules.items() if column not in domains and rule == "token"}
+    return Rules(rules, domains, tuple(notes))
+
+
+def _names(columns: Any) -> str:
+    return ", ".join(f"{source}.{column}" for source, column in columns)
+
+
+def _domains(sources: Mapping[str, Source], all_links: Sequence[Link]) -> list[list[Column]]:
+    """Columns that refer to each other, each group beginning with the column that is referred to most."""
+    group: dict[Column, set[Column]] = {}
+    referred: dict[Column, int] = {}
+    for link in all_links:
+        for mine, theirs in zip(link.columns, link.to, strict=True):
+            left, right = (link.child, mine), (link.parent, theirs)
+            merged = group.get(left, {left}) | group.get(right, {right})
+            for column in merged:
+                group[column] = merged
+            referred[right] = referred.get(right, 0) + 1
+    distinct = {id(members): members for members in group.values()}
+    ordered = [sorted(members, key=lambda column: (-referred.get(column, 0), column)) for members in distinct.values()]
+    return sorted(ordered)
+
+
+def hmac_sql(value: str, slot: str) -> str:
+    """HMAC-SHA256 of a text as 64 hexadecimal digits; ``$inner_SLOT`` and ``$outer`` are bound (see :func:`bind`)."""
+    return f"sha256($outer || unhex(sha256($inner_{slot} || encode({value}))))"
+
+
+def bind(statement: str, key: Key, slots: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that a statement made here needs: ``slots`` maps each slot to its domain."""
+    found: dict[str, Any] = {}
+    for name in set(re.findall(r"\$(outer|inner_\w+|round_\w+)\b", statement)):
+        kind, _, slot = name.partition("_")
+        if kind == "outer":
+            found[name] = key.pads("")[1]
+        elif kind == "inner":
+            found[name] = key.pads(slots[slot])[0]
+        else:
+            found[name] = key.derived(f"round|{slots[slot]}")
+    return found
+
+
+def token_type(types: Sequence[str], columns: Sequence[Column]) -> str:
+    """The type in which a domain's tokens are computed: text, or the narrowest integer type among its columns."""
+    if all(is_text(each) or each == "UUID" for each in types):
+        return "UUID" if set(types) == {"UUID"} else "VARCHAR"
+    order = ["UTINYINT", "TINYINT", "USMALLINT", "SMALLINT", "UINTEGER", "INTEGER", *_WIDE]
+    if all(each in order for each in types):
+        narrow = [each for each in types if each in _INTEGER_BITS]
+        return min(narrow, key=lambda each: (_INTEGER_BITS[each], each)) if narrow else "BIGINT"
+    wrong, column = next((each, column) for each, column in zip(types, columns, strict=True) if each not in order and not is_text(each))
+    raise ConfigError(
+        f"{column[0]}.{column[1]} is {wrong}; tokens are for text, integers and UUIDs",
+        hint=f'write {column[1]} = "redact" in mask of [tool.workbench.sources.{column[0]}], or "generalise:…", "shift_dates:…" or "noise:…"',
+    )
+
+
+def is_text(duckdb_type: str) -> bool:
+    return duckdb_type.startswith(("VARCHAR", "ENUM"))
+
+
+def token_sql(values: str, duckdb_type: str, slot: str) -> str:
+    """A query that gives ``v`` and its ``token`` for a query of distinct values ``v``."""
+    if duckdb_type == "VARCHAR":
+        return f"SELECT v, 't' || left({hmac_sql('v', slot)}, 20) AS token FROM ({values})"
+    if duckdb_type == "UUID":
+        return f"SELECT v, CAST(left({hmac_sql('CAST(v AS VARCHAR)', slot)}, 32) AS UUID) AS token FROM ({values})"
+    bits = _INTEGER_BITS.get(duckdb_type, _WIDE_BITS)
+    permuted = _permutation(f"SELECT v, CAST(CASE WHEN v < 0 THEN -1 - v ELSE v END AS HUGEINT) AS n FROM ({values})", bits, slot)
+    if bits == _WIDE_BITS:
+        beyond = f"({1 << 60} + CAST('0x' || left({hmac_sql('CAST(n AS VARCHAR)', slot)}, 14) AS BIGINT))"
+        permuted = f"SELECT v, CASE WHEN n >= {1 << bits} THEN {beyond} ELSE p END AS p FROM ({permuted})"
+    return f"SELECT v, CAST(CASE WHEN v < 0 THEN -1 - p ELSE p END AS {duckdb_type}) AS token FROM ({permuted})"
+
+
+def _permutation(values: str, bits: int, slot: str) -> str:
+    """A keyed permutation of the numbers of so many bits: six rounds in which either half changes the other."""
+    low = bits // 2
+    high = bits - low
+    query = f"SELECT v, n, CAST((n % {1 << bits}) // {1 << low} AS BIGINT) AS a, CAST(n % {1 << low} AS BIGINT) AS b FROM ({values})"
+    for number in range(6):
+        changed, other, width = ("a", "b", high) if number % 2 == 0 else ("b", "a", low)
+        hashed = f"CAST('0x' || left(sha256($round_{slot} || encode('{number}|' || {other})), 8) AS BIGINT) % {1 << width}"
+        halves = {changed: f"xor({changed}, {hashed})", other: other}
+        query = f"SELECT v, n, {halves['a']} AS a, {halves['b']} AS b FROM ({query})"
+    return f"SELECT v, n, CAST(a AS HUGEINT) * {1 << low} + b AS p FROM ({query})"
+
+
+def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str) -> str:
+    """A masked column as SQL, NULL staying NULL. ``cluster`` is SQL that tells entities apart. Tokens are not made here."""
+    name = identifier(column)
+    word, _, argument = rule.partition(":")
+    match word:
+        case "keep":
+            return name
+        case "redact" if is_text(duckdb_type):
+            return f"CASE WHEN {name} IS NULL THEN NULL ELSE '{REDACTED}' END"
+        case "redact":
+            return f"CAST(NULL AS {duckdb_type})"
+        case "generalise":
+            return _generalised(name, argument, duckdb_type, column)
+        case "shift_dates" if _is_time(duckdb_type):
+            days = f"(CAST('0x' || left({hmac_sql(cluster, slot)}, 12) AS BIGINT) % {2 * int(argument) + 1} - {argument})"
+            return f"CAST({name} + to_days(CAST({days} AS INTEGER)) AS {duckdb_type})"
+        case "noise" if _is_number(duckdb_type):
+            unit = f"(CAST('0x' || left({hmac_sql(f'{cluster} || CAST({name} AS VARCHAR)', slot)}, 13) AS BIGINT) / {float(1 << 52)})"
+            noisy = f"{name} * (1 + {float(argument[:-1]) / 100} * (2 * {unit} - 1))"
+            return f"CAST({noisy if duckdb_type in ('DOUBLE', 'FLOAT') else f'round({noisy})'} AS {duckdb_type})"
+        case _:
+            raise ConfigError(f"{word} does not fit {column}, which is {duckdb_type}", hint=f'write {column} = "redact", or another mask')
+
+
+def _generalised(name: str, argument: str, duckdb_type: str, column: str) -> str:
+    number = re.fullmatch(r"[0-9.]+", argument) is not None
+    if _is_time(duckdb_type) and not number:
+        return f"CAST(date_trunc('{argument}', {name}) AS {duckdb_type})"
+    if is_text(duckdb_type) and number and "." not in argument:
+        return f"left(CAST({name} AS VARCHAR), {argument})"
+    if _is_number(duckdb_type) and number:
+        return f"CAST(floor({name} / {argument}) * {argument} AS {duckdb_type})"
+    raise ConfigError(
+        f"generalise:{argument} does not fit {column}, which is {duckdb_type}",
+        hint="dates take year, quarter, month, week, day or hour; numbers a width; text a number of first letters",
+    )
+
+
+def _is_time(duckdb_type: str) -> bool:
+    return duckdb_type == "DATE" or duckdb_type.startswith("TIMESTAMP")
+
+
+def _is_number(duckdb_type: str) -> bool:
+    return duckdb_type in (*_INTEGER_BITS, *_WIDE, "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL")
