@@ -16,6 +16,8 @@ from workbench.config import Workspace, find_workspace
 from workbench.errors import InfrastructureError, NotebookError, UsageError
 
 HOST = "127.0.0.1"
+# marimo opens notebooks without running them, because they may come from strangers; these run in the sandbox.
+RUN_AT_ONCE = "_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE"
 
 
 @click.command()
@@ -23,8 +25,9 @@ HOST = "127.0.0.1"
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; marimo's own choice when left out.")
 @click.option("--headless", is_flag=True, help="Open no browser.")
 @click.option("--no-token", is_flag=True, help="Ask for no token. Everyone on this machine can then run code as you.")
+@click.option("--no-run", is_flag=True, help="Open the notebook without running its cells.")
 @json_option
-def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, as_json: bool) -> int:
+def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_run: bool, as_json: bool) -> int:
     """Open NOTEBOOK in marimo on the active sandbox. A file that does not exist yet becomes a starter with marks in it.
 
     The notebook's process gets the sandbox and a short list of harmless variables (PATH, HOME, LANG, PYTHON…, MARIMO_… and
@@ -45,7 +48,7 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, as_js
     made = not notebook.exists()
     if made:
         notebook.write_text(starter(workspace, notebook.stem), encoding="utf-8")
-    environment = analyst_environment(workspace.root, sandbox.path)
+    environment = analyst_environment(workspace.root, sandbox.path) | ({} if no_run else {RUN_AT_ONCE: "true"})
     if as_json:
         withheld = sorted(set(os.environ) - set(environment))
         emit_json(

@@ -115,7 +115,8 @@ def _live(mark: OutputMark, table: ir.Table, namespace: Mapping[str, Any]) -> Li
     if mark.name not in live:
         return None
     preview = _Preview(workspace, live, namespace)
-    base = preview.table(mark.name)
+    # Computed once, with the types that Ibis says: DuckDB itself would sum integers to other ones.
+    base = preview.table(mark.name).cache()
     key = mark.key if all(name in base.columns for name in mark.key) else ()
     found = diff(base, table, key=key, samples=5, distributions=False)
     return LiveFacts(VersionId(mark.name, live[mark.name].version), preview.parameters, found, tuple(preview.notes))

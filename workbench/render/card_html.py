@@ -137,7 +137,8 @@ def _live(live: LiveFacts, schema: Mapping[str, str]) -> dict[str, Any]:
     same = "Both computed on this sandbox" + (f" at {at}." if at else ".")
     counts = {kind: getattr(found.rows, kind) for kind in ("added", "removed", "changed", "unchanged")}
     total = sum(counts.values())
-    header, examples = _examples(found)
+    names, examples = _examples(found)
+    header = [{"name": name, "number": any(row["cells"][i]["number"] for row in examples)} for i, name in enumerate(names)]
     return {
         "title": f"Against {live.version}, which readers see"
         if not found.identical
