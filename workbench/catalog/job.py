@@ -69,7 +69,9 @@ class Job:
         self._place = workspace.runs / run_id / RESULT if run_id else None
 
     @classmethod
-    def begin(cls, workspace: str, pipeline: str, version: int, run_id: str = "", interval_start: str = "", interval_end: str = "") -> Job:
+    def begin(
+        cls, workspace: str, pipeline: str, version: int, run_id: str = "", interval_start: str = "", interval_end: str = ""
+    ) -> Job:
         """A job for one version; afterwards ``promoted.<pipeline>.v<N>`` can be imported.
 
         Raises ``UsageError`` when one end of the interval is missing.
@@ -86,7 +88,8 @@ class Job:
 
     def inputs(self) -> Inputs:
         """Every input of the version: sources as they are now, other pipelines as their readers see them."""
-        inputs, facts = Inputs(), []
+        inputs = Inputs()
+        facts: list[dict[str, Any]] = []
         for each in self.contract.inputs:
             table, state = self._input(each)
             inputs[each.argument] = table
@@ -94,7 +97,9 @@ class Job:
             facts.append({"name": each.name, "kind": each.kind, "state": state, "rows": rows, "in_interval": of})
         self._keep(inputs=facts, rows_in=sum(fact["rows"] for fact in facts))
         span = f" in {self.interval}" if self.interval is not None else ""
-        lines = tuple((f["name"], f["kind"], f["rows"], "rows" + (span if f["in_interval"] else ""), f["state"][:40]) for f in facts)
+        lines = tuple(
+            (f["name"], f["kind"], f["rows"], "rows" + (span if f["in_interval"] else ""), f["state"][:40]) for f in facts
+        )
         inputs.shown = Shown("", ("input", "kind", "rows", "which", "state"), lines)
         return inputs
 
@@ -146,7 +151,9 @@ class Job:
         keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
         wanted = [*keyed, *(check for check in self.contract.checks if check not in keyed)]
         results = checks.evaluate(self.warehouse.read(self.con, staged), wanted)
-        facts = [{"check": str(each.check), "violations": each.violations, "examples": _plain(each.examples)} for each in results]
+        facts = [
+            {"check": str(each.check), "violations": each.violations, "examples": _plain(each.examples)} for each in results
+        ]
         self._keep(checks=facts)
         broken = [each for each in results if not each.ok]
         if broken:
@@ -230,7 +237,11 @@ def _code_sha256(contract: Contract) -> str:
 def _schema_difference(promised: dict[str, str], found: dict[str, str]) -> str:
     lines = [f"column {name} is missing" for name in promised if name not in found]
     lines += [f"column {name} is not in the contract" for name in found if name not in promised]
-    lines += [f"column {name} is {found[name]}, the contract says {kind}" for name, kind in promised.items() if found.get(name, kind) != kind]
+    lines += [
+        f"column {name} is {found[name]}, the contract says {kind}"
+        for name, kind in promised.items()
+        if found.get(name, kind) != kind
+    ]
     return "the result has another schema than the contract: " + ("; ".join(lines) or "columns are in another order")
 
 
@@ -248,7 +259,11 @@ def _partitions(base: Snapshot | None, staged: Snapshot) -> dict[str, int]:
 
 def _describe(table: ir.Table) -> dict[str, Any]:
     schema = table.schema()
-    ordered = {name for name, kind in schema.items() if kind.is_numeric() or kind.is_temporal() or kind.is_string() or kind.is_boolean()}
+    ordered = {
+        name
+        for name, kind in schema.items()
+        if kind.is_numeric() or kind.is_temporal() or kind.is_string() or kind.is_boolean()
+    }
     aggregates = {"rows": table.count()}
     for number, name in enumerate(schema):
         aggregates[f"nulls{number}"] = table[name].isnull().sum()
@@ -273,7 +288,10 @@ def _examples(rows: tuple[dict[str, Any], ...]) -> str:
 
 
 def _plain(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    return [{name: value if isinstance(value, (int, float, bool, type(None))) else str(value) for name, value in row.items()} for row in rows]
+    return [
+        {name: value if isinstance(value, (int, float, bool, type(None))) else str(value) for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def _display(shown: Shown) -> None:

@@ -32,7 +32,9 @@ class Shown:
         right = [_all_numbers(self.rows, i) for i in range(len(self.header))]
 
         def line(row: Sequence[str]) -> str:
-            return "  ".join(text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right, strict=True)).rstrip()
+            return "  ".join(
+                text.rjust(w) if r else text.ljust(w) for text, w, r in zip(row, widths, right, strict=True)
+            ).rstrip()
 
         ruled = [line(self.header), "  ".join("-" * width for width in widths), *(line(row) for row in cells)]
         return "\n".join([*([self.title] if self.title else []), *(ruled if self.header else [])])

@@ -184,7 +184,9 @@ def _iterator(schedule: str, start: dt.datetime) -> object:
     try:
         return CronSim(NICKNAMES.get(schedule.strip(), schedule), start)
     except CronSimError as error:
-        raise ValueError(f"{schedule!r} is not a schedule ({error}); write 'minute hour day month weekday', for example '0 6 * * *'") from None
+        raise ValueError(
+            f"{schedule!r} is not a schedule ({error}); write 'minute hour day month weekday', for example '0 6 * * *'"
+        ) from None
 
 
 def _shown(file: Path, root: Path) -> str:
@@ -198,7 +200,9 @@ def _explain(error: ValidationError) -> list[str]:
         if problem["type"] == "extra_forbidden":
             valid = sorted(PipelineConfig.model_fields)
             near = get_close_matches(key, valid, n=1)
-            lines.append(f"{key}: no such key; " + (f"did you mean {near[0]!r}?" if near else "the keys are: " + ", ".join(valid)))
+            lines.append(
+                f"{key}: no such key; " + (f"did you mean {near[0]!r}?" if near else "the keys are: " + ", ".join(valid))
+            )
         else:
             lines.append(f"{key}: {problem['msg'].removeprefix('Value error, ')}")
     return lines

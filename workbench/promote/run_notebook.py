@@ -31,7 +31,8 @@ def build(contract: Contract) -> str:
     from nbformat import v4
 
     def cell(kind: str, name: str, source: str, **metadata: Any) -> Any:
-        made = (v4.new_code_cell if kind == "code" else v4.new_markdown_cell)(source, metadata=metadata)
+        make: Any = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
+        made = make(source, metadata=metadata)
         made["id"] = name
         return made
 
@@ -79,7 +80,13 @@ def _title(contract: Contract) -> str:
     if contract.checks:
         facts.append(("checks", ", ".join(f"`{check}`" for check in contract.checks)))
     table = ["| | |", "|---|---|", *(f"| {name} | {value.replace('|', chr(92) + '|')} |" for name, value in facts)]
-    return "\n\n".join([f"# {contract.pipeline}@{contract.version}", *([contract.doc.strip()] if contract.doc.strip() else []), "\n".join(table)])
+    return "\n\n".join(
+        [
+            f"# {contract.pipeline}@{contract.version}",
+            *([contract.doc.strip()] if contract.doc.strip() else []),
+            "\n".join(table),
+        ]
+    )
 
 
 def _parameters(contract: Contract) -> str:

@@ -31,9 +31,9 @@ class Beat:
 class Attempt:
     """What an engine needs to know of one execution, and what it finds out.
 
-    ``folder`` is the kernel's working folder, ``log`` the file for what the kernel's process says outside cells. ``modules`` are
-    imported by the warm process before it forks. ``time_limit`` is in seconds for the whole notebook, ``memory_limit`` in bytes. An engine sets ``recorder``, and ``pid`` while a kernel
-    lives; the watch sets ``timed_out`` and ``peak_memory``.
+    ``folder`` is the kernel's working folder, ``log`` the file for what the kernel's process says outside cells. ``modules``
+    are imported by the warm process before it forks. ``time_limit`` is in seconds for the whole notebook, ``memory_limit`` in
+    bytes. An engine sets ``recorder``, and ``pid`` while a kernel lives; the watch sets ``timed_out`` and ``peak_memory``.
     """
 
     record: Path | None = None

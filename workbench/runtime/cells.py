@@ -1,51 +1,29 @@
 """Runs the cells of one notebook in a forked child, with ipykernel's own shell and no kernel around it.
 
-Frames on the socket are four bytes of length and JSON. In comes ``{"code", "store"}``; out go Jupyter messages as the shell
-makes them (streams, displays, results, errors), then ``{"reply": ...}`` once the cell is done.
+In comes ``{"code"}``; out go Jupyter messages as the shell makes them (streams, displays, results, errors), then
+``{"reply"}`` once the cell is done.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
-import json
 import os
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 from jupyter_client.session import Session
 
-_HEAD = struct.Struct("!I")
+from workbench.runtime.wire import frames, send
+
 _FLUSH_BYTES = 1 << 16
 _FLUSH_SECONDS = 0.05
-
-
-def send(channel: socket.socket, document: dict[str, Any]) -> None:
-    """Send one frame."""
-    data = json.dumps(document, default=str).encode()
-    channel.sendall(_HEAD.pack(len(data)) + data)
-
-
-def frames(buffer: bytearray) -> list[dict[str, Any]]:
-    """Take the whole frames out of a buffer; the rest stays.
-
-    >>> buffer = bytearray(_HEAD.pack(2) + b"{}" + _HEAD.pack(9) + b"{")
-    >>> frames(buffer), len(buffer)
-    ([{}], 5)
-    """
-    found = []
-    while len(buffer) >= _HEAD.size:
-        (size,) = _HEAD.unpack_from(buffer)
-        if len(buffer) < _HEAD.size + size:
-            break
-        found.append(json.loads(buffer[_HEAD.size : _HEAD.size + size]))
-        del buffer[: _HEAD.size + size]
-    return found
 
 
 class _Channel(Session):
@@ -58,7 +36,9 @@ class _Channel(Session):
         self.owner = os.getpid()
         self.streams: list[_Stream] = []
 
-    def msg(self, msg_type: str, content: Any = None, parent: Any = None, header: Any = None, metadata: Any = None) -> dict[str, Any]:
+    def msg(
+        self, msg_type: str, content: Any = None, parent: Any = None, header: Any = None, metadata: Any = None
+    ) -> dict[str, Any]:
         return {"header": {"msg_type": msg_type}, "msg_type": msg_type, "content": content or {}, "metadata": metadata or {}}
 
     def send(self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any) -> dict[str, Any]:
@@ -122,12 +102,19 @@ class _Stream(io.TextIOBase):
                 self.channel.send(None, "stream", {"name": self.name, "text": text})
 
 
-def prepare() -> None:
-    """Import the shell and what it loads when it is made."""
-    import ipykernel.zmqshell
-    import IPython.core.completer
-    import IPython.core.displaypub
-    import IPython.core.ultratb  # noqa: F401
+@functools.cache
+def prepare() -> Any:
+    """The shell that runs cells; made before the fork, as it takes longer than the fork itself."""
+    from ipykernel.compiler import XCachingCompiler
+    from ipykernel.zmqshell import ZMQInteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False  # it has a thread
+    kernel = SimpleNamespace(eventloop=None)  # all that ``exit`` asks of it
+    return ZMQInteractiveShell.instance(
+        config=config, user_ns={"__name__": "__main__"}, compiler_class=XCachingCompiler, kernel=kernel
+    )
 
 
 def run_cells(channel: socket.socket) -> None:
@@ -154,20 +141,12 @@ async def _serve(channel: socket.socket) -> None:
 
 
 def _shell(channel: socket.socket) -> tuple[Any, _Channel]:
-    from ipykernel.zmqshell import ZMQInteractiveShell
-    from traitlets.config import Config
-
-    session = _Channel(channel)
+    shell, session = prepare(), _Channel(channel)
     sys.stdout = _Stream(session, "stdout", 1)
     sys.stderr = _Stream(session, "stderr", 2)
-    config = Config()
-    config.HistoryManager.enabled = False
-    user = {"__name__": "__main__"}
-    shell = ZMQInteractiveShell.instance(config=config, user_ns=user)
     for part in (shell.displayhook, shell.display_pub):
         part.session, part.pub_socket, part.topic = session, channel, b""
     shell._showtraceback = lambda etype, evalue, stb: _show_error(shell, session, etype, evalue, stb)
-    shell.raw_input_prompt = None
     _refuse_input()
     return shell, session
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine
 
 from workbench.runtime.attempt import Attempt, signal_name
+from workbench.runtime.environment import SINGLE_THREADED
 from workbench.runtime.forked import Child, NoZygote, warm_up
 from workbench.runtime.record import Recorder
 
@@ -43,9 +45,15 @@ class HonestEngine(Engine):  # type: ignore[misc]  # papermill has no types
     """
 
     @classmethod
-    def execute_notebook(cls, nb: Any, kernel_name: str, output_path: str | None = None, attempt: Attempt | None = None, **rest: Any) -> Any:
+    def execute_notebook(
+        cls, nb: Any, kernel_name: str, output_path: str | None = None, attempt: Attempt | None = None, **rest: Any
+    ) -> Any:
         if attempt is None:  # chosen by name, as in ``papermill --engine``
-            attempt = Attempt(record=None if output_path is None else Path(output_path), time_limit=rest.get("execution_timeout"))
+            attempt = Attempt(
+                record=None if output_path is None else Path(output_path),
+                environment={**os.environ, **SINGLE_THREADED},
+                time_limit=rest.get("execution_timeout"),
+            )
         for cell in nb.cells:
             if "injected-parameters" in cell.metadata.get("tags", []):
                 cell["id"] = "injected-parameters"
@@ -79,7 +87,7 @@ class KernelEngine(HonestEngine):
             if attempt.memory_limit is not None:
                 environment["WORKBENCH_MEMORY_LIMIT"] = str(attempt.memory_limit)
             run_sync(manager.start_kernel)(env=environment, cwd=str(attempt.folder or Path.cwd()), stdout=log, stderr=log)
-            process = manager.provisioner.process
+            process: Any = getattr(manager.provisioner, "process", None)
             with attempt.watched(process.pid):
                 client = _Client(nb_man, km=manager, startup_timeout=START_SECONDS, timeout=None, iopub_timeout=60)
                 try:

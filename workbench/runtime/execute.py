@@ -6,7 +6,7 @@ nothing of ours that could be a secret reaches it, so nothing of that kind can b
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,20 +16,9 @@ from typing import Any, Literal
 from workbench.errors import UsageError
 from workbench.model import Interval
 from workbench.runtime.attempt import Attempt, Beat
+from workbench.runtime.environment import kernel_environment
 
 Outcome = Literal["completed", "failed", "killed", "timed out"]
-# What Python needs to work. Credentials above all are withheld: a version's function only computes.
-KEPT = frozenset("PATH HOME USER LOGNAME LANG LANGUAGE TMPDIR TEMP TMP VIRTUAL_ENV SYSTEMROOT LD_LIBRARY_PATH COVERAGE_PROCESS_START".split())
-KEPT_PREFIXES = ("LC_", "PYTHON")
-FIXED = {
-    "TZ": "UTC",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    # No threads of libraries, so that a warm process can be forked.
-    "OPENBLAS_NUM_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +56,10 @@ def execute(
     ``folder`` is where the kernel works and its log is kept. Raises ``UsageError`` for a parameter's name that could be code.
     """
     plain = {_name(name): _plain(value) for name, value in parameters.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    if engine == "workbench":
+        prepare(modules)
+
     import nbformat
     from papermill.exceptions import PapermillExecutionError
     from papermill.execute import execute_notebook
@@ -74,7 +67,6 @@ def execute(
     from workbench.runtime.record import write_record
 
     _register()
-    folder.mkdir(parents=True, exist_ok=True)
     log = folder / "kernel.log"
     attempt = Attempt(
         record=record,
@@ -88,7 +80,12 @@ def execute(
         on_beat=on_beat,
     )
     source = nbformat.read(notebook, as_version=4)
-    source.metadata["papermill"] = {"default_parameters": {}, "parameters": {}, "environment_variables": {}, "version": _version()}
+    source.metadata["papermill"] = {
+        "default_parameters": {},
+        "parameters": {},
+        "environment_variables": {},
+        "version": _version(),
+    }
     started = time.monotonic()
     try:
         execute_notebook(source, None, plain, engine_name=engine, progress_bar=False, cwd=None, attempt=attempt)
@@ -111,18 +108,12 @@ def execute(
     return Execution(outcome, record, seconds, attempt.recorder.seconds(), cell, error, attempt.peak_memory)
 
 
-def kernel_environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that a kernel gets: what Python needs, and where ``workbench`` is.
+def prepare(modules: tuple[str, ...]) -> None:
+    """Start the warm process that runs are forked from, where there is one to be had, and go on while it warms up."""
+    from workbench.runtime.forked import NoZygote, warm_up
 
-    >>> found = kernel_environment({"PATH": "/bin", "PGPASSWORD": "x", "AWS_SECRET_ACCESS_KEY": "y"})
-    >>> sorted(set(found) - set(FIXED))
-    ['PATH', 'PYTHONPATH']
-    """
-    given = os.environ if given is None else given
-    kept = {name: value for name, value in given.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
-    home = str(Path(__file__).resolve().parents[2])
-    path = [home, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != home)]
-    return kept | FIXED | {"PYTHONPATH": os.pathsep.join(path)}
+    with contextlib.suppress(NoZygote):
+        warm_up(modules, kernel_environment())
 
 
 def interval_parameters(interval: Interval | None) -> dict[str, str]:

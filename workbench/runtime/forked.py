@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.runtime.attempt import kill_group
-from workbench.runtime.cells import frames, send
+from workbench.runtime.wire import frames, send
 
 START_SECONDS = 60
 
@@ -49,10 +49,8 @@ class Child:
     def run(self, code: str) -> Iterator[dict[str, Any]]:
         """The messages of one cell, the last one with its ``reply``; ends without one when the child ended."""
         self.events.setblocking(True)
-        try:
+        with contextlib.suppress(OSError):  # it may have ended; how, the status channel says
             send(self.events, {"code": code})
-        except OSError:
-            pass  # it has ended; how, the status channel says
         self.events.setblocking(False)
         while self.returncode is None:
             found = [message for key, _ in self._selector.select() for message in self._read(key.fd, key.data)]

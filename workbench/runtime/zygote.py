@@ -34,12 +34,12 @@ def serve(control: socket.socket) -> NoReturn:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     children: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([control, woken], [], [])
+        ready, _, _ = select.select([control.fileno(), woken], [], [])
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
             _reap(children)
-        if control in ready:
+        if control.fileno() in ready:
             packet, channels, _, _ = socket.recv_fds(control, PACKET, 8)
             if not packet:
                 for pid in children:
@@ -129,6 +129,7 @@ def warm(modules: Sequence[str]) -> None:
         importlib.import_module(name)
     if "ibis" in sys.modules:
         ibis = sys.modules["ibis"]
+        _ = ibis.duckdb  # finds the backend among all that are installed
         table = ibis.table({"a": "int64", "b": "string"}, name="t")
         ibis.to_sql(table.filter(table.a > 1).group_by("b").agg(n=ibis._.count()).order_by("b"), dialect="duckdb")
     if "duckdb" in sys.modules:
