@@ -1,0 +1,432 @@
+"""The store: one metadata database, every change of which is a transaction that takes the write lock first.
+
+SQLite with ``journal_mode=DELETE`` and ``synchronous=EXTRA``, so that a commit survives a power cut. Writers begin with
+``BEGIN IMMEDIATE``: with SQLite's default, two processes that read before they write lose updates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.config import Workspace
+from workbench.errors import ConfigError, GuardRefused, InfrastructureError, LockHeld
+from workbench.model import VersionId
+from workbench.store import ledger, rows
+from workbench.store.records import (
+    ApprovalRecord,
+    CandidateRecord,
+    LedgerEntry,
+    LedgerProblem,
+    OperationKind,
+    OperationRecord,
+    OperationState,
+    PromotionRecord,
+    PromotionStatus,
+    RunRecord,
+    Target,
+    VersionRecord,
+    promotion_digest,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Table
+
+BUSY_SECONDS = 10
+AGAIN = "wait for the other command to end, then type the same command again"
+
+
+class Store:
+    """The metadata of a workspace. Use as a context manager; records are frozen, every method is a transaction or joins one."""
+
+    def __init__(self, workspace: Workspace, engine: Engine | None, *, read_only: bool) -> None:
+        self.workspace = workspace
+        self._engine = engine
+        self._read_only = read_only
+        self._connection: Connection | None = None
+
+    @classmethod
+    def open(cls, workspace: Workspace, *, read_only: bool = False) -> Store:
+        """The store of a workspace, created or migrated when needed.
+
+        Read-only opening changes no byte; a store that does not exist yet reads as empty.
+        """
+        file = workspace.root / workspace.settings.store.removeprefix("sqlite:")
+        if read_only:
+            engine = _engine(file, read_only=True) if file.exists() else None
+            store = cls(workspace, engine, read_only=True)
+            if engine is not None:
+                store._check_revision(file)
+            return store
+        from workbench.store.tables import REVISION
+
+        file.parent.mkdir(parents=True, exist_ok=True)
+        store = cls(workspace, _engine(file, read_only=False), read_only=False)
+        try:
+            with store.transaction() as connection:
+                if _revision(connection) != REVISION:
+                    from workbench.store.migrations import upgrade
+
+                    upgrade(connection)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing: what is called inside commits together; a transaction inside of one joins it."""
+        if self._connection is not None:
+            yield self._connection
+            return
+        if self._engine is None:
+            raise InfrastructureError("there is no store yet", hint="workbench doctor")
+        from sqlalchemy.exc import DatabaseError
+
+        try:
+            with self._engine.begin() as connection:
+                self._connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._connection = None
+        except DatabaseError as error:
+            raise _explained(error) from error
+
+    # Promotions
+
+    def add_promotion(
+        self,
+        *,
+        notebook: str,
+        notebook_sha256: str,
+        why: str,
+        who: str,
+        at: dt.datetime,
+        status: PromotionStatus,
+        candidates: Sequence[CandidateRecord],
+        manifests: Mapping[VersionId, str],
+    ) -> PromotionRecord:
+        """Record a promotion, and the versions that it made with their manifests' hashes.
+
+        Earlier promotions of the same pipelines that still wait, or are approved and were not published, are superseded.
+        """
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            record = PromotionRecord(
+                id=f"P-{_next(connection, tables.promotions)}",
+                notebook=notebook,
+                notebook_sha256=notebook_sha256,
+                why=why,
+                who=who,
+                at=at,
+                status=status,
+                digest=promotion_digest(notebook_sha256, candidates),
+                candidates=tuple(candidates),
+            )
+            if status == "waiting":
+                self._supersede(record)
+            connection.execute(tables.promotions.insert().values(rows.from_promotion(record)))
+            by_version = {VersionId(each.pipeline, each.version): each for each in candidates if each.new}
+            for version, manifest in manifests.items():
+                each = by_version[version]
+                made = VersionRecord(
+                    version.pipeline, version.number, record.id, at, manifest, each.module_sha256, each.contract_sha256, notebook_sha256
+                )
+                connection.execute(tables.versions.insert().values(rows.from_version(made)))
+            said = {"promotion": record.id, "status": status, "who": who, "why": why, "notebook": notebook, "digest": record.digest}
+            gates = {str(VersionId(c.pipeline, c.version)): {gate.gate: gate.verdict.value for gate in c.gates} for c in candidates}
+            self.append_ledger("promotion", said | {"gates": gates}, at=at)
+        self.write_head()
+        return record
+
+    def promotion(self, identity: str) -> PromotionRecord | None:
+        """The promotion of that id, or None."""
+        from workbench.store import tables
+
+        serial = rows.number("P", identity)
+        found = self._select(tables.promotions, tables.promotions.c.number == serial) if serial is not None else []
+        return rows.to_promotion(found[0]) if found else None
+
+    def promotions(self) -> tuple[PromotionRecord, ...]:
+        """All promotions, the oldest first."""
+        from workbench.store import tables
+
+        return tuple(rows.to_promotion(row) for row in self._select(tables.promotions))
+
+    def set_promotion_status(self, identity: str, status: PromotionStatus) -> None:
+        """Move a promotion to another status."""
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            serial = rows.number("P", identity)
+            connection.execute(tables.promotions.update().where(tables.promotions.c.number == serial).values(status=status))
+
+    def _supersede(self, record: PromotionRecord) -> None:
+        made = {each.pipeline for each in record.candidates if each.new}
+        for earlier in self.promotions():
+            overlaps = any(each.new and each.pipeline in made for each in earlier.candidates)
+            if earlier.status in ("waiting", "approved") and overlaps:
+                self.set_promotion_status(earlier.id, "superseded")
+
+    # Versions
+
+    def version(self, version: VersionId) -> VersionRecord | None:
+        """What is known of a version, or None."""
+        from workbench.store import tables
+
+        table = tables.versions
+        found = self._select(table, (table.c.pipeline == version.pipeline) & (table.c.number == version.number))
+        return rows.to_version(found[0]) if found else None
+
+    def versions(self, pipeline: str | None = None) -> tuple[VersionRecord, ...]:
+        """All versions, or those of one pipeline, by name and number."""
+        from workbench.store import tables
+
+        condition = None if pipeline is None else tables.versions.c.pipeline == pipeline
+        return tuple(rows.to_version(row) for row in self._select(tables.versions, condition))
+
+    # Approvals
+
+    def add_approval(self, promotion: str, *, who: str, at: dt.datetime, digest: str, decision: str, why: str = "") -> ApprovalRecord:
+        """Record a decision, approve or reject, and move the promotion to its status.
+
+        Raises ``GuardRefused`` when another decision came first.
+        """
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            current = self.promotion(promotion)
+            if current is None or current.status not in ("waiting", "approved") or current.digest != digest:
+                state = "gone" if current is None else current.status
+                raise GuardRefused(f"{promotion} was decided meanwhile: it is {state}", hint=f"workbench show {promotion}")
+            record = ApprovalRecord(promotion, who, at, digest, "approve" if decision == "approve" else "reject", why)
+            connection.execute(tables.approvals.insert().values(rows.from_approval(record, _next(connection, tables.approvals))))
+            self.set_promotion_status(promotion, "approved" if decision == "approve" else "rejected")
+            self.append_ledger(decision, {"promotion": promotion, "who": who, "why": why, "digest": digest}, at=at)
+        self.write_head()
+        return record
+
+    def approvals(self, promotion: str) -> tuple[ApprovalRecord, ...]:
+        """All decisions on a promotion, the oldest first."""
+        from workbench.store import tables
+
+        found = self._select(tables.approvals, tables.approvals.c.promotion == promotion)
+        return tuple(rows.to_approval(row) for row in found)
+
+    # Runs
+
+    def add_run(self, record: RunRecord) -> RunRecord:
+        """Record a run that begins; its id is given here."""
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            numbered = replace(record, id=f"R-{_next(connection, tables.runs)}")
+            connection.execute(tables.runs.insert().values(rows.from_run(numbered)))
+        return numbered
+
+    def update_run(self, record: RunRecord) -> None:
+        """Replace what is known of a run."""
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            serial = rows.number("R", record.id)
+            connection.execute(tables.runs.update().where(tables.runs.c.number == serial).values(rows.from_run(record)))
+
+    def run(self, identity: str) -> RunRecord | None:
+        """The run of that id, or None."""
+        from workbench.store import tables
+
+        serial = rows.number("R", identity)
+        found = self._select(tables.runs, tables.runs.c.number == serial) if serial is not None else []
+        return rows.to_run(found[0]) if found else None
+
+    def runs(self, pipeline: str | None = None, *, limit: int | None = None) -> tuple[RunRecord, ...]:
+        """The newest runs first, of all pipelines or one."""
+        from workbench.store import tables
+
+        condition = None if pipeline is None else tables.runs.c.pipeline == pipeline
+        return tuple(rows.to_run(row) for row in self._select(tables.runs, condition, newest_first=True, limit=limit))
+
+    # Operations
+
+    def begin_operation(
+        self,
+        kind: OperationKind,
+        targets: Sequence[Target],
+        *,
+        who: str,
+        at: dt.datetime,
+        why: str = "",
+        promotion: str | None = None,
+        run: str | None = None,
+    ) -> OperationRecord:
+        """Write down the intent to move readers, before anything moves."""
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            identity = f"O-{_next(connection, tables.operations)}"
+            record = OperationRecord(identity, kind, "begun", tuple(targets), who, at, why, promotion, run)
+            connection.execute(tables.operations.insert().values(rows.from_operation(record)))
+        return record
+
+    def end_operation(self, identity: str, state: OperationState) -> None:
+        """Mark an operation done or aborted."""
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            serial = rows.number("O", identity)
+            connection.execute(tables.operations.update().where(tables.operations.c.number == serial).values(state=state))
+
+    def operations(self, *, state: OperationState | None = None) -> tuple[OperationRecord, ...]:
+        """All operations, or those in one state, the oldest first."""
+        from workbench.store import tables
+
+        condition = None if state is None else tables.operations.c.state == state
+        return tuple(rows.to_operation(row) for row in self._select(tables.operations, condition))
+
+    # The ledger
+
+    def append_ledger(self, kind: str, payload: Mapping[str, Any], *, at: dt.datetime) -> LedgerEntry:
+        """Add one sealed entry, in the transaction of what it tells about."""
+        from workbench.store import tables
+
+        with self.transaction() as connection:
+            last = self._select(tables.ledger, newest_first=True, limit=1)
+            seq, previous = (int(last[0]["seq"]) + 1, str(last[0]["hash"])) if last else (1, "")
+            key = ledger.read_key(self.workspace.state)
+            if key is None:
+                if last:
+                    raise GuardRefused("the ledger's key is gone, so nothing can be recorded", hint="restore .workbench/ledger.key")
+                key = ledger.make_key(self.workspace.state)
+            when, said = rows.moment(at), rows.text(dict(payload))
+            digest = ledger.seal(key, seq, when, kind, said, previous)
+            row = {"seq": seq, "at": when, "kind": kind, "payload": said, "previous": previous, "hash": digest}
+            connection.execute(tables.ledger.insert().values(row))
+        return rows.to_entry(row)
+
+    def ledger(self) -> tuple[LedgerEntry, ...]:
+        """All entries, the oldest first."""
+        from workbench.store import tables
+
+        return tuple(rows.to_entry(row) for row in self._select(tables.ledger))
+
+    def verify_ledger(self) -> tuple[LedgerProblem, ...]:
+        """What is wrong with the ledger; empty when it is whole and reaches what ``LEDGER_HEAD`` knows."""
+        from workbench.store import tables
+
+        names = ("seq", "at", "kind", "payload", "previous", "hash")
+        entries = (tuple(row[name] for name in names) for row in self._select(tables.ledger))
+        anchor = ledger.read_anchor(self.workspace.promoted)
+        return ledger.verify(ledger.read_key(self.workspace.state), entries, anchor)
+
+    def write_head(self) -> None:
+        """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``; inside of a transaction its end must come first."""
+        from workbench.store import tables
+
+        if self._connection is not None:
+            return
+        last = self._select(tables.ledger, newest_first=True, limit=1)
+        if last:
+            ledger.write_anchor(self.workspace.promoted, int(last[0]["seq"]), str(last[0]["hash"]))
+
+    def _select(
+        self, table: Table, condition: Any = None, *, newest_first: bool = False, limit: int | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        if self._engine is None:
+            return []
+        key = [column.desc() if newest_first else column for column in table.primary_key.columns]
+        query = table.select().order_by(*key)
+        if condition is not None:
+            query = query.where(condition)
+        if limit is not None:
+            query = query.limit(limit)
+        if self._connection is not None:
+            return self._connection.execute(query).mappings().all()
+        from sqlalchemy.exc import DatabaseError
+
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).mappings().all()
+        except DatabaseError as error:
+            raise _explained(error) from error
+
+    def _check_revision(self, file: Path) -> None:
+        from sqlalchemy.exc import DatabaseError
+
+        from workbench.store.tables import REVISION
+
+        assert self._engine is not None
+        try:
+            with self._engine.connect() as connection:
+                found = _revision(connection)
+        except DatabaseError as error:
+            raise _explained(error) from error
+        if found is None:
+            self._engine = None  # the file was made, but its first transaction never ended: an empty store
+        elif found != REVISION:
+            raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
+
+
+def _engine(file: Path, *, read_only: bool) -> Engine:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
+    place = f"sqlite:///file:{_escaped(file)}?mode={'ro' if read_only else 'rwc'}&uri=true"
+    engine = create_engine(place, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            connection.execute("PRAGMA synchronous=EXTRA")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _escaped(file: Path) -> str:
+    return str(file).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _revision(connection: Connection) -> str | None:
+    there = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first() if there else None
+    return str(found[0]) if found else None
+
+
+def _next(connection: Connection, table: Table) -> int:
+    from sqlalchemy import func, select
+
+    return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
+
+
+def _explained(error: Exception) -> InfrastructureError:
+    """What SQLite's complaint means to the person who typed the command."""
+    text = str(getattr(error, "orig", error))
+    if "locked" in text:
+        return LockHeld("another process writes to the store", hint=AGAIN)
+    if "full" in text or "disk I/O" in text:
+        return InfrastructureError(f"the store can't be written: {text}", hint="free space, then type the same command again")
+    if "readonly" in text or "unable to open" in text:
+        return InfrastructureError(f"the store can't be opened: {text}", hint="workbench doctor")
+    return InfrastructureError(f"the store fails: {text}", hint="workbench doctor")

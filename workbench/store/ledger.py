@@ -1,0 +1,102 @@
+"""The ledger's chain: each entry carries an HMAC over itself and the entry before it.
+
+A plain hash chain can be edited and hashed anew by anyone; this one needs the key. No chain notices that its end was cut
+off, so the newest hash is also kept in ``promoted/LEDGER_HEAD``, which is committed.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from workbench.store.records import LedgerProblem
+
+KEY_VARIABLE = "WORKBENCH_LEDGER_KEY"
+HEAD = "LEDGER_HEAD"
+Row = tuple[int, str, str, str, str, str]  # seq, at, kind, payload, previous, hash
+
+
+def read_key(state: Path) -> bytes | None:
+    """The workspace's key: ``WORKBENCH_LEDGER_KEY``, else ``.workbench/ledger.key``; None where there is neither yet."""
+    given = os.environ.get(KEY_VARIABLE)
+    if given:
+        return given.encode()
+    try:
+        return (state / "ledger.key").read_bytes().strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def make_key(state: Path) -> bytes:
+    """A new random key, readable by its owner alone. Called under the store's write lock."""
+    key = secrets.token_hex(32).encode()
+    temporary = state / f".tmp-ledger.key-{secrets.token_hex(4)}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as stream:
+            stream.write(key + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, state / "ledger.key")
+    finally:
+        temporary.unlink(missing_ok=True)
+    return key
+
+
+def seal(key: bytes, seq: int, at: str, kind: str, payload: str, previous: str) -> str:
+    """The hash of an entry.
+
+    >>> seal(b"key", 1, "2026-01-01", "publish", "{}", "") == seal(b"other", 1, "2026-01-01", "publish", "{}", "")
+    False
+    """
+    return hmac.digest(key, f"{seq}\0{at}\0{kind}\0{previous}\0{payload}".encode(), "sha256").hex()
+
+
+def verify(key: bytes | None, entries: Iterable[Row], anchor: tuple[int, str] | None) -> tuple[LedgerProblem, ...]:
+    """What is wrong with a chain; ``anchor`` is what ``LEDGER_HEAD`` says. Empty when all is well."""
+    problems: list[LedgerProblem] = []
+    expected, before, anchored = 1, "", None
+    for seq, at, kind, payload, previous, digest in entries:
+        if key is None:
+            return (LedgerProblem(seq, "the ledger's key is gone, so that nothing can be verified"),)
+        if seq != expected:
+            lost = f"entry {expected} is" if seq == expected + 1 else f"entries {expected} to {seq - 1} are"
+            problems.append(LedgerProblem(expected, f"{lost} missing"))
+        elif previous != before:
+            problems.append(LedgerProblem(seq, f"entry {seq} does not follow the entry before it"))
+        if not hmac.compare_digest(seal(key, seq, at, kind, payload, previous), digest):
+            problems.append(LedgerProblem(seq, f"entry {seq} was changed, or sealed with another key"))
+        if anchor is not None and seq == anchor[0]:
+            anchored = digest
+        expected, before = seq + 1, digest
+    if anchor is not None and anchored is None:
+        problems.append(LedgerProblem(expected, f"the end is cut off: {HEAD} knows entry {anchor[0]}, the last one is {expected - 1}"))
+    elif anchor is not None and anchored != anchor[1]:
+        problems.append(LedgerProblem(anchor[0], f"entry {anchor[0]} is not the one that {HEAD} knows"))
+    return tuple(problems)
+
+
+def read_anchor(promoted: Path) -> tuple[int, str] | None:
+    """What ``LEDGER_HEAD`` says: the newest entry's number and hash when it was written; None where there is none."""
+    try:
+        number, _, digest = (promoted / HEAD).read_text(encoding="utf-8").strip().partition(" ")
+    except FileNotFoundError:
+        return None
+    return (int(number), digest) if number.isdecimal() else (0, digest)
+
+
+def write_anchor(promoted: Path, seq: int, digest: str) -> None:
+    """Replace ``LEDGER_HEAD`` as a whole."""
+    promoted.mkdir(parents=True, exist_ok=True)
+    temporary = promoted / f".tmp-{HEAD}-{secrets.token_hex(4)}"
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(f"{seq} {digest}\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(promoted / HEAD)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,178 @@
+"""Frozen records of the store. All moments are aware and in UTC."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from workbench.model import GateResult, Interval
+
+PromotionStatus = Literal["waiting", "approved", "rejected", "refused", "published", "superseded"]
+RunStatus = Literal["running", "succeeded", "failed", "degraded", "killed"]
+OperationKind = Literal["publish", "rollback", "run"]
+OperationState = Literal["begun", "done", "aborted"]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRecord:
+    """One pipeline of a promotion. ``new`` is False for unchanged code that is recomputed because its input changes."""
+
+    pipeline: str
+    version: int
+    snapshot: str
+    base_version: int | None
+    new: bool
+    module_sha256: str
+    contract_sha256: str
+    evidence_sha256: str
+    gates: tuple[GateResult, ...] = ()
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionRecord:
+    """What somebody asked to become production. ``digest`` is what an approval is bound to: see ``promotion_digest``."""
+
+    id: str
+    notebook: str
+    notebook_sha256: str
+    why: str
+    who: str
+    at: dt.datetime
+    status: PromotionStatus
+    digest: str
+    candidates: tuple[CandidateRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """A version directory as it was written. ``manifest_sha256`` binds all its files, whose hashes the manifest holds."""
+
+    pipeline: str
+    number: int
+    promotion: str
+    at: dt.datetime
+    manifest_sha256: str
+    module_sha256: str
+    contract_sha256: str
+    notebook_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """What a person decided about a promotion with that digest."""
+
+    promotion: str
+    who: str
+    at: dt.datetime
+    digest: str
+    decision: Literal["approve", "reject"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One execution of one version. ``notebook`` is the executed notebook's path relative to the workspace.
+
+    ``facts`` holds plain JSON values: the process that runs it, inputs, rows in, partitions, seconds of each step, and so on.
+    """
+
+    id: str
+    pipeline: str
+    version: int
+    interval: Interval | None
+    parameters: dict[str, Any]
+    status: RunStatus
+    started: dt.datetime
+    finished: dt.datetime | None = None
+    snapshot: str | None = None
+    rows: int | None = None
+    code_sha256: str = ""
+    checks: tuple[dict[str, Any], ...] = ()
+    notebook: str = ""
+    error: str = ""
+    who: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Data that readers can be shown: a version and one of its snapshots."""
+
+    version: int
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One pipeline that an operation moves; None stands for no view."""
+
+    pipeline: str
+    old: Pointer | None
+    new: Pointer | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """One atomic change of what readers see. The warehouse carries its id, and so tells after a crash whether it happened."""
+
+    id: str
+    kind: OperationKind
+    state: OperationState
+    targets: tuple[Target, ...]
+    who: str
+    at: dt.datetime
+    why: str = ""
+    promotion: str | None = None
+    run: str | None = None
+
+    def target(self, pipeline: str) -> Target | None:
+        """What this operation does to a pipeline, if anything."""
+        return next((target for target in self.targets if target.pipeline == pipeline), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the ledger; ``hash`` is an HMAC over all other fields, ``previous`` that of the entry before."""
+
+    seq: int
+    at: dt.datetime
+    kind: str
+    payload: dict[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerProblem:
+    """What is wrong with the ledger, and at which entry."""
+
+    seq: int
+    message: str
+
+
+def promotion_digest(notebook_sha256: str, candidates: Sequence[CandidateRecord]) -> str:
+    """SHA-256 over the notebook, and each candidate's module, contract, evidence, data and place in production.
+
+    >>> one = CandidateRecord("daily", 1, "daily-v1-ab", None, True, "aa", "bb", "cc")
+    >>> promotion_digest("dd", [one]) == promotion_digest("ee", [one])
+    False
+    """
+    bound = [
+        [
+            each.pipeline,
+            each.version,
+            each.snapshot,
+            each.base_version,
+            each.new,
+            each.module_sha256,
+            each.contract_sha256,
+            each.evidence_sha256,
+        ]
+        for each in sorted(candidates, key=lambda each: each.pipeline)
+    ]
+    return hashlib.sha256(json.dumps([notebook_sha256, bound]).encode()).hexdigest()

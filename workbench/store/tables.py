@@ -1,0 +1,147 @@
+"""The tables of the store as SQLAlchemy sees them; ``migrations/`` creates them, and a test holds the two equal.
+
+Moments are text in UTC with microseconds (so that they sort), nested values are JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
+
+# The newest migration. A store with this revision needs no Alembic to be opened.
+REVISION = "0001"
+
+metadata = MetaData()
+
+
+def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null, primary_key=key)
+
+
+def _number(name: str, *, null: bool = False, key: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=null, primary_key=key, autoincrement=False)
+
+
+operations = Table(
+    "operations",
+    metadata,
+    _number("number", key=True),
+    _text("kind"),
+    _text("state"),
+    _text("targets"),
+    _text("who"),
+    _text("at"),
+    _text("why"),
+    _text("promotion", null=True),
+    _text("run", null=True),
+    Index("operations_state", "state"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    _number("number", key=True),
+    _text("notebook"),
+    _text("notebook_sha256"),
+    _text("why"),
+    _text("who"),
+    _text("at"),
+    _text("status"),
+    _text("digest"),
+    _text("candidates"),
+    Index("promotions_status", "status"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    _text("pipeline", key=True),
+    _number("number", key=True),
+    _text("promotion"),
+    _text("at"),
+    _text("manifest_sha256"),
+    _text("module_sha256"),
+    _text("contract_sha256"),
+    _text("notebook_sha256"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _number("number", key=True),
+    _text("promotion"),
+    _text("who"),
+    _text("at"),
+    _text("digest"),
+    _text("decision"),
+    _text("why"),
+    Index("approvals_promotion", "promotion"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _number("number", key=True),
+    _text("pipeline"),
+    _number("version"),
+    _text("interval_start", null=True),
+    _text("interval_end", null=True),
+    _text("parameters"),
+    _text("status"),
+    _text("started"),
+    _text("finished", null=True),
+    _text("snapshot", null=True),
+    _number("rows", null=True),
+    _text("code_sha256"),
+    _text("checks"),
+    _text("notebook"),
+    _text("error"),
+    _text("who"),
+    _text("facts"),
+    Index("runs_pipeline", "pipeline", "number"),
+    Index("runs_status", "status"),
+)
+
+# A lease is held by whoever has the highest token; a holder with a lower one has lost it.
+leases = Table(
+    "leases",
+    metadata,
+    _text("name", key=True),
+    _text("holder"),
+    _number("token"),
+    _text("expires"),
+)
+
+lineage = Table(
+    "lineage",
+    metadata,
+    _text("pipeline", key=True),
+    _number("version", key=True),
+    _text("column", key=True),
+    _text("role", key=True),
+    _text("input", key=True),
+    _text("input_column", key=True),
+    Index("lineage_input", "input", "input_column"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _number("number", key=True),
+    _text("pipeline"),
+    _text("kind"),
+    _text("message"),
+    _text("raised"),
+    _text("resolved", null=True),
+    Index("alerts_pipeline", "pipeline", "number"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _number("seq", key=True),
+    _text("at"),
+    _text("kind"),
+    _text("payload"),
+    _text("previous"),
+    _text("hash"),
+)
