@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
-from workbench.catalog.version import MANIFEST, changed_files, version_dir
+from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, WorkbenchError
 from workbench.model import VersionId
-from workbench.promote.record import binding
 from workbench.store import Store
-from workbench.store.records import PromotionRecord
+from workbench.store.records import PromotionRecord, promotion_digest
 
 
 def decide(
@@ -35,24 +34,20 @@ def decide(
                 f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}"
             )
         if decision == "approve":
-            refuse_changes(workspace, current, notebook=True)
+            refuse_changes(workspace, store, current, notebook=True)
         store.add_approval(current.id, who=who, at=at, digest=current.digest, decision=decision, why=why)
         return store.promotion(current.id) or current
 
 
-def refuse_changes(workspace: Workspace, promotion: PromotionRecord, *, notebook: bool) -> None:
+def refuse_changes(workspace: Workspace, store: Store, promotion: PromotionRecord, *, notebook: bool) -> None:
     """``GuardRefused`` when a version, or with ``notebook`` the notebook, is not what was promoted; names the file."""
-    if promotion.digest != binding(promotion.notebook_sha256, promotion.candidates):
+    if promotion.digest != promotion_digest(promotion.notebook_sha256, promotion.candidates):
         raise GuardRefused(f"the record of {promotion.id} was changed after it was made", hint="workbench doctor")
     for candidate in promotion.candidates:
         version = VersionId(candidate.pipeline, candidate.version)
         folder = version_dir(workspace, version)
-        wrong = list(changed_files(workspace, version))
-        manifest = folder / MANIFEST
-        if not wrong and (
-            not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != candidate.manifest_sha256
-        ):
-            wrong = [MANIFEST]
+        record = store.version(version)
+        wrong = changed_files(workspace, version, expected_manifest=record.manifest_sha256 if record else "unknown")
         if wrong:
             raise GuardRefused(
                 f"{folder.relative_to(workspace.root) / wrong[0]} was changed after {promotion.id} was made",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench.catalog.version import MANIFEST, read_manifest, version_dir
+from workbench.catalog.version import MANIFEST, manifest_sha256, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UsageError
 from workbench.model import VersionId
@@ -19,7 +19,7 @@ from workbench.promote.outcome import Judged, Outcome, Request
 from workbench.promote.trial import Tried
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.store import Store
-from workbench.store.records import CandidateRecord, promotion_digest
+from workbench.store.records import CandidateRecord
 
 
 def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: Report, pipeline_toml: str) -> Outcome:
@@ -37,7 +37,11 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
             if judged.candidate is not None and not judged.candidate.known:
                 _store_version(workspace, request, judged, texts[judged.pipeline], pipeline_toml)
     records = tuple(_candidate_record(workspace, judged, texts.get(judged.pipeline)) for judged in outcome.judged)
-    digest = promotion_digest(outcome.notebook.sha256, records)
+    made = [
+        VersionId(each.pipeline, each.version)
+        for each in outcome.judged
+        if outcome.status == "waiting" and each.candidate is not None
+    ]
     with Store.open(workspace) as store:
         promotion = store.add_promotion(
             notebook=where,
@@ -45,9 +49,9 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
             why=request.why,
             who=request.who,
             at=request.at,
-            status=outcome.status,
-            digest=digest,
+            status="waiting" if outcome.status == "waiting" else "refused",
             candidates=records,
+            manifests={version: manifest_sha256(workspace, version) for version in made},
         )
     beside = {
         each.pipeline: {DIFF: diff_text(each.tried)}
@@ -128,7 +132,8 @@ def _candidate_record(workspace: Workspace, judged: Judged, texts: dict[str, str
 def _summary(tried: Tried | None) -> dict[str, Any]:
     if tried is None:
         return {}
-    summary: dict[str, Any] = {"rows": tried.snapshot.rows, "note": tried.note}
+    base = None if tried.live is None else tried.live.snapshot.id
+    summary: dict[str, Any] = {"rows": tried.snapshot.rows, "base_snapshot": base, "note": tried.note}
     for name, found in (("logic", tried.logic), ("data", tried.data)):
         if found is not None:
             rows = found.rows

@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from workbench.render.diff import terminal
 
 from workbench.model import GateResult, Parameter, Verdict
 from workbench.promote.diff import TableDiff
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
+from workbench.render.diff import terminal
 from workbench.render.slicing import refusal_json, refusals_view
 
 if TYPE_CHECKING:

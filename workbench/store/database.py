@@ -147,11 +147,27 @@ class Store:
             for version, manifest in manifests.items():
                 each = by_version[version]
                 made = VersionRecord(
-                    version.pipeline, version.number, record.id, at, manifest, each.module_sha256, each.contract_sha256, notebook_sha256
+                    version.pipeline,
+                    version.number,
+                    record.id,
+                    at,
+                    manifest,
+                    each.module_sha256,
+                    each.contract_sha256,
+                    notebook_sha256,
                 )
                 connection.execute(tables.versions.insert().values(rows.from_version(made)))
-            said = {"promotion": record.id, "status": status, "who": who, "why": why, "notebook": notebook, "digest": record.digest}
-            gates = {str(VersionId(c.pipeline, c.version)): {gate.gate: gate.verdict.value for gate in c.gates} for c in candidates}
+            said = {
+                "promotion": record.id,
+                "status": status,
+                "who": who,
+                "why": why,
+                "notebook": notebook,
+                "digest": record.digest,
+            }
+            gates = {
+                str(VersionId(c.pipeline, c.version)): {gate.gate: gate.verdict.value for gate in c.gates} for c in candidates
+            }
             self.append_ledger("promotion", said | {"gates": gates}, at=at)
         self.write_head()
         return record
@@ -204,7 +220,9 @@ class Store:
 
     # Approvals
 
-    def add_approval(self, promotion: str, *, who: str, at: dt.datetime, digest: str, decision: str, why: str = "") -> ApprovalRecord:
+    def add_approval(
+        self, promotion: str, *, who: str, at: dt.datetime, digest: str, decision: str, why: str = ""
+    ) -> ApprovalRecord:
         """Record a decision, approve or reject, and move the promotion to its status.
 
         Raises ``GuardRefused`` when another decision came first.
@@ -217,7 +235,9 @@ class Store:
                 state = "gone" if current is None else current.status
                 raise GuardRefused(f"{promotion} was decided meanwhile: it is {state}", hint=f"workbench show {promotion}")
             record = ApprovalRecord(promotion, who, at, digest, "approve" if decision == "approve" else "reject", why)
-            connection.execute(tables.approvals.insert().values(rows.from_approval(record, _next(connection, tables.approvals))))
+            connection.execute(
+                tables.approvals.insert().values(rows.from_approval(record, _next(connection, tables.approvals)))
+            )
             self.set_promotion_status(promotion, "approved" if decision == "approve" else "rejected")
             self.append_ledger(decision, {"promotion": promotion, "who": who, "why": why, "digest": digest}, at=at)
         self.write_head()
@@ -313,7 +333,9 @@ class Store:
             key = ledger.read_key(self.workspace.state)
             if key is None:
                 if last:
-                    raise GuardRefused("the ledger's key is gone, so nothing can be recorded", hint="restore .workbench/ledger.key")
+                    raise GuardRefused(
+                        "the ledger's key is gone, so nothing can be recorded", hint="restore .workbench/ledger.key"
+                    )
                 key = ledger.make_key(self.workspace.state)
             when, said = rows.moment(at), rows.text(dict(payload))
             digest = ledger.seal(key, seq, when, kind, said, previous)

@@ -73,7 +73,9 @@ def verify(key: bytes | None, entries: Iterable[Row], anchor: tuple[int, str] | 
             anchored = digest
         expected, before = seq + 1, digest
     if anchor is not None and anchored is None:
-        problems.append(LedgerProblem(expected, f"the end is cut off: {HEAD} knows entry {anchor[0]}, the last one is {expected - 1}"))
+        problems.append(
+            LedgerProblem(expected, f"the end is cut off: {HEAD} knows entry {anchor[0]}, the last one is {expected - 1}")
+        )
     elif anchor is not None and anchored != anchor[1]:
         problems.append(LedgerProblem(anchor[0], f"entry {anchor[0]} is not the one that {HEAD} knows"))
     return tuple(problems)

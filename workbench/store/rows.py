@@ -151,9 +151,7 @@ def to_operation(row: Row) -> OperationRecord:
 
 
 def to_entry(row: Row) -> LedgerEntry:
-    return LedgerEntry(
-        row["seq"], _when(row["at"]), row["kind"], json.loads(row["payload"]), row["previous"], row["hash"]
-    )
+    return LedgerEntry(row["seq"], _when(row["at"]), row["kind"], json.loads(row["payload"]), row["previous"], row["hash"])
 
 
 def _candidate(found: dict[str, Any]) -> CandidateRecord:

@@ -1,0 +1,110 @@
+"""Operations: the one way in which readers are moved, and how a crash in the middle of one is mended.
+
+Two stores, one effect: the intent is written to the store, one atomic swap in the warehouse carries the operation's id, then
+the store says done and the ledger gets its entry. After a crash the warehouse tells whether the swap happened.
+
+Fail-points: after_intent, before_swap, after_write_new, after_swap, before_done, after_done, after_ledger_head.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.errors import GuardRefused, WorkbenchError
+from workbench.runtime.failpoint import reached
+from workbench.runtime.warehouse import Live, Warehouse
+from workbench.store import Store
+from workbench.store.records import OperationKind, OperationRecord, Pointer, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """An interrupted operation and what became of it: "finished" when readers had been moved, else "undone"."""
+
+    operation: OperationRecord
+    outcome: str
+
+
+def pointer(live: Live | None) -> Pointer | None:
+    """What readers see of a pipeline, as the store writes it down."""
+    return None if live is None else Pointer(live.version, live.snapshot.id)
+
+
+def move_readers(
+    store: Store,
+    warehouse: Warehouse,
+    kind: OperationKind,
+    targets: Sequence[Target],
+    *,
+    who: str,
+    at: dt.datetime,
+    why: str = "",
+    promotion: str | None = None,
+    run: str | None = None,
+) -> OperationRecord:
+    """Show readers of several pipelines other data, all in one atomic step, on the record.
+
+    Raises ``WorkbenchError`` when readers are no longer where ``targets`` say, ``GuardRefused`` when the ledger does not
+    verify, ``LockHeld`` when another process publishes.
+    """
+    with warehouse.lock():
+        recover(store, warehouse, at=at)
+        _refuse_broken_ledger(store)
+        live = warehouse.live()
+        for target in targets:
+            if pointer(live.get(target.pipeline)) != target.old:
+                raise WorkbenchError(f"readers of {target.pipeline} were moved meanwhile", hint="type the same command again")
+        changes = {
+            each.pipeline: None if each.new is None else warehouse.snapshot(each.new.snapshot, each.pipeline)
+            for each in targets
+        }
+        operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
+        reached("after_intent")
+        warehouse.swap(operation.id, changes)
+        _finish(store, operation, at)
+    return operation
+
+
+def recover(store: Store, warehouse: Warehouse, *, at: dt.datetime) -> tuple[Recovered, ...]:
+    """Finish or undo what a killed process had begun. Hold the warehouse's lock around it."""
+    found = []
+    for operation in store.operations(state="begun"):
+        if warehouse.current().operation == operation.id:
+            _finish(store, operation, at)
+            found.append(Recovered(operation, "finished"))
+        else:
+            store.end_operation(operation.id, "aborted")
+            found.append(Recovered(operation, "undone"))
+    return tuple(found)
+
+
+def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
+    reached("before_done")
+    with store.transaction():
+        store.end_operation(operation.id, "done")
+        if operation.kind == "publish" and operation.promotion is not None:
+            store.set_promotion_status(operation.promotion, "published")
+        store.append_ledger(operation.kind, _payload(operation), at=at)
+    reached("after_done")
+    store.write_head()
+    reached("after_ledger_head")
+
+
+def _payload(operation: OperationRecord) -> dict[str, Any]:
+    def said(at: Pointer | None) -> dict[str, Any] | None:
+        return None if at is None else {"version": at.version, "snapshot": at.snapshot}
+
+    moves = {each.pipeline: {"from": said(each.old), "to": said(each.new)} for each in operation.targets}
+    facts = {"operation": operation.id, "who": operation.who, "why": operation.why, "moves": moves}
+    return facts | {name: value for name, value in (("promotion", operation.promotion), ("run", operation.run)) if value}
+
+
+def _refuse_broken_ledger(store: Store) -> None:
+    problems = store.verify_ledger()
+    if problems:
+        raise GuardRefused(
+            f"the ledger does not verify: {problems[0].message}; nothing is published until it does", hint="workbench doctor"
+        )

@@ -1,0 +1,123 @@
+"""``workbench publish`` and ``workbench rollback``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.common import emit_json, json_option
+from workbench.cli.identity import identity
+from workbench.config import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from workbench.promote.publish import PublishPlan
+    from workbench.runtime.warehouse import Warehouse
+    from workbench.store import Store
+    from workbench.store.records import Pointer
+
+
+@click.command()
+@click.argument("target")
+@click.option("--dry-run", is_flag=True, help="Print the plan; move nobody.")
+@json_option
+def publish(target: str, dry_run: bool, as_json: bool) -> int:
+    """Move readers to TARGET: an approved promotion (P-2), or a version that was published before (orders_daily@2).
+
+    All outputs of a promotion become visible in one step.
+
+    \b
+    Examples:
+      workbench publish P-2
+      workbench publish orders_daily@2 --dry-run
+    """
+    from workbench.promote.publish import plan_publish
+
+    return _carry_out(
+        lambda workspace, store, warehouse: plan_publish(workspace, store, warehouse, target), dry_run=dry_run, as_json=as_json
+    )
+
+
+@click.command()
+@click.argument("pipeline")
+@click.option("--to", type=int, default=None, metavar="VERSION", help="Go to this version; without it, to the one before.")
+@click.option("--why", default="", help="A remark for the ledger.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; move nobody.")
+@json_option
+def rollback(pipeline: str, to: int | None, why: str, dry_run: bool, as_json: bool) -> int:
+    """Move readers of PIPELINE back to the version before, with all that was published together with it.
+
+    \b
+    Examples:
+      workbench rollback orders_daily
+      workbench rollback orders_daily --to 2 --why "returns are counted twice"
+    """
+    from workbench.promote.publish import plan_rollback
+
+    return _carry_out(
+        lambda workspace, store, warehouse: plan_rollback(workspace, store, warehouse, pipeline, to),
+        why=why,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+def _carry_out(plan: Any, *, why: str = "", dry_run: bool, as_json: bool) -> int:
+    from workbench.promote.publish import apply
+    from workbench.runtime.warehouse import Warehouse
+    from workbench.store import Store
+
+    workspace = find_workspace()
+    warehouse = Warehouse.open(workspace)
+    with Store.open(workspace, read_only=dry_run) as store:
+        now = dt.datetime.now(dt.UTC)
+        if not dry_run:
+            _recover(store, warehouse, now)
+        planned: PublishPlan = plan(workspace, store, warehouse)
+        operation = None if dry_run else apply(store, warehouse, planned, who=identity(), at=now, why=why)
+    if as_json:
+        emit_json(
+            {
+                "operation": operation.id if operation else None,
+                "kind": planned.kind,
+                "promotion": planned.promotion,
+                "dry_run": dry_run,
+                "moves": [
+                    {"pipeline": each.pipeline, "from": _plain(each.old), "to": _plain(each.new)} for each in planned.targets
+                ],
+                "notes": list(planned.notes),
+            }
+        )
+        return 0
+    _say(workspace, warehouse, planned, dry_run=dry_run)
+    return 0
+
+
+def _recover(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:
+    """Finish or undo what a killed process had begun, before anything is planned on top of it."""
+    from workbench.catalog.operation import recover
+
+    if store.operations(state="begun"):
+        with warehouse.lock():
+            for each in recover(store, warehouse, at=now):
+                click.echo(f"{each.operation.id}, interrupted before, was {each.outcome}", err=True)
+
+
+def _say(workspace: Workspace, warehouse: Warehouse, plan: PublishPlan, *, dry_run: bool) -> None:
+    for each in plan.targets:
+        assert each.new is not None
+        snapshot = warehouse.snapshot(each.new.snapshot, each.pipeline)
+        old = "nothing" if each.old is None else f"v{each.old.version}"
+        verb = "would see" if dry_run else "see"
+        what = f"{snapshot.rows:,} rows in {len(snapshot.files):,} file(s)"
+        click.echo(f"{each.pipeline}: {old} -> v{each.new.version}; readers {verb} {what}")
+    for note in plan.notes:
+        click.echo(note)
+    if plan.targets and not dry_run:
+        place = (warehouse.folder / "current.duckdb").relative_to(workspace.root)
+        click.echo(f"next: duckdb -readonly {place}, or workbench status")
+
+
+def _plain(at: Pointer | None) -> dict[str, Any] | None:
+    return None if at is None else {"version": at.version, "snapshot": at.snapshot}

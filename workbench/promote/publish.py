@@ -1,0 +1,192 @@
+"""Publishing and rolling back: plans that only read, and one function that moves readers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from workbench.catalog.operation import move_readers, pointer
+from workbench.catalog.version import changed_files, version_dir
+from workbench.config import Workspace
+from workbench.errors import GuardRefused, InfrastructureError, UnknownName, UsageError, Waiting, WorkbenchError
+from workbench.model import VersionId
+from workbench.promote.approval import refuse_changes
+from workbench.runtime.warehouse import Live, Warehouse
+from workbench.store import Store
+from workbench.store.records import OperationKind, OperationRecord, Pointer, PromotionRecord, Target
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPlan:
+    """Where readers of which pipelines go. Without targets there is nothing to do, and ``notes`` say why."""
+
+    kind: OperationKind
+    targets: tuple[Target, ...]
+    promotion: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, target: str) -> PublishPlan:
+    """What publishing a promotion (``P-2``) or a version (``late_departures@2``) would do; changes nothing.
+
+    Raises ``Waiting`` for what nobody approved, ``GuardRefused`` for what a gate refused or what was changed since, and
+    ``WorkbenchError`` for what was rejected or overtaken.
+    """
+    live = warehouse.live()
+    if "@" in target:
+        version = VersionId.parse(target)
+        known = _pointers(store, version.pipeline)
+        if version.number in known:
+            _refuse_changed_version(workspace, store, version)
+            to = _move(warehouse, live, version.pipeline, known[version.number])
+            return _plan("publish", [to], None, [])
+        promotion = _promotion_of(store, version)
+    else:
+        found = store.promotion(target.upper())
+        if found is None:
+            raise UnknownName.of("promotion", target, [each.id for each in store.promotions()], hint="workbench show")
+        promotion = found
+    _refuse_undecided(workspace, store, promotion)
+    notes, targets = [], []
+    for candidate in promotion.candidates:
+        at = live.get(candidate.pipeline)
+        targets.append(_move(warehouse, live, candidate.pipeline, Pointer(candidate.version, candidate.snapshot)))
+        base = candidate.summary.get("base_snapshot")
+        if at is not None and at.version == candidate.base_version and base not in (None, at.snapshot.id):
+            notes.append(
+                f"{candidate.pipeline} got newer data since {promotion.id} was tried; next: workbench run {candidate.pipeline}"
+            )
+    overtaken = [
+        each for each in promotion.candidates if _version_of(live, each.pipeline) not in (each.base_version, each.version)
+    ]
+    if overtaken and promotion.status != "published":
+        each = overtaken[0]
+        raise WorkbenchError(
+            f"{promotion.id} was judged against {each.pipeline}@{each.base_version or 'nothing'}, "
+            f"but readers see {each.pipeline}@{_version_of(live, each.pipeline)}",
+            hint=f'workbench promote {promotion.notebook} --why "…"',
+        )
+    return _plan("publish", targets, promotion.id, notes)
+
+
+def plan_rollback(
+    workspace: Workspace, store: Store, warehouse: Warehouse, pipeline: str, to: int | None = None
+) -> PublishPlan:
+    """What rolling a pipeline back would do; changes nothing.
+
+    Without ``to``, the operation that brought the live version is undone as a whole: pipelines that became visible together
+    go back together. With ``to``, this pipeline alone goes to that version's last data.
+    """
+    live = warehouse.live()
+    if pipeline not in live:
+        raise UnknownName.of("published pipeline", pipeline, live, hint="workbench status")
+    if to is not None:
+        known = _pointers(store, pipeline)
+        if to not in known:
+            published = ", ".join(f"v{number}" for number in sorted(known)) or "none"
+            raise UsageError(f"{pipeline}@{to} was never published; published were: {published}", hint="workbench show")
+        _refuse_changed_version(workspace, store, VersionId(pipeline, to))
+        return _plan("rollback", [_move(warehouse, live, pipeline, known[to])], None, [])
+    operation = _brought(store, pipeline, live[pipeline].version)
+    before = None if operation is None else operation.target(pipeline)
+    if operation is None or before is None or before.old is None:
+        raise WorkbenchError(
+            f"{pipeline}@{live[pipeline].version} is the first version that was published; there is nothing before it",
+            hint=f"workbench show {pipeline}@{live[pipeline].version}",
+        )
+    targets, notes = [], []
+    for each in operation.targets:
+        at = pointer(live.get(each.pipeline))
+        if each.old is None:
+            notes.append(f"{each.pipeline} stays: it was published for the first time together with {pipeline}")
+        elif at is not None and each.new is not None and at.version == each.new.version:
+            _refuse_changed_version(workspace, store, VersionId(each.pipeline, each.old.version))
+            targets.append(_move(warehouse, live, each.pipeline, each.old))
+        else:
+            notes.append(f"{each.pipeline} stays: it was moved again since")
+    return _plan("rollback", targets, operation.promotion, notes)
+
+
+def apply(
+    store: Store, warehouse: Warehouse, plan: PublishPlan, *, who: str, at: dt.datetime, why: str = ""
+) -> OperationRecord | None:
+    """Carry out a plan; None when it has nothing to do."""
+    if not plan.targets:
+        return None
+    return move_readers(store, warehouse, plan.kind, plan.targets, who=who, at=at, why=why, promotion=plan.promotion)
+
+
+def _plan(kind: OperationKind, targets: Sequence[Target], promotion: str | None, notes: Sequence[str]) -> PublishPlan:
+    moving = tuple(each for each in targets if each.old != each.new)
+    said = list(notes)
+    if not moving:
+        said += [f"readers of {each.pipeline} see v{each.new.version} already" for each in targets if each.new]
+    return PublishPlan(kind, moving, promotion, tuple(said))
+
+
+def _move(warehouse: Warehouse, live: Mapping[str, Live], pipeline: str, to: Pointer) -> Target:
+    """The move of one pipeline, when the data that it goes to is whole."""
+    damaged = warehouse.damaged(warehouse.snapshot(to.snapshot, pipeline))
+    if damaged:
+        raise InfrastructureError(
+            f"data of {pipeline}@{to.version} is damaged or missing: {damaged[0]}", hint=f"workbench run {pipeline}"
+        )
+    return Target(pipeline, pointer(live.get(pipeline)), to)
+
+
+def _pointers(store: Store, pipeline: str) -> dict[int, Pointer]:
+    """For every version that readers saw once, the last data that they saw of it."""
+    found: dict[int, Pointer] = {}
+    for operation in store.operations(state="done"):
+        target = operation.target(pipeline)
+        if target is not None and target.new is not None:
+            found[target.new.version] = target.new
+    return found
+
+
+def _brought(store: Store, pipeline: str, version: int) -> OperationRecord | None:
+    """The newest operation that moved readers of a pipeline to this version from another one."""
+    for operation in reversed(store.operations(state="done")):
+        target = operation.target(pipeline)
+        if target is None or target.new is None or target.new.version != version:
+            continue
+        if target.old is None or target.old.version != version:
+            return operation
+    return None
+
+
+def _promotion_of(store: Store, version: VersionId) -> PromotionRecord:
+    record = store.version(version)
+    promotion = None if record is None else store.promotion(record.promotion)
+    if promotion is None:
+        raise UsageError(
+            f"nobody promoted {version} here", hint="workbench promote NOTEBOOK --why …; workbench show lists all promotions"
+        )
+    return promotion
+
+
+def _refuse_undecided(workspace: Workspace, store: Store, promotion: PromotionRecord) -> None:
+    match promotion.status:
+        case "waiting":
+            raise Waiting(f"{promotion.id} waits for approval", hint=f"workbench approve {promotion.id}")
+        case "refused":
+            raise GuardRefused(f"{promotion.id} was refused by a gate", hint=f"workbench gates {promotion.id}")
+        case "rejected" | "superseded":
+            raise WorkbenchError(f"{promotion.id} is {promotion.status}", hint=f"workbench show {promotion.id}")
+    approved = [each for each in store.approvals(promotion.id) if each.decision == "approve"]
+    if not any(each.digest == promotion.digest for each in approved):
+        raise GuardRefused(f"the approval of {promotion.id} is for something else", hint=f"workbench approve {promotion.id}")
+    refuse_changes(workspace, store, promotion, notebook=promotion.status != "published")
+
+
+def _refuse_changed_version(workspace: Workspace, store: Store, version: VersionId) -> None:
+    record = store.version(version)
+    wrong = changed_files(workspace, version, expected_manifest=record.manifest_sha256 if record else None)
+    if wrong:
+        folder = version_dir(workspace, version).relative_to(workspace.root)
+        raise GuardRefused(f"{folder / wrong[0]} is not what was approved", hint=f"git checkout {folder}")
+
+
+def _version_of(live: Mapping[str, Live], pipeline: str) -> int | None:
+    return live[pipeline].version if pipeline in live else None
