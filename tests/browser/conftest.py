@@ -1,0 +1,131 @@
+"""The demo's notebook, opened in marimo by ``workbench edit`` and shown in Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = "notebooks/departure_delays.py"
+# What keeps Chromium small, and from calling home.
+SWITCHES = (
+    "--no-sandbox --disable-gpu --disable-background-networking --disable-quic --no-first-run "
+    "--disable-component-update --disable-sync"
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A workspace with the demo's data, a sandbox, and the first version of both outputs live."""
+
+    root: Path
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Type a command; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "workbench", *arguments],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "WORKBENCH_USER": "ada@example.org", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def notebook(self) -> Path:
+        return self.root / NOTEBOOK
+
+
+@pytest.fixture(scope="session")
+def published() -> Iterator[Demo]:
+    """The demo after its first publication; in the repository, because browsers keep out of the system's temporary folder."""
+    from workbench.cli.story import asset
+
+    place = ROOT / ".browser"
+    place.mkdir(exist_ok=True)
+    demo = Demo(Path(mkdtemp(dir=place)))
+    demo.run("init")
+    with (demo.root / "pyproject.toml").open("a", encoding="utf-8") as stream:
+        stream.write(asset("sources.toml"))
+    demo.run("demo", "--data-only", ".")
+    demo.run("sandbox", "create", "--sample", "2%", "--seed", "7")
+    demo.notebook.write_text(asset("first.py.txt"), encoding="utf-8")
+    demo.run("promote", NOTEBOOK, "--why", "first version", code=3)
+    demo.run("approve", "P-1")
+    demo.run("publish", "P-1")
+    yield demo
+    shutil.rmtree(demo.root)
+
+
+@pytest.fixture
+def demo(published: Demo) -> Demo:
+    """The demo with the corrected notebook, as it is in the repository."""
+    shutil.copy(ROOT / NOTEBOOK, published.notebook)
+    return published
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail("the browser tests need Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=SWITCHES.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def editor(demo: Demo, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens the notebook in marimo and gives the page, when its first card is there."""
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def open_(*, theme: str = "light") -> Page:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "workbench", "edit", NOTEBOOK, "--headless", "--no-token", "--port", str(port)]
+        log = subprocess.DEVNULL
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        servers.append(subprocess.Popen(command, cwd=demo.root, env=environment, stdin=log, stdout=log, stderr=log))
+        _wait(f"http://127.0.0.1:{port}/health", servers[-1])
+        page = chromium.new_page(viewport={"width": 1300, "height": 1100}, color_scheme="dark" if theme == "dark" else "light")
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.locator(".wb-card").first.wait_for(timeout=90_000)
+        if theme == "dark":
+            page.evaluate("[document.documentElement, document.body].forEach(e => e.classList.add('dark', 'dark-theme'))")
+        return page
+
+    yield open_
+    for context in chromium.contexts:
+        context.close()
+    for server in servers:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "workbench edit ended"
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("marimo does not answer")
