@@ -52,8 +52,8 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
     for candidate in promotion.candidates:
         at = live.get(candidate.pipeline)
         targets.append(_move(warehouse, live, candidate.pipeline, Pointer(candidate.version, candidate.snapshot)))
-        base = candidate.summary.get("base_snapshot")
-        if at is not None and at.version == candidate.base_version and base not in (None, at.snapshot.id):
+        known = (None, candidate.summary.get("base_snapshot"), candidate.snapshot)
+        if at is not None and at.version == candidate.base_version and known[1] and at.snapshot.id not in known:
             notes.append(
                 f"{candidate.pipeline} got newer data since {promotion.id} was tried; next: workbench run {candidate.pipeline}"
             )
@@ -146,10 +146,13 @@ def _pointers(store: Store, pipeline: str) -> dict[int, Pointer]:
 
 
 def _brought(store: Store, pipeline: str, version: int) -> OperationRecord | None:
-    """The newest operation that moved readers of a pipeline to this version from another one."""
+    """The newest publication that moved readers of a pipeline to this version from another one.
+
+    Rollbacks don't count: rolling back twice goes two versions back, and never forward again.
+    """
     for operation in reversed(store.operations(state="done")):
         target = operation.target(pipeline)
-        if target is None or target.new is None or target.new.version != version:
+        if operation.kind != "publish" or target is None or target.new is None or target.new.version != version:
             continue
         if target.old is None or target.old.version != version:
             return operation

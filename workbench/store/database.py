@@ -359,7 +359,7 @@ class Store:
         return ledger.verify(ledger.read_key(self.workspace.state), entries, anchor)
 
     def write_head(self) -> None:
-        """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``; inside of a transaction its end must come first."""
+        """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``, unless a transaction is still open."""
         from workbench.store import tables
 
         if self._connection is not None:
