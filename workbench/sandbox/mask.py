@@ -73,6 +73,10 @@ class Rules:
     def of(self, source: str) -> dict[str, str]:
         return {column: rule for (name, column), rule in self.rules.items() if name == source and rule != "keep"}
 
+    def decided(self, source: str) -> tuple[str, ...]:
+        """Columns about which somebody decided, also to keep them."""
+        return tuple(column for name, column in self.rules if name == source)
+
     def tokens(self) -> dict[str, list[Column]]:
         """Domain name -> its columns."""
         found: dict[str, list[Column]] = {}

@@ -7,6 +7,7 @@ The newest one that has not expired is active, unless ``.workbench/sandbox`` nam
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -76,6 +77,11 @@ class SandboxInfo:
 
     def expired(self, now: dt.datetime) -> bool:
         return self.expires <= now
+
+    @property
+    def snapshot_id(self) -> str:
+        """A short name for the state of production that was read."""
+        return hashlib.sha256(json.dumps(self.snapshot, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def bytes(self) -> int:
@@ -192,10 +198,10 @@ def remove(workspace: Workspace, info: SandboxInfo) -> None:
         use(workspace, None)
 
 
-def gc(workspace: Workspace, now: dt.datetime | None = None) -> tuple[str, ...]:
+def gc(workspace: Workspace, now: dt.datetime | None = None, *, everything: bool = False) -> tuple[str, ...]:
     """Remove what has expired and what killed creations left; the ids and folder names removed."""
     now = now or utc_now()
-    gone = [info.id for info in ls(workspace) if info.expired(now)]
+    gone = [info.id for info in ls(workspace) if everything or info.expired(now)]
     for identity in gone:
         remove(workspace, find(workspace, identity))
     left = files.sweep(workspace.sandboxes) if workspace.sandboxes.is_dir() else ()

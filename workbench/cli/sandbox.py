@@ -1,0 +1,165 @@
+"""``workbench sandbox``: make, list, choose, reset and remove sandboxes."""
+
+from __future__ import annotations
+
+import click
+
+from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.identity import identity
+from workbench.cli.progress import steps
+from workbench.config import Workspace, find_workspace
+from workbench.errors import UsageError
+from workbench.sandbox import registry
+
+
+@click.group()
+def sandbox() -> None:
+    """Make, list, reset and remove sampled and masked sandboxes."""
+
+
+@sandbox.command()
+@click.option("--sample", metavar="SHARE", help="Share of the anchors, for example 2%.  [default: of pyproject.toml, else 1%]")
+@click.option("--seed", type=int, help="The same seed and production give the same rows.  [default: of pyproject.toml, else 7]")
+@click.option("--ttl", metavar="DURATION", help="How long it lives, for example 14d.  [default: of pyproject.toml, else 14d]")
+@click.option("--anchor", "anchors", multiple=True, metavar="SOURCE", help="Choose rows of this source, others follow. May be repeated.")
+@click.option("--where", default="", metavar="SQL", help="Only anchors that meet a condition, for example 'month >= 6'.")
+@click.option("--strata", multiple=True, metavar="COLUMN", help="Columns of the anchors whose every value keeps --floor rows.")
+@click.option("--floor", type=click.IntRange(min=0), default=0, help="Rows that each stratum keeps at least.")
+@click.option("--max-rows", type=click.IntRange(min=1), default=5_000_000, show_default=True, help="Refuse a larger sandbox.")
+@json_option
+def create(
+    sample: str | None, seed: int | None, ttl: str | None, anchors: tuple[str, ...], where: str, strata: tuple[str, ...], floor: int,
+    max_rows: int, as_json: bool,
+) -> int:  # fmt: skip
+    """Make a sampled, masked copy of the sources, in which joins keep matching. Production is only read.
+
+    Exits 4 when a column looks personal and has no rule yet, or when the sandbox would be larger than --max-rows.
+
+    \b
+    Examples:
+      workbench sandbox create --sample 2% --seed 7
+      workbench sandbox create --anchor customers --ttl 3d
+      workbench sandbox create --where "month >= 6" --strata origin --floor 50
+    """
+    from workbench.render.sandbox import created_view, estimate_line, sandbox_json
+    from workbench.sandbox.create import Request
+    from workbench.sandbox.create import create as make
+
+    workspace = find_workspace()
+    request = Request(sample, seed, ttl, anchors, where, strata, floor, max_rows, identity())
+    with steps() as tell:
+        info = make(workspace, request, tell=tell, show=lambda guess: click.echo(estimate_line(guess), err=True))
+    now = registry.utc_now()
+    pinned = registry.pin(workspace)
+    if as_json:
+        emit_json(sandbox_json(info, now, _active(workspace)))
+        return 0
+    console().print(created_view(info, now), soft_wrap=True)
+    if pinned not in (None, info.id):
+        click.echo(f"notebooks still read {pinned}; next: workbench sandbox use {info.id}", err=True)
+    return 0
+
+
+@sandbox.command()
+@json_option
+def ls(as_json: bool) -> int:
+    """List sandboxes, newest first; * marks the one that notebooks read.
+
+    \b
+    Examples:
+      workbench sandbox ls
+      workbench sandbox ls --json
+    """
+    from workbench.render.sandbox import list_view, sandbox_json
+
+    workspace = find_workspace()
+    infos, now, active = registry.ls(workspace), registry.utc_now(), _active(workspace)
+    if as_json:
+        emit_json({"sandboxes": [sandbox_json(info, now, active) for info in infos]})
+    elif infos:
+        console().print(list_view(infos, now, active), soft_wrap=True)
+    else:
+        click.echo("no sandbox yet; next: workbench sandbox create")
+    return 0
+
+
+@sandbox.command()
+@click.argument("sandbox_id", required=False)
+@click.option("--newest", is_flag=True, help="Go back to the newest one.")
+@json_option
+def use(sandbox_id: str | None, newest: bool, as_json: bool) -> int:
+    """Let notebooks read another sandbox than the newest.
+
+    \b
+    Examples:
+      workbench sandbox use s3f1
+      workbench sandbox use --newest
+    """
+    if newest == bool(sandbox_id):
+        raise UsageError("give either the id of a sandbox or --newest", hint="workbench sandbox ls")
+    workspace = find_workspace()
+    registry.use(workspace, sandbox_id)
+    active = _active(workspace)
+    if as_json:
+        emit_json({"active": active})
+    else:
+        click.echo(f"notebooks read {active}" if active else "there is no sandbox to read; next: workbench sandbox create")
+    return 0
+
+
+@sandbox.command()
+@click.argument("sandbox_id", required=False)
+@json_option
+def reset(sandbox_id: str | None, as_json: bool) -> int:
+    """Make a sandbox anew out of production as it is now, with the same options, in place of the old one.
+
+    Without SANDBOX_ID the one that notebooks read, or the newest when that has expired.
+
+    \b
+    Examples:
+      workbench sandbox reset
+      workbench sandbox reset s3f1
+    """
+    from workbench.render.sandbox import created_view, sandbox_json
+    from workbench.sandbox.create import recreate
+
+    workspace = find_workspace()
+    known = registry.ls(workspace)
+    if not known:
+        raise UsageError("this workspace has no sandbox yet", hint=registry.CREATE)
+    old = registry.find(workspace, sandbox_id or _active(workspace) or known[0].id)
+    with steps() as tell:
+        info = recreate(workspace, old, identity(), tell=tell)
+    now = registry.utc_now()
+    if as_json:
+        emit_json(sandbox_json(info, now, _active(workspace)) | {"replaced": old.id})
+    else:
+        console().print(created_view(info, now), soft_wrap=True)
+    return 0
+
+
+@sandbox.command()
+@click.option("--all", "everything", is_flag=True, help="Remove all sandboxes, also those that have not expired.")
+@json_option
+def gc(everything: bool, as_json: bool) -> int:
+    """Remove expired sandboxes and what interrupted creations left.
+
+    \b
+    Examples:
+      workbench sandbox gc
+      workbench sandbox gc --all
+    """
+    workspace = find_workspace()
+    gone = registry.gc(workspace, everything=everything)
+    if as_json:
+        emit_json({"removed": list(gone)})
+    else:
+        click.echo(f"removed {', '.join(gone)}" if gone else "nothing to remove")
+    return 0
+
+
+def _active(workspace: Workspace) -> str | None:
+    try:
+        return registry.active(workspace).id
+    except UsageError:
+        return None

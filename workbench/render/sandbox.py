@@ -1,0 +1,111 @@
+"""Sandboxes as JSON and for the terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.sandbox.create import Estimate
+from workbench.sandbox.registry import SandboxInfo
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+    from rich.table import Table
+
+
+def size(count: int) -> str:
+    """Bytes in the largest fitting unit.
+
+    >>> size(2_895_872)
+    '2.9 MB'
+    """
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000 or unit == "GB":
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    raise AssertionError(count)
+
+
+def span(delta: dt.timedelta) -> str:
+    """A duration in days, hours or minutes.
+
+    >>> span(dt.timedelta(days=13, hours=23))
+    '13 d'
+    """
+    seconds = int(delta.total_seconds())
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if abs(seconds) >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def sandbox_json(info: SandboxInfo, now: dt.datetime, active: str | None = None) -> dict[str, Any]:
+    return info.to_json() | {
+        "path": str(info.path),
+        "bytes": info.bytes,
+        "age_seconds": int((now - info.created).total_seconds()),
+        "seconds_left": int((info.expires - now).total_seconds()),
+        "expired": info.expired(now),
+        "active": info.id == active,
+    }
+
+
+def estimate_line(guess: Estimate) -> str:
+    return f"reads {guess.rows_read:,} rows ({size(guess.bytes_read)}) of production, keeps about {guess.total:,}"
+
+
+def created_view(info: SandboxInfo, now: dt.datetime) -> Group:
+    """What a creation made."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("source", "production", "core", "support", "chosen by", "masked"):
+        table.add_column(heading, justify="right" if heading in ("production", "core", "support") else "left")
+    for name, each in info.tables.items():
+        masked = ", ".join(f"{column}: {rule}" for column, rule in each.masked.items())
+        table.add_row(name, f"{each.production:,}", f"{each.core:,}", f"{each.support:,}", _chosen(each.role, each.via), escape(masked))
+    parts: list[RenderableType] = [f"sandbox [bold]{info.id}[/]  {escape(info.sample)}  seed {info.seed}", table]
+    parts += [f"  {escape(line)}" for line in _orphans(info)]
+    parts += [f"  {escape(note)}" for note in info.notes]
+    parts.append(f"{size(info.bytes)}, until {info.expires:%Y-%m-%d %H:%M} UTC (in {span(info.expires - now)})")
+    parts.append(f"{escape(str(info.path))}")
+    return Group(*parts)
+
+
+def _chosen(role: str, via: str) -> str:
+    words = {"anchor": "hash of its key", "parent": "what others refer to", "whole": "whole"}
+    return words.get(role, f"following {via.partition(' -> ')[2].partition('(')[0]}")
+
+
+def _orphans(info: SandboxInfo) -> list[str]:
+    lines = []
+    for name, table in info.tables.items():
+        for each in table.orphans:
+            if each.production:
+                columns = ", ".join(each.columns)
+                lines.append(
+                    f"{each.production:,} rows of {name} have a {columns} that {each.source} lacks, in production itself; {each.sandbox:,} of them are in the sample"
+                )
+    return lines
+
+
+def list_view(infos: Sequence[SandboxInfo], now: dt.datetime, active: str | None) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", "sandbox", "sample", "seed", "rows", "size", "age", "left", "who", "snapshot"):
+        table.add_column(heading, justify="right" if heading in ("seed", "rows", "size") else "left")
+    for info in infos:
+        left = "expired" if info.expired(now) else span(info.expires - now)
+        rows = sum(each.rows for each in info.tables.values())
+        snapshot = info.snapshot_id
+        table.add_row(
+            "*" if info.id == active else "", info.id, escape(info.sample), str(info.seed), f"{rows:,}", size(info.bytes),
+            span(now - info.created), left, escape(info.who), snapshot,
+        )  # fmt: skip
+    return table

@@ -1,0 +1,210 @@
+"""Making a sandbox: plan, estimate, sample, mask, and one rename at the end. Until then nothing of it is to be seen."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workbench.config import Source, Workspace, parse_duration, parse_share
+from workbench.errors import GuardRefused, UsageError, WorkbenchError
+from workbench.runtime import files
+from workbench.runtime.duck import identifier, reported
+from workbench.sandbox import mask, personal, registry
+from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
+from workbench.sandbox.masked import Writing
+from workbench.sandbox.production import Production, check_columns, check_keys, reading
+from workbench.sandbox.registry import OrphanCount, SandboxInfo, TableInfo
+from workbench.sandbox.sample import CORE, Recipe, Sampling
+
+MAX_ROWS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for; None and empty mean what ``[tool.workbench.sandbox]`` says."""
+
+    sample: str | None = None
+    seed: int | None = None
+    ttl: str | None = None
+    anchors: tuple[str, ...] = ()
+    where: str = ""
+    strata: tuple[str, ...] = ()
+    floor: int = 0
+    max_rows: int = MAX_ROWS
+    who: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a creation will read and make: rows and bytes of production, and rows of each table of the sandbox."""
+
+    rows_read: int
+    bytes_read: int
+    rows: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+def create(
+    workspace: Workspace,
+    request: Request | None = None,
+    *,
+    now: dt.datetime | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+    show: Callable[[Estimate], None] = lambda _: None,
+) -> SandboxInfo:
+    """Make a sandbox and return what is known of it; equal content of a sandbox that is there already is not made again.
+
+    ``tell`` is told each step, ``show`` what will be read, before it is read. Raises ``ConfigError`` for declarations that do
+    not fit the data, ``GuardRefused`` for undecided personal data and above the cap of rows.
+    """
+    request = request or Request()
+    settings = workspace.settings
+    if not settings.sources:
+        raise UsageError("this workspace declares no source to sample", hint="add [tool.workbench.sources.NAME] to pyproject.toml")
+    sample = request.sample or settings.sandbox.sample
+    seed = settings.sandbox.seed if request.seed is None else request.seed
+    if request.floor < 0 or (request.strata and not request.floor):
+        raise UsageError("--strata needs a --floor of at least 1: how many rows each stratum keeps", hint="for example --strata origin --floor 50")
+    recipe = Recipe(parse_share(sample), seed, sample, request.where, request.strata, request.floor, request.max_rows)
+    now = now or registry.utc_now()
+    expires = now + dt.timedelta(seconds=parse_duration(request.ttl or settings.sandbox.ttl))
+    all_links = links(settings.sources)
+    rules = mask.decide(settings.sources, all_links)
+    key = mask.Key.from_environment()
+    with reported("sandbox"), files.working_folder(workspace.sandboxes) as work:
+        with reading(workspace, work / "spill", tell) as production:
+            _refuse_undecided_names(settings.sources, production, rules)
+            check_columns(settings.sources, production, all_links)
+            steps = plan_roles(settings.sources, production.rows, request.anchors)
+            _check_strata(request, steps, production)
+            identity = _identity(settings.sources, production, recipe, steps, key)
+            there = registry.read(workspace.sandboxes / identity)
+            if there is not None:
+                there = replace(there, expires=max(expires, there.expires))
+                registry.write(there)
+                return there
+            _guard(production, steps, all_links, recipe, show)
+            check_keys(settings.sources, production, tell)
+            sampling = Sampling(production, settings.sources, all_links, steps, recipe, tell)
+            sampling.take()
+            tell("looking for personal data")
+            _refuse_undecided_values(settings.sources, rules, sampling)
+            info = SandboxInfo(
+                identity, workspace.sandboxes / identity / f"{identity}.duckdb", sample, recipe.share, seed, now, expires, request.who,
+                tuple(step.source for step in steps if step.role is Role.ANCHOR), request.where, request.strata, request.floor,
+                production.digests, _tables(sampling, rules), _notes(rules, key),
+            )  # fmt: skip
+            built = files.make_folder(work / identity)
+            Writing(sampling, rules, key, tell).write(built / info.path.name)
+        registry.write(replace(info, path=built / info.path.name))
+        (built / info.path.name).chmod(0o600)
+        files.sync_tree(built)
+        _move(built, info)
+    return info
+
+
+def recreate(
+    workspace: Workspace, info: SandboxInfo, who: str, *, tell: Callable[[str], None] = lambda _: None, max_rows: int = MAX_ROWS
+) -> SandboxInfo:
+    """The same sandbox out of production as it is now; the one before goes when the new one is there."""
+    seconds = int((info.expires - info.created).total_seconds())
+    made = create(
+        workspace,
+        Request(info.sample, info.seed, f"{seconds}s", info.anchors, info.where, info.strata, info.floor, max_rows, who),
+        tell=tell,
+    )
+    if made.id != info.id:
+        pinned = registry.pin(workspace) == info.id
+        registry.remove(workspace, info)
+        if pinned:
+            registry.use(workspace, made.id)
+    return made
+
+
+def _move(built: Path, info: SandboxInfo) -> None:
+    """Show the finished sandbox; a broken folder of the same id makes room."""
+    final = info.path.parent
+    if final.exists():
+        final.rename(built.parent / "broken")
+    built.rename(final)
+    files.sync_tree(final.parent, deep=False)
+
+
+def _refuse_undecided_names(sources: Mapping[str, Source], production: Production, rules: mask.Rules) -> None:
+    found = []
+    for name in sources:
+        found += personal.undecided_names(name, production.columns[name], rules.decided(name))
+    personal.refuse(found, sources)
+
+
+def _refuse_undecided_values(sources: Mapping[str, Source], rules: mask.Rules, sampling: Sampling) -> None:
+    found = []
+    for name in sources:
+        types = sampling.production.columns[name]
+        found += personal.undecided_values(sampling.production.con, f"stage.{identifier(name)}", name, types, rules.decided(name))
+    personal.refuse(found, sources)
+
+
+def _check_strata(request: Request, steps: Sequence[Step], production: Production) -> None:
+    anchors = [step.source for step in steps if step.role is Role.ANCHOR]
+    for column in request.strata:
+        if not any(column in production.columns[name] for name in anchors):
+            raise UsageError(f"--strata {column}: no anchor has that column; the anchors are {', '.join(anchors)}", hint="workbench sandbox create --help")
+
+
+def _identity(sources: Mapping[str, Source], production: Production, recipe: Recipe, steps: Sequence[Step], key: mask.Key) -> str:
+    """Names the content: equal inputs, rules and key give an equal id. A key that does not last never gives the same."""
+    material = {
+        "format": registry.FORMAT,
+        "recipe": [recipe.share, recipe.seed, recipe.where, recipe.strata, recipe.floor],
+        "roles": [str(step) for step in steps],
+        "sources": {name: source.model_dump(include={"key", "references", "sample", "mask"}) for name, source in sources.items()},
+        "digests": production.digests,
+        "key": key.derived("workbench|identity").hex() if key.lasting else secrets.token_hex(16),
+    }
+    return "s" + hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:11]
+
+
+def _guard(
+    production: Production, steps: Sequence[Step], all_links: Sequence[Link], recipe: Recipe, show: Callable[[Estimate], None]
+) -> None:
+    guess = Estimate(sum(production.rows.values()), sum(production.bytes.values()), estimate(steps, all_links, production.rows, recipe.share))
+    show(guess)
+    if guess.total > recipe.max_rows:
+        raise GuardRefused(
+            f"the sandbox would have about {guess.total:,} rows, above the cap of {recipe.max_rows:,}",
+            hint=f"workbench sandbox create --sample {recipe.share * 100 * recipe.max_rows / guess.total / 1.2:.2g}%   (or --max-rows {guess.total * 2})",
+        )
+
+
+def _tables(sampling: Sampling, rules: mask.Rules) -> dict[str, TableInfo]:
+    found = {}
+    for step in sampling.steps:
+        orphans = []
+        for link in sampling.links:
+            if link.child == step.source:
+                dangling = sampling.dangling[link]
+                left, natural = sampling.orphans(link), sampling.production_orphans(link)
+                if left != natural:
+                    raise WorkbenchError(f"the sample broke {left - natural:,} references of {link}; nothing was kept", hint="workbench doctor")
+                orphans.append(OrphanCount(link.columns, link.parent, dangling.orphans, natural, dangling.nulls))
+        core = sampling.count(step.source, CORE)
+        found[step.source] = TableInfo(
+            sampling.production.rows[step.source], core, sampling.count(step.source) - core, step.role.value,
+            str(step.via) if step.via else "", rules.of(step.source), tuple(orphans),
+        )  # fmt: skip
+    return {name: found[name] for name in sampling.sources}
+
+
+def _notes(rules: mask.Rules, key: mask.Key) -> tuple[str, ...]:
+    if key.lasting or not rules.tokens():
+        return rules.notes
+    return (*rules.notes, f"tokens differ in every sandbox; set {mask.KEY_VARIABLE} to keep them the same")

@@ -1,0 +1,128 @@
+"""Production as a creation sees it: relations to read once, their columns, counts and sizes. Nothing is written there."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from workbench.config import Source, Workspace
+from workbench.errors import ConfigError, InfrastructureError
+from workbench.runtime.duck import identifier
+from workbench.runtime.sources import source_files
+from workbench.runtime.warehouse import Warehouse
+from workbench.sandbox.graph import Link
+
+PRIVATE = "__wb_"  # prefix of the columns that a creation adds while it works
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """An open reading of the sources.
+
+    ``con`` is a raw DuckDB connection, ``relations`` maps each source to a query in brackets, ``columns`` to its columns with
+    their DuckDB types, ``rows`` to its row count and ``bytes`` to the size of its files.
+    """
+
+    con: Any
+    relations: dict[str, str]
+    columns: dict[str, dict[str, str]]
+    rows: dict[str, int]
+    bytes: dict[str, int]
+    digests: dict[str, str]
+
+
+@contextlib.contextmanager
+def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None]) -> Iterator[Production]:
+    """The sources, held read-only for as long as this is open.
+
+    Raises ``InfrastructureError`` at the end when a file changed in the meantime: what was read would be of two moments.
+    """
+    warehouse = Warehouse.open(workspace)
+    names = tuple(workspace.settings.sources)
+    before = {name: _states(workspace, name) for name in names}
+    backend = warehouse.connect()
+    con = backend.con
+    try:
+        con.execute(f"SET temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
+        relations, columns, rows, digests = {}, {}, {}, {}
+        for name in names:
+            tell(f"counting {name}")
+            relations[name] = f"({backend.compile(warehouse.source(backend, name))})"
+            columns[name] = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {relations[name]} t").fetchall()}
+            rows[name] = con.execute(f"SELECT count(*) FROM {relations[name]} t").fetchone()[0]
+            digests[name] = warehouse.source_digest(name)
+        sizes = {name: sum(size for _, size, _ in states) for name, states in before.items()}
+        yield Production(con, relations, columns, rows, sizes, digests)
+        changed = [name for name in names if _states(workspace, name) != before[name]]
+    finally:
+        backend.disconnect()
+    if changed:
+        raise InfrastructureError(f"{', '.join(changed)} changed while being read", hint="workbench sandbox create   (again, when nothing writes)")
+
+
+def _states(workspace: Workspace, name: str) -> tuple[tuple[str, int, int], ...]:
+    states = ((path, path.stat()) for path in source_files(workspace, name))
+    return tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in states)
+
+
+def check_columns(sources: Mapping[str, Source], production: Production, all_links: Sequence[Link]) -> None:
+    """Every column that the declarations name exists, and references compare like with like."""
+    for name, source in sources.items():
+        path = f"tool.workbench.sources.{name}"
+        there = production.columns[name]
+        mine = [column for column in there if column.startswith(PRIVATE)]
+        if mine:
+            raise ConfigError(f"{path}: a column may not be called {mine[0]}", hint="rename it where the source is made")
+        named = {"key": source.key, "mask": list(source.mask), "time": [source.time] if source.time else [], "units": list(source.units)}
+        for setting, listed in named.items():
+            for column in listed:
+                _there(f"{path}.{setting}", name, column, there)
+    for link in all_links:
+        path = f"tool.workbench.sources.{link.child}.references"
+        for mine_, theirs in zip(link.columns, link.to, strict=True):
+            _there(path, link.child, mine_, production.columns[link.child])
+            _there(path, link.parent, theirs, production.columns[link.parent])
+            left, right = production.columns[link.child][mine_], production.columns[link.parent][theirs]
+            if _family(left) != _family(right):
+                raise ConfigError(
+                    f"{path}: {link.child}.{mine_} is {left} and {link.parent}.{theirs} is {right}; they can't refer to each other",
+                    hint="cast one of them where the source is made, or remove the reference, then: workbench sandbox create",
+                )
+
+
+def _there(path: str, source: str, column: str, there: Mapping[str, str]) -> None:
+    if column not in there:
+        near = get_close_matches(column, there, n=1) or [known for known in there if known.lower() == column.lower()]
+        tail = f"did you mean {near[0]!r}?" if near else "it has: " + ", ".join(list(there)[:12])
+        raise ConfigError(f"{path}: source {source} has no column {column!r}; {tail}", hint="correct pyproject.toml, then: workbench sandbox create")
+
+
+def _family(duckdb_type: str) -> str:
+    if duckdb_type.startswith(("VARCHAR", "ENUM")):
+        return "text"
+    if duckdb_type.endswith("INT") or duckdb_type in ("INTEGER", "UINTEGER", "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL"):
+        return "number"
+    if duckdb_type == "DATE" or duckdb_type.startswith("TIMESTAMP"):
+        return "time"
+    return duckdb_type
+
+
+def check_keys(sources: Mapping[str, Source], production: Production, tell: Callable[[str], None]) -> None:
+    """Every declared key names each row once; ``ConfigError`` says how often it does not."""
+    for name, source in sources.items():
+        if not source.key or not production.rows[name]:
+            continue
+        tell(f"checking the key of {name}")
+        columns = ", ".join(identifier(column) for column in source.key)
+        filled = " AND ".join(f"{identifier(column)} IS NOT NULL" for column in source.key)
+        grouped = f"SELECT count(*) AS n FROM {production.relations[name]} t WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
+        keys, extra = production.con.execute(f"SELECT count(*), coalesce(sum(n), 0) FROM ({grouped})").fetchone()
+        if keys:
+            raise ConfigError(
+                f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} of its values are on {int(extra):,} rows",
+                hint="add the column that tells these rows apart, then: workbench sandbox create",
+            )
