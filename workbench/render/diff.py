@@ -110,7 +110,7 @@ def moved(found: dict[str, Any]) -> str:
         words.append(f"mean {_number(base['mean'])} -> {_number(candidate['mean'])}")
     if found["kind"] == "category" and base["distinct"] != candidate["distinct"]:
         words.append(f"{base['distinct']:,} -> {candidate['distinct']:,} distinct")
-    if found.get("psi", 0) >= 0.1:
+    if found.get("psi", 0) >= 0.1 and min(base["count"], candidate["count"]) >= 1000:  # fewer rows drift by chance
         words.append(f"drift {found['psi']:.2f}")
     return ", ".join(words)
 
@@ -256,10 +256,10 @@ def chart(name: str, found: dict[str, Any]) -> dict[str, Any]:
         bars = [(each["value"], each["base"], each["candidate"]) for each in found["top"]]
     elif "counts" in found:
         bars = [(each["start"], each["base"], each["candidate"]) for each in found["counts"]]
-    totals = [sum(bar[side] for bar in bars) or 1 for side in (1, 2)]
+    totals = [sum(base for _, base, _ in bars) or 1, sum(candidate for _, _, candidate in bars) or 1]
     shares = [(base / totals[0], candidate / totals[1]) for _, base, candidate in bars]
-    widest = max((value for pair in shares for value in pair), default=0.0) or 1.0
-    figures = []
+    widest = max([0.0, *(value for pair in shares for value in pair)]) or 1.0
+    figures: list[tuple[Any, ...]] = []
     labels = list(dict.fromkeys(label for side in ("base", "candidate") for label in found[side] or {} if label != "quantiles"))
     for label in labels:
         figures.append((label.replace("_", " "), *((found[side] or {}).get(label) for side in ("base", "candidate"))))

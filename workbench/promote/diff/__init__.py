@@ -6,7 +6,8 @@ value, then describe what was found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.promote.diff.result import ChangedRow, ColumnDiff, RowCounts, Samples, SchemaDiff, TableDiff
@@ -14,7 +15,9 @@ from workbench.promote.diff.result import ChangedRow, ColumnDiff, RowCounts, Sam
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["ChangedRow", "ColumnDiff", "RowCounts", "Samples", "SchemaDiff", "TableDiff", "diff"]
+    from workbench.model import Snapshot
+
+__all__ = ["ChangedRow", "ColumnDiff", "RowCounts", "Samples", "SchemaDiff", "TableDiff", "diff", "diff_snapshots"]
 
 
 def diff(
@@ -48,12 +51,10 @@ def diff(
 
     Raises ``UsageError`` for a key that can't match rows, a tolerance below 0, or data that the engine can't read.
     """
-    from workbench.promote.diff.flow import compare_tables
+    from workbench.promote.diff.flow import Options, compare_tables
     from workbench.promote.diff.fuzzy import Tolerance
 
-    return compare_tables(
-        base,
-        candidate,
+    options = Options(
         key=tuple(key),
         tolerance=Tolerance(float(abs_tol), float(rel_tol)),
         ignore_case=ignore_case,
@@ -62,3 +63,35 @@ def diff(
         where=where,
         verify=verify,
     )
+    return compare_tables(base, candidate, options)
+
+
+def diff_snapshots(
+    base: Snapshot,
+    candidate: Snapshot,
+    read: Callable[[Snapshot], ir.Table],
+    *,
+    key: Sequence[str] = (),
+    samples: int = 5,
+    distributions: bool = True,
+) -> TableDiff:
+    """Compare two snapshots of the warehouse as ``diff`` would, reading only the files that they do not share.
+
+    ``read`` makes a table of a snapshot (``warehouse.read`` with its session). Files are immutable and named by their bytes:
+    what is in both snapshots holds equal rows, which cancel.
+    """
+    from workbench.promote.diff.files import same_files
+    from workbench.promote.diff.flow import Options, compare_tables
+
+    options = Options(key=tuple(key), samples=samples, distributions=distributions)
+    if base.columns != candidate.columns:
+        return compare_tables(read(base), read(candidate), options)
+    left = [
+        replace(snapshot, id=f"{snapshot.id}_apart_{side}", files=tuple(file for file in snapshot.files if file.path in paths))
+        for side, snapshot, paths in zip("bc", (base, candidate), same_files(base, candidate), strict=True)
+    ]
+    shared = base.rows - left[0].rows
+    if not shared:
+        return compare_tables(read(base), read(candidate), options)
+    whole = (read(base), read(candidate)) if distributions else None
+    return compare_tables(read(left[0]), read(left[1]), options, shared=shared, whole=whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.promote.diff import narrow as narrowing
@@ -13,29 +14,47 @@ from workbench.promote.diff.rows import Differing, differing
 from workbench.promote.diff.samples import pick
 from workbench.promote.diff.schema import Columns, line_up
 from workbench.promote.diff.session import Session, Side, opened
+from workbench.promote.diff.where import condition
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+NO_TOLERANCE = Tolerance()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to compare; see ``diff``."""
+
+    key: tuple[str, ...] = ()
+    tolerance: Tolerance = NO_TOLERANCE
+    ignore_case: bool = False
+    samples: int = 5
+    distributions: bool = True
+    where: str | None = None
+    verify: bool = False
+
+
 def compare_tables(
-    base: ir.Table,
-    candidate: ir.Table,
-    *,
-    key: tuple[str, ...],
-    tolerance: Tolerance,
-    ignore_case: bool,
-    samples: int,
-    distributions: bool,
-    where: str | None,
-    verify: bool,
+    base: ir.Table, candidate: ir.Table, options: Options, *, shared: int = 0, whole: tuple[ir.Table, ir.Table] | None = None
 ) -> TableDiff:
-    """Line up the columns, compare the rows, describe what was found. The arguments are those of ``diff``."""
-    with opened(base, candidate) as (session, ours, theirs):
-        columns = line_up(ours.columns, theirs.columns, key=key, tolerant=bool(tolerance), ignore_case=ignore_case)
-        rows, differ = _compare_rows(
-            session, columns, (ours, theirs), tolerance, samples=samples, whole=where is not None, verify=verify
+    """Line up the columns, compare the rows, describe what was found.
+
+    ``shared`` rows are known to be in both tables and left out of ``base`` and ``candidate``; then ``whole`` are the tables
+    with them, for the distributions.
+    """
+    with opened(base, candidate, *(whole or ())) as (session, sides):
+        ours, theirs, *entire = sides
+        columns = line_up(
+            ours.columns,
+            theirs.columns,
+            key=options.key,
+            tolerant=bool(options.tolerance),
+            ignore_case=options.ignore_case,
         )
+        where = "TRUE" if options.where is None else condition(options.where, columns)
+        rows, differ = _compare_rows(session, columns, (ours, theirs), options, shared)
         schema = SchemaDiff(
             added=tuple(columns.added),
             removed=tuple(columns.removed),
@@ -45,38 +64,41 @@ def compare_tables(
         )
         changed = _changed_columns(columns, rows, differ)
         profiles = {}
-        if distributions:
-            profiles = {name: profile(session, name, ours, theirs) for name in changed}
-            profiles |= {name: profile(session, name, None, theirs) for name in columns.added}
-        picked = pick(session, columns, differ, samples, where) if differ else Samples()
-        return TableDiff(schema=schema, rows=rows, columns=changed, samples=picked, distributions=profiles, key=key)
+        if options.distributions:
+            before, after = entire or (ours, theirs)
+            profiles = {name: profile(session, name, before, after) for name in changed}
+            profiles |= {name: profile(session, name, None, after) for name in columns.added}
+        picked = pick(session, columns, differ, options.samples, where) if differ else Samples()
+        return TableDiff(schema=schema, rows=rows, columns=changed, samples=picked, distributions=profiles, key=options.key)
 
 
 def _compare_rows(
-    session: Session,
-    columns: Columns,
-    sides: tuple[Side, Side],
-    tolerance: Tolerance,
-    *,
-    samples: int,
-    whole: bool,
-    verify: bool,
+    session: Session, columns: Columns, sides: tuple[Side, Side], options: Options, shared: int
 ) -> tuple[RowCounts, Differing | None]:
     """Count and collect the rows that differ; no collection where nothing is compared or nothing differs."""
     base, candidate = (session.row(f"SELECT count(*) FROM {side.source}")[0] for side in sides)
+    total = base + shared, candidate + shared
     if not columns.all:
         # Nothing can be compared, so no row is shown to be the same.
-        return RowCounts(base, candidate, added=candidate, removed=base, changed=0, unchanged=0), None
-    if verify or base + candidate <= narrowing.SMALL:
+        return RowCounts(*total, added=candidate, removed=base, changed=0, unchanged=shared), None
+    if options.verify or base + candidate <= narrowing.SMALL:
         doubtful: narrowing.Narrowed | None = narrowing.everything(columns, sides)
     else:
-        doubtful = narrowing.narrow(session, columns, sides, (base, candidate), tolerance, samples=samples, whole=whole)
+        doubtful = narrowing.narrow(
+            session,
+            columns,
+            sides,
+            (base, candidate),
+            options.tolerance,
+            samples=options.samples,
+            whole=options.where is not None,
+        )
     if doubtful is None:
-        return RowCounts(base, candidate, added=0, removed=0, changed=0, unchanged=base), None
-    found = differing(session, columns, doubtful.base, doubtful.candidate, tolerance)
+        return RowCounts(*total, added=0, removed=0, changed=0, unchanged=total[0]), None
+    found = differing(session, columns, doubtful.base, doubtful.candidate, options.tolerance)
     found = found.with_more(doubtful.changed, doubtful.by_column)
-    unchanged = base - found.removed - found.changed
-    return RowCounts(base, candidate, found.added, found.removed, found.changed, unchanged), found
+    unchanged = total[0] - found.removed - found.changed
+    return RowCounts(*total, found.added, found.removed, found.changed, unchanged), found
 
 
 def _changed_columns(columns: Columns, rows: RowCounts, found: Differing | None) -> dict[str, ColumnDiff]:

@@ -11,11 +11,11 @@ from workbench.promote.diff.session import Session
 from workbench.promote.diff.sql import listing
 
 
-def pick(session: Session, columns: Columns, found: Differing, count: int, where: str | None = None) -> Samples:
-    """Up to ``count`` rows of each kind; ``where`` narrows the changed ones."""
+def pick(session: Session, columns: Columns, found: Differing, count: int, where: str = "TRUE") -> Samples:
+    """Up to ``count`` rows of each kind; ``where`` (SQL over the table of differing rows) narrows the changed ones."""
     if count <= 0:
         return Samples()
-    changed = _fetch(session, columns, found.table, CHANGED, (0, 1), count, where or "TRUE")
+    changed = _fetch(session, columns, found.table, CHANGED, (0, 1), count, where)
     return Samples(
         added=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, ADDED, (1,), count)),
         removed=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, REMOVED, (0,), count)),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from workbench.errors import UsageError
+from workbench.errors import InfrastructureError, UsageError
 from workbench.promote.diff.sql import ident
+from workbench.runtime.duck import infrastructure
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,7 +57,7 @@ class Session:
     def drop(self) -> None:
         """Drop everything that was made."""
         for name in reversed(self._made):
-            with suppress(Exception):  # the session may be broken by the very error that ends the comparison
+            with contextlib.suppress(Exception):  # the session may be broken by the very error that ends the comparison
                 self.con.execute(f"DROP TABLE IF EXISTS {name}")
         self._made.clear()
 
@@ -68,29 +70,41 @@ class Side:
     columns: dict[str, DuckDBPyType]
 
 
-@contextmanager
-def opened(base: ir.Table, candidate: ir.Table) -> Iterator[tuple[Session, Side, Side]]:
-    """Both tables side by side in the session that holds them, or in a new one in memory when they live apart.
+@contextlib.contextmanager
+def opened(*tables: ir.Table) -> Iterator[tuple[Session, list[Side]]]:
+    """The tables side by side in the session that holds them, or in a new one in memory when they live apart.
 
     A table or view of the session is read in place; any other expression is computed once. What is written is temporary
     and gone afterwards.
     """
     import duckdb
 
-    backends = [table.get_backend() for table in (base, candidate)]
-    home = backends[0] if backends[0] is backends[1] and backends[0].name == "duckdb" else None
-    session = Session(home.con if home is not None else duckdb.connect())
-    try:
-        yield session, _side(session, base, home), _side(session, candidate, home)
-    except duckdb.Error as error:
-        first = str(error).strip().splitlines()[0]
-        if "No space left" in first or isinstance(error, duckdb.OutOfMemoryException | duckdb.InterruptException):
-            raise
-        raise UsageError(f"the tables can't be compared: {first}", hint="check that both can be read in full") from error
-    finally:
-        session.drop()
+    backends = [table.get_backend() for table in tables]
+    together = all(backend is backends[0] for backend in backends) and backends[0].name == "duckdb"
+    home = backends[0] if together else None
+    with contextlib.ExitStack() as stack:
         if home is None:
-            session.con.close()
+            spill = stack.enter_context(tempfile.TemporaryDirectory(prefix="workbench-diff-"))
+            con = stack.enter_context(duckdb.connect(config={"temp_directory": spill}))
+        else:
+            con = home.con
+        session = Session(con)
+        try:
+            yield session, [_side(session, table, home) for table in tables]
+        except duckdb.InterruptException:
+            raise KeyboardInterrupt from None
+        except duckdb.Error as error:
+            first = str(error).strip().splitlines()[0]
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise InfrastructureError(
+                    f"the comparison needs more memory: {first}", hint="end other work, try again"
+                ) from error
+            raise (
+                infrastructure(error, "the comparison")
+                or UsageError(f"the tables can't be compared: {first}", hint="check that both can be read in full")
+            ) from error
+        finally:
+            session.drop()
 
 
 def _side(session: Session, table: ir.Table, home: Any) -> Side:

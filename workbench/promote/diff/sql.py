@@ -4,23 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from workbench.runtime.duck import identifier as ident
+from workbench.runtime.duck import literal
 
-def ident(name: str) -> str:
-    """A quoted SQL identifier; any text is a legal name.
-
-    >>> print(ident('say "hi" now'))
-    "say ""hi"" now"
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A quoted SQL string, for places where the engine takes no bound value (field names of structs).
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
+__all__ = ["all_true", "any_true", "hash_of", "ident", "listing", "literal"]
 
 
 def listing(parts: Iterable[str], *, lead: bool = False) -> str:

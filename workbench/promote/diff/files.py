@@ -1,0 +1,144 @@
+"""Tables to compare that are named on a command line: Parquet and CSV files, and tables of DuckDB files."""
+
+from __future__ import annotations
+
+import csv
+import glob
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import InfrastructureError, UnknownName, UsageError
+from workbench.model import Snapshot
+from workbench.runtime.duck import file_list, identifier, infrastructure, literal
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+DUCKDB = "duckdb:"
+PARQUET = (".parquet", ".pq", ".parq")
+CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
+FORMS = "name a .parquet or .csv file, duckdb:FILE#SCHEMA.TABLE, PIPELINE or PIPELINE@VERSION"
+
+
+@contextmanager
+def _reading(text: str) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        first = str(error).strip().splitlines()[0]
+        retryable = infrastructure(error, text) if "lock" in first.lower() else None
+        raise (retryable or UsageError(f"{text} can't be read: {first}", hint="check the file, or write it again")) from error
+
+
+def open_table(con: Backend, text: str, name: str) -> ir.Table:
+    """The file or table that ``text`` names, as the table ``name`` of the session ``con``; read-only.
+
+    Raises ``UsageError`` when it is missing, unreadable, or has two columns of one name.
+    """
+    with _reading(text):
+        if text.startswith(DUCKDB):
+            return _attached(con, text, name)
+        paths = [Path(text)] if Path(text).is_file() else sorted(Path(each) for each in glob.glob(text, recursive=True))
+        if not paths:
+            raise UsageError(f"there is no file {text!r}", hint=FORMS)
+        lower = [path.name.lower() for path in paths]
+        if all(each.endswith(PARQUET) for each in lower):
+            reader, header = f"read_parquet({file_list(paths)})", _parquet_names(con, paths[0])
+        elif all(each.endswith(CSV) for each in lower):
+            # Every row takes part in guessing the types, so that a value far down can't contradict them.
+            reader, header = f"read_csv({file_list(paths)}, sample_size = -1)", _csv_names(con, paths[0])
+        else:
+            raise UsageError(f"{text!r} is neither Parquet nor CSV", hint=FORMS)
+        twice = [column for column, count in Counter(column.lower() for column in header).items() if count > 1]
+        if twice:
+            raise UsageError(
+                f"{text} has two columns named {twice[0]!r} (upper and lower case count as one)", hint="rename one of them"
+            )
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {reader}")
+        return con.table(name)
+
+
+def _attached(con: Backend, text: str, name: str) -> ir.Table:
+    place, _, wanted = text.removeprefix(DUCKDB).partition("#")
+    if not wanted:
+        raise UsageError(f"{text!r} names no table", hint=f"write it as {DUCKDB}{place or 'FILE'}#SCHEMA.TABLE")
+    path = Path(place)
+    if not path.is_file():
+        raise UsageError(f"there is no file {place!r}", hint=FORMS)
+    try:
+        con.con.execute(f"ATTACH {literal(str(path.resolve()))} AS {identifier(name)} (READ_ONLY)")
+    except Exception as error:
+        if "already attached" not in str(error):
+            raise
+        name = con.con.execute("SELECT database_name FROM duckdb_databases() WHERE path = ?", [str(path.resolve())]).fetchall()[
+            0
+        ][0]
+    schema, _, table = wanted.rpartition(".")
+    schema = schema or "main"
+    listed = con.con.execute(
+        "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_catalog = ?", [name]
+    ).fetchall()
+    if f"{schema}.{table}" not in (there := [row[0] for row in listed]):
+        raise UnknownName.of(f"table in {place}", f"{schema}.{table}", there, hint=f"write it as {DUCKDB}{place}#SCHEMA.TABLE")
+    return con.table(table, database=(name, schema))
+
+
+def _parquet_names(con: Backend, path: Path) -> list[str]:
+    """Top-level columns as the file has them; the reader would rename the second of two alike."""
+    rows = iter(con.con.execute("SELECT name, coalesce(num_children, 0) FROM parquet_schema(?)", [str(path)]).fetchall())
+
+    def skip(count: int) -> None:
+        for _ in range(count):
+            skip(next(rows)[1])
+
+    names = []
+    for _ in range(next(rows)[1]):
+        name, children = next(rows)
+        names.append(str(name))
+        skip(children)
+    return names
+
+
+def _csv_names(con: Backend, path: Path) -> list[str]:
+    """The header as the file has it; nothing where there is none or it can't be told."""
+    if path.name.lower().endswith((".gz", ".zst")):
+        return []
+    found = con.con.execute("SELECT delimiter, hasheader FROM sniff_csv(?, sample_size = 2048)", [str(path)]).fetchall()
+    if not found or not found[0][1]:
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
+            return next(csv.reader(stream, delimiter=found[0][0] or ","), [])
+    except OSError as error:
+        raise InfrastructureError(f"{path} can't be read: {error.strerror}", hint="check the file's permissions") from error
+
+
+def same_files(base: Snapshot, candidate: Snapshot) -> tuple[list[str], list[str]]:
+    """The paths of the files of either snapshot that the other one lacks.
+
+    Files are immutable and named by their bytes, so files with equal digests hold equal rows and cancel, copy by copy; what
+    is left is all that a comparison has to read. Both lists empty means equal rows, without reading any.
+
+    >>> from workbench.model import DataFile
+    >>> may, june, corrected = (DataFile(f"{name}.parquet", 1, 1, name) for name in ("may", "june", "corrected"))
+    >>> old, new = (Snapshot("s", "p", 1, {}, files) for files in ((may, june), (may, corrected)))
+    >>> same_files(old, new)
+    (['june.parquet'], ['corrected.parquet'])
+    """
+    ours, theirs = (Counter(file.sha256 for file in snapshot.files) for snapshot in (base, candidate))
+    return _left(base, ours - theirs), _left(candidate, theirs - ours)
+
+
+def _left(snapshot: Snapshot, digests: Counter[str]) -> list[str]:
+    left = []
+    for file in snapshot.files:
+        if digests[file.sha256] > 0:
+            digests[file.sha256] -= 1
+            left.append(file.path)
+    return left

@@ -1,0 +1,57 @@
+"""A condition on changed rows, as people type it: over key columns and ``base_x``, ``candidate_x`` and ``delta_x``."""
+
+from __future__ import annotations
+
+from workbench.errors import UnknownName, UsageError
+from workbench.promote.diff.schema import Columns
+
+_HINT = 'for example --where "delta_price > 100" or --where "base_state = \'open\'"'
+
+
+def condition(text: str, columns: Columns) -> str:
+    """The condition as SQL over the table of differing rows (see ``rows``).
+
+    ``delta_x`` is candidate minus base. Every name is checked and replaced by a column of ours; raises ``UsageError`` for
+    what is no single condition on one row.
+    """
+    import sqlglot
+    from sqlglot import expressions as exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        parsed = sqlglot.parse(text, dialect="duckdb")
+    except SqlglotError:
+        parsed = []
+    tree = parsed[0] if len(parsed) == 1 else None
+    allowed = isinstance(tree, exp.Condition) and not isinstance(tree, exp.Subquery)
+    if tree is None or not allowed or tree.find(exp.Query, exp.AggFunc, exp.Window, exp.Star, exp.Command):
+        raise UsageError(f"{text!r} is not a condition on a changed row", hint=_HINT)
+    known = names(columns)
+
+    def place(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Column):
+            return node
+        if node.name not in known or node.table:
+            raise UnknownName.of("name for --where", node.sql(dialect="duckdb"), known, hint=_HINT)
+        return exp.paren(sqlglot.parse_one(known[node.name], dialect="duckdb"))
+
+    return str(tree.transform(place).sql(dialect="duckdb"))
+
+
+def names(columns: Columns) -> dict[str, str]:
+    """What a condition may name, and the SQL that it stands for. A name that would mean two things means neither."""
+    found: dict[str, str] = {}
+    twice = set()
+    for i, column in enumerate(columns.all):
+        base, candidate = (f"{letter}{i}" if column.how.same else f"r{letter}{i}" for letter in "bc")
+        if i < len(columns.key):
+            own = {column.name: base}
+        else:
+            own = {
+                f"base_{column.name}": base,
+                f"candidate_{column.name}": candidate,
+                f"delta_{column.name}": f"{candidate} - {base}",
+            }
+        twice |= own.keys() & found.keys()
+        found |= own
+    return {name: sql for name, sql in found.items() if name not in twice}
