@@ -20,7 +20,6 @@ def doctor(deep: bool, as_json: bool) -> int:
       workbench doctor --deep --json
     """
     from workbench.cli.diagnosis import diagnose
-
     from workbench.cli.identity import identity
 
     findings = diagnose(find_workspace(), who=identity(), deep=deep)

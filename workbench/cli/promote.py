@@ -44,12 +44,11 @@ def promote(
       workbench promote notebooks/orders.py orders_daily --why "returns count as negative"
       workbench promote notebooks/orders.py --dry-run --json
     """
-    from workbench.render.diff import html_report
-
     from workbench.cli.progress import steps
     from workbench.operate.schedule import default_pipeline_toml
     from workbench.promote.flow import promote as run_promotion
     from workbench.promote.outcome import Request
+    from workbench.render.diff import html_report
     from workbench.render.promotion import outcome_json, outcome_view
     from workbench.render.slicing import outputs_json
 

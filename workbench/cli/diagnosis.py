@@ -1,0 +1,152 @@
+"""What ``workbench doctor`` looks at: one function a subject, each giving findings; nothing of it is printed here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Literal
+
+from workbench.config import Workspace
+from workbench.model import VersionId
+
+State = Literal["ok", "mended", "warning", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about one part of the workspace, and what to type about it."""
+
+    subject: str
+    state: State
+    message: str
+    hint: str = ""
+
+
+def diagnose(workspace: Workspace, *, who: str, deep: bool = False) -> tuple[Finding, ...]:
+    """Everything there is to say about a workspace. Interrupted operations are finished or undone on the way.
+
+    ``deep`` reads every published file again and compares its digest; otherwise sizes are compared.
+    """
+    return (
+        Finding(
+            "configuration",
+            "ok",
+            f"{len(workspace.settings.sources)} source(s) declared in {workspace.root / 'pyproject.toml'}",
+        ),
+        *_installation(),
+        *_interrupted(workspace),
+        *_ledger(workspace),
+        *_versions(workspace),
+        *_data(workspace, deep=deep),
+    )
+
+
+def _installation() -> Iterator[Finding]:
+    """Another distribution owns the name ``workbench`` on the package index, with the same import and the same script."""
+    try:
+        foreign = distribution("workbench")
+    except PackageNotFoundError:
+        return
+    yield Finding(
+        "installation",
+        "problem",
+        f"another package named workbench ({foreign.version}) is installed and shares our import and command",
+        "pip uninstall workbench && pip install --force-reinstall --no-deps ibis-workbench",
+    )
+
+
+def _interrupted(workspace: Workspace) -> Iterator[Finding]:
+    from workbench.catalog.operation import recover
+    from workbench.operate.settle import settle
+    from workbench.runtime.files import sweep
+    from workbench.runtime.warehouse import Warehouse
+    from workbench.store import Store
+
+    now = dt.datetime.now(dt.UTC)
+    warehouse = Warehouse.open(workspace)
+    found = False
+    if (workspace.root / workspace.settings.store.removeprefix("sqlite:")).exists():
+        with Store.open(workspace) as store:
+            if store.operations(state="begun"):
+                with warehouse.lock():
+                    for each in recover(store, warehouse, at=now):
+                        found = True
+                        moved = ", ".join(target.pipeline for target in each.operation.targets)
+                        yield Finding(
+                            "interrupted", "mended", f"{each.operation.kind} {each.operation.id} of {moved} was {each.outcome}"
+                        )
+            for run in settle(store, warehouse, now=now):
+                found = True
+                yield Finding("interrupted", "mended", f"run {run.id} of {run.pipeline} was killed; readers kept what they had")
+            store.write_head()
+    if warehouse.folder.is_dir():
+        with warehouse.lock():
+            left = warehouse.tidy()
+            current = warehouse.current()
+            if current.folder not in (None, str(warehouse.folder)) and current.operation is not None:
+                warehouse.swap(current.operation, {})
+                found = True
+                yield Finding(
+                    "warehouse", "mended", f"the workspace was moved from {current.folder}; views point to the new place"
+                )
+        if left:
+            found = True
+            yield Finding("interrupted", "mended", f"{len(left)} unfinished file(s) or folder(s) of killed processes removed")
+    if sweep(workspace.promoted):
+        found = True
+        yield Finding("interrupted", "mended", "unfinished version directories of killed processes removed")
+    if not found:
+        yield Finding("interrupted", "ok", "nothing was interrupted")
+
+
+def _ledger(workspace: Workspace) -> Iterator[Finding]:
+    from workbench.store import Store
+
+    with Store.open(workspace, read_only=True) as store:
+        entries, problems = len(store.ledger()), store.verify_ledger()
+    for problem in problems:
+        yield Finding(
+            "ledger", "problem", problem.message, "restore .workbench/ from a backup; nothing is published until it verifies"
+        )
+    if not problems:
+        yield Finding("ledger", "ok", f"{entries} entries verify")
+
+
+def _versions(workspace: Workspace) -> Iterator[Finding]:
+    from workbench.catalog.version import changed_files, pipelines, versions
+    from workbench.store import Store
+
+    count = 0
+    with Store.open(workspace, read_only=True) as store:
+        for pipeline in pipelines(workspace):
+            for number in versions(workspace, pipeline):
+                version = VersionId(pipeline, number)
+                known = store.version(version)
+                wrong = changed_files(workspace, version, expected_manifest=known.manifest_sha256 if known else None)
+                count += 1
+                if wrong:
+                    folder = f"promoted/{pipeline}/v{number}"
+                    yield Finding(
+                        "versions", "problem", f"{folder}/{wrong[0]} is not what was promoted", f"git checkout {folder}"
+                    )
+        for known in store.versions():
+            if known.number not in versions(workspace, known.pipeline):
+                folder = f"promoted/{known.pipeline}/v{known.number}"
+                yield Finding("versions", "problem", f"{folder} is missing", f"git checkout {folder}")
+    yield Finding("versions", "ok", f"{count} version(s) on disk")
+
+
+def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
+    from workbench.runtime.warehouse import Warehouse
+
+    warehouse = Warehouse.open(workspace)
+    for pipeline, live in warehouse.live().items():
+        damaged = warehouse.damaged(live.snapshot, deep=deep)
+        if damaged:
+            message = f"{len(damaged)} file(s) of {pipeline}@{live.version} are missing or damaged, first {damaged[0]}"
+            yield Finding("data", "problem", message, f"workbench run {pipeline}")
+        else:
+            checked = "read again" if deep else "there"
+            yield Finding("data", "ok", f"{pipeline}@{live.version}: {len(live.snapshot.files)} file(s), all {checked}")
