@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 RESULT = "result.json"
 SAMPLE_ROWS = 5
 
+# Names that the cells of a run notebook use themselves.
+TAKEN = frozenset("workspace run_id interval_start interval_end job inputs table Job date inf nan".split())
+
+
+def variable(parameter: str) -> str:
+    """The variable of a run notebook that holds a parameter.
+
+    >>> variable("min_delay"), variable("inputs")
+    ('min_delay', 'inputs_')
+    """
+    return f"{parameter}_" if parameter in TAKEN else parameter
+
 
 class ChecksFailed(WorkbenchError):
     """The result breaks its contract; in a notebook shown without our own frames."""

@@ -11,12 +11,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract
+from workbench.catalog.job import variable
 
 if TYPE_CHECKING:
     from workbench.model import Parameter
-
-# Names that the notebook's own cells use; a pipeline's parameter of such a name is passed under another one.
-TAKEN = frozenset("workspace run_id interval_start interval_end job inputs table Job date inf nan".split())
 
 
 def build(contract: Contract) -> str:
@@ -59,15 +57,6 @@ def build(contract: Contract) -> str:
     nbformat.validate(notebook)
     text: str = nbformat.writes(notebook)
     return text if text.endswith("\n") else text + "\n"
-
-
-def variable(parameter: str) -> str:
-    """The variable of the run notebook that holds a parameter.
-
-    >>> variable("min_delay"), variable("inputs")
-    ('min_delay', 'inputs_')
-    """
-    return f"{parameter}_" if parameter in TAKEN else parameter
 
 
 def _title(contract: Contract) -> str:

@@ -28,6 +28,7 @@ from workbench.store.records import (
     PromotionRecord,
     PromotionStatus,
     RunRecord,
+    RunStatus,
     Target,
     VersionRecord,
     promotion_digest,
@@ -277,11 +278,16 @@ class Store:
         found = self._select(tables.runs, tables.runs.c.number == serial) if serial is not None else []
         return rows.to_run(found[0]) if found else None
 
-    def runs(self, pipeline: str | None = None, *, limit: int | None = None) -> tuple[RunRecord, ...]:
-        """The newest runs first, of all pipelines or one."""
+    def runs(
+        self, pipeline: str | None = None, *, status: RunStatus | None = None, limit: int | None = None
+    ) -> tuple[RunRecord, ...]:
+        """The newest runs first, of all pipelines or one, in any status or one."""
+        from sqlalchemy import and_, true
+
         from workbench.store import tables
 
-        condition = None if pipeline is None else tables.runs.c.pipeline == pipeline
+        wanted = {tables.runs.c.pipeline: pipeline, tables.runs.c.status: status}
+        condition = and_(true(), *(column == value for column, value in wanted.items() if value is not None))
         return tuple(rows.to_run(row) for row in self._select(tables.runs, condition, newest_first=True, limit=limit))
 
     # Operations

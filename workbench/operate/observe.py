@@ -1,0 +1,150 @@
+"""What to say of each pipeline: what readers see, whether it is good, and what comes next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from workbench.catalog.version import pipelines
+from workbench.config import Workspace
+from workbench.errors import ConfigError, InfrastructureError
+from workbench.operate.schedule import PipelineConfig, next_due, read_config
+from workbench.operate.settle import is_lost
+from workbench.runtime.views import View
+from workbench.runtime.warehouse import Warehouse
+from workbench.store import Store
+from workbench.store.records import OperationRecord, RunRecord
+
+
+class Readers(StrEnum):
+    """What readers of a pipeline see now."""
+
+    GOOD = "good"
+    STALE = "stale"
+    KEPT = "old data kept"
+    DAMAGED = "damaged"
+    NOT_PUBLISHED = "not published"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatus:
+    """One pipeline at one moment. All moments are in UTC.
+
+    ``published`` is when readers were last moved, ``confirmed`` when their data was last brought up to date or found to be so,
+    ``through`` the latest partition in time. ``lost`` says that the process of the last run is gone though it never ended.
+    """
+
+    pipeline: str
+    readers: Readers
+    reason: str
+    version: int | None = None
+    published: dt.datetime | None = None
+    confirmed: dt.datetime | None = None
+    through: str | None = None
+    rows: int | None = None
+    last_run: RunRecord | None = None
+    lost: bool = False
+    due: dt.datetime | None = None
+
+
+def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]:
+    """Every pipeline that is known of: promoted, recorded or published. By name."""
+    warehouse = Warehouse.open(workspace)
+    shown = warehouse.current().views
+    with Store.open(workspace, read_only=True) as store:
+        recorded = {each.pipeline for each in store.versions()}
+        operations = {each.id: each for each in store.operations()}
+        return tuple(
+            _status(workspace, warehouse, store, name, shown.get(name), operations, now)
+            for name in sorted({*pipelines(workspace), *shown, *recorded})
+        )
+
+
+def _status(
+    workspace: Workspace,
+    warehouse: Warehouse,
+    store: Store,
+    name: str,
+    view: View | None,
+    operations: Mapping[str, OperationRecord],
+    now: dt.datetime,
+) -> PipelineStatus:
+    try:
+        config, problem = read_config(workspace, name), ""
+    except ConfigError as error:
+        config, problem = PipelineConfig(schedule=None), error.message.splitlines()[0]
+    runs = store.runs(name, limit=20)
+    last = runs[0] if runs else None
+    lost = last is not None and is_lost(last)
+    if view is None:
+        reason = problem or "no version is published"
+        return PipelineStatus(name, Readers.NOT_PUBLISHED, reason, last_run=last, lost=lost)
+    operation = operations.get(view.operation)
+    published = None if operation is None else operation.at
+    good = next((run.finished for run in runs if run.status == "succeeded" and run.version == view.version), None)
+    confirmed = max((moment for moment in (published, good) if moment is not None), default=None)
+    due = next_due(config, now)
+    try:
+        snapshot = warehouse.snapshot(view.snapshot, name)
+    except InfrastructureError as error:
+        return PipelineStatus(
+            name, Readers.DAMAGED, error.message, view.version, published, confirmed, last_run=last, lost=lost, due=due
+        )
+    damaged = warehouse.damaged(snapshot)
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
+        readers, reason = Readers.DAMAGED, f"{damaged[0]}{more} is missing or has another size"
+    else:
+        readers, reason = _judge(config, last, lost, confirmed, now)
+    return PipelineStatus(
+        name,
+        readers,
+        "; ".join(text for text in (reason, problem) if text),
+        view.version,
+        published,
+        confirmed,
+        _through(snapshot.columns.get(snapshot.partition_by or "", ""), [file.partition for file in snapshot.files]),
+        snapshot.rows,
+        last,
+        lost,
+        due,
+    )
+
+
+def _judge(
+    config: PipelineConfig, last: RunRecord | None, lost: bool, confirmed: dt.datetime | None, now: dt.datetime
+) -> tuple[Readers, str]:
+    """Whether whole data is also the data that readers should see."""
+    if last is not None and (confirmed is None or (last.finished or last.started) > confirmed):
+        if lost:
+            return Readers.KEPT, f"{last.id} was killed"
+        if last.status in ("failed", "killed", "degraded"):
+            return (
+                Readers.KEPT,
+                f"{last.id} {last.status}: {last.error.splitlines()[0] if last.error else 'no reason is known'}",
+            )
+    if config.fresh_for is not None and confirmed is not None and now - confirmed > config.fresh_for:
+        return Readers.STALE, f"last brought up to date {age(now - confirmed)} ago, promised every {config.freshness}"
+    return Readers.GOOD, ""
+
+
+def _through(kind: str, partitions: list[str | None]) -> str | None:
+    """The latest partition, where partitions are moments."""
+    if not kind.startswith(("DATE", "TIMESTAMP")):
+        return None
+    return max((text for text in partitions if text is not None), default=None)
+
+
+def age(span: dt.timedelta) -> str:
+    """A span in its largest whole unit.
+
+    >>> age(dt.timedelta(minutes=90)), age(dt.timedelta(days=3, hours=5)), age(dt.timedelta(seconds=-5))
+    ('90 min', '3 days', '0 s')
+    """
+    seconds = max(0, int(span.total_seconds()))
+    for size, unit in ((2 * 86400, "days"), (2 * 3600, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds // {'days': 86400, 'h': 3600, 'min': 60}[unit]} {unit}"
+    return f"{seconds} s"

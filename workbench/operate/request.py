@@ -1,0 +1,69 @@
+"""Whether a run can be done as asked, before anything is written: version, parameters, interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.catalog.contract import Contract
+from workbench.catalog.version import changed_files, pipelines, version_dir
+from workbench.config import Workspace
+from workbench.errors import GuardRefused, UnknownName, UsageError
+from workbench.model import VersionId
+from workbench.runtime.warehouse import Warehouse
+from workbench.store import Store
+
+
+def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for each parameter of the contract: the given ones checked, defaults for the others.
+
+    >>> from workbench.model import Parameter
+    >>> contract = Contract("p", 1, (), parameters=(Parameter("code", "str", ""), Parameter("n", "int", 3)))
+    >>> typed_parameters(contract, {"code": "007"})
+    {'code': '007', 'n': 3}
+    """
+    known = {parameter.name: parameter for parameter in contract.parameters}
+    for name in given:
+        if name not in known:
+            raise UnknownName.of(
+                f"parameter of {contract.pipeline}@{contract.version}", name, known, hint=f"workbench show {contract.pipeline}"
+            )
+    values = {}
+    for name, parameter in known.items():
+        value = given.get(name, parameter.default)
+        values[name] = parameter.parse(value) if name in given and isinstance(value, str) else parameter.check(value)
+    return values
+
+
+def live_version(workspace: Workspace, warehouse: Warehouse, pipeline: str) -> VersionId:
+    """The version that readers of a pipeline see; an error with the next command when there is none."""
+    live = warehouse.current().views
+    if pipeline in live:
+        return VersionId(pipeline, live[pipeline].version)
+    known = {*live, *pipelines(workspace)}
+    if pipeline not in known:
+        raise UnknownName.of("pipeline", pipeline, known, hint="workbench status")
+    raise UsageError(f"nothing is published of {pipeline}, so there is no version to run", hint="workbench show")
+
+
+def check_untouched(workspace: Workspace, version: VersionId) -> None:
+    """A version runs only as it was promoted."""
+    with Store.open(workspace, read_only=True) as store:
+        known = store.version(version)
+    changed = changed_files(workspace, version, expected_manifest=None if known is None else known.manifest_sha256)
+    if changed:
+        place = version_dir(workspace, version).relative_to(workspace.root).as_posix()
+        raise GuardRefused(f"{version} is not as it was promoted: {place}/{changed[0]} was changed", hint="workbench doctor")
+
+
+def check_interval(contract: Contract) -> None:
+    """Refuse an interval for an output that has no partitions in time."""
+    kind = contract.schema.get(contract.partition_by or "", "").removeprefix("!")
+    if not kind.startswith(("date", "timestamp")):
+        why = (
+            "it has no partition_by" if contract.partition_by is None else f"its partition_by {contract.partition_by} is {kind}"
+        )
+        raise UsageError(
+            f"{contract.pipeline}@{contract.version} can't be run for an interval: {why}, and a date or timestamp is needed",
+            hint=f"workbench run {contract.pipeline}",
+        )

@@ -1,0 +1,87 @@
+"""``workbench status``: one line a pipeline, and the same as plain values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.operate.observe import PipelineStatus, Readers, age
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+STYLES = {
+    Readers.GOOD: "green",
+    Readers.STALE: "yellow",
+    Readers.KEPT: "yellow",
+    Readers.DAMAGED: "bold red",
+    Readers.NOT_PUBLISHED: "dim",
+}
+
+
+def view(found: Sequence[PipelineStatus], now: dt.datetime) -> RenderableType:
+    """A table of one line a pipeline; reasons stand beneath it."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("pipeline", "live", "up to date", "data through", "last run", "next due", "readers see"):
+        table.add_column(title, no_wrap=True)
+    reasons = []
+    for each in found:
+        table.add_row(
+            each.pipeline,
+            f"v{each.version}" if each.version is not None else "-",
+            f"{age(now - each.confirmed)} ago" if each.confirmed is not None else "-",
+            each.through or "-",
+            _last(each, now),
+            _due(each, now),
+            Text(each.readers.value, style=STYLES[each.readers]),
+        )
+        if each.reason:
+            reasons.append(Text(f"{each.pipeline}: {each.reason}", style=STYLES[each.readers]))
+    return Group(table, *reasons)
+
+
+def status_json(each: PipelineStatus) -> dict[str, Any]:
+    """One pipeline as plain values; moments are ISO 8601 in UTC."""
+    last = each.last_run
+    return {
+        "pipeline": each.pipeline,
+        "version": each.version,
+        "readers": each.readers.value,
+        "reason": each.reason,
+        "published": _iso(each.published),
+        "up_to_date": _iso(each.confirmed),
+        "data_through": each.through,
+        "rows": each.rows,
+        "next_due": _iso(each.due),
+        "last_run": None
+        if last is None
+        else {
+            "run": last.id,
+            "status": "killed" if each.lost else last.status,
+            "interval": None if last.interval is None else str(last.interval),
+            "started": _iso(last.started),
+            "finished": _iso(last.finished),
+            "error": last.error,
+        },
+    }
+
+
+def _last(each: PipelineStatus, now: dt.datetime) -> str:
+    run = each.last_run
+    if run is None:
+        return "-"
+    said = "killed" if each.lost else run.status
+    return f"{run.id} {said} {age(now - (run.finished or run.started))} ago"
+
+
+def _due(each: PipelineStatus, now: dt.datetime) -> str:
+    return "-" if each.due is None else f"in {age(each.due - now)}"
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
