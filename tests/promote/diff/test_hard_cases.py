@@ -418,8 +418,8 @@ CASES = [
     ),
     Case(
         "names that a careless tool uses itself",
-        'SELECT 1 AS id, 1 AS in_a, 1 AS in_b, 1 AS x__y, 1 AS c0, 1 AS b1, 1 AS rb1, 1 AS h, 1 AS n, 1 AS "rank", 1 AS kind, 1 AS d, 1 AS s',
-        'SELECT 1 AS id, 2 AS in_a, 1 AS in_b, 2 AS x__y, 2 AS c0, 1 AS b1, 1 AS rb1, 1 AS h, 1 AS n, 1 AS "rank", 2 AS kind, 1 AS d, 2 AS s',
+        values('id, in_a, in_b, x__y, c0, b1, rb1, h, n, "rank", kind, d, s', "1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1"),
+        values('id, in_a, in_b, x__y, c0, b1, rb1, h, n, "rank", kind, d, s', "1, 2, 1, 2, 2, 1, 1, 1, 1, 1, 2, 1, 2"),
         rows=(0, 0, 1),
         columns={"in_a": 1, "x__y": 1, "c0": 1, "kind": 1, "s": 1},
     ),

@@ -23,7 +23,8 @@ CHANGES = {
         SELECT * REPLACE (x * (1 + 1e-12) AS x, CASE WHEN id % 700 = 3 THEN amount + 1 ELSE amount END AS amount)
         FROM base WHERE id % 800 > 0""",
     "noise everywhere in another order": "SELECT * REPLACE (x * (1 + 1e-12) AS x) FROM base ORDER BY hash(id)",
-    "values swapped between neighbours": "SELECT * REPLACE (CASE WHEN id % 400 < 2 THEN 1 - id % 2 + 40 ELSE id % 50 END AS amount) FROM base",
+    "values swapped between neighbours": """
+        SELECT * REPLACE (CASE WHEN id % 400 < 2 THEN 1 - id % 2 + 40 ELSE id % 50 END AS amount) FROM base""",
     "half of the rows gone": "FROM base WHERE id % 2 = 0",
     "everything else": "SELECT * REPLACE (x + 1 AS x, label || '?' AS label, day + 1 AS day) FROM base",
     "a hot key": "SELECT * REPLACE (CASE WHEN id < 4000 THEN 5 ELSE id END AS id) FROM base",

@@ -1,0 +1,141 @@
+"""How fast two tables are compared, beside the limit: the time that the engine needs to hash every row of both once.
+
+``WORKBENCH_BENCH_ROWS`` sets the size (default 500,000 rows; TPC-H at scale factor 1 has 6,000,000). The table has the 15
+columns of a line item, made by SQL; its mutated copy has 0.1% of the rows changed, 0.05% added and 0.05% removed. Ratios
+are printed side by side; bounds are held where the size is large enough that a time means something.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pytest
+
+from workbench.promote.diff import TableDiff, diff, diff_snapshots
+
+ROWS = int(os.environ.get("WORKBENCH_BENCH_ROWS", "500000"))
+KEY = ["l_orderkey", "l_linenumber"]
+LINEITEM = """
+    SELECT i // 4 + 1 AS l_orderkey, (i % 4 + 1)::INTEGER AS l_linenumber, (hash(i, 1) % 200000)::BIGINT AS l_partkey,
+        (hash(i, 2) % 10000)::BIGINT AS l_suppkey, (hash(i, 3) % 50 + 1)::DECIMAL(15, 2) AS l_quantity,
+        ((hash(i, 4) % 10000000) / 100)::DECIMAL(15, 2) AS l_extendedprice, ((hash(i, 5) % 11) / 100)::DOUBLE AS l_discount,
+        ((hash(i, 6) % 9) / 100)::DOUBLE AS l_tax, (['A', 'N', 'R'])[(hash(i, 7) % 3 + 1)::INT] AS l_returnflag,
+        (['O', 'F'])[(hash(i, 8) % 2 + 1)::INT] AS l_linestatus, DATE '1992-01-01' + (hash(i, 9) % 2500)::INT AS l_shipdate,
+        DATE '1992-01-01' + (hash(i, 10) % 2500)::INT AS l_receiptdate,
+        (['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[(hash(i, 11) % 4 + 1)::INT] AS l_shipinstruct,
+        (['REG AIR', 'AIR', 'RAIL', 'SHIP', 'TRUCK', 'MAIL', 'FOB'])[(hash(i, 12) % 7 + 1)::INT] AS l_shipmode,
+        substr(md5(i::VARCHAR) || ' ' || md5((i * 7)::VARCHAR), 1, (hash(i, 13) % 34 + 10)::INT) AS l_comment
+    FROM range({rows}) t(i)
+"""
+MUTATED = """
+    SELECT * REPLACE (CASE WHEN hash(l_orderkey, l_linenumber, 'c') % 1000 = 0 THEN l_extendedprice + 1 ELSE l_extendedprice END
+        AS l_extendedprice) FROM base WHERE hash(l_orderkey, l_linenumber, 'r') % 2000 > 0
+    UNION ALL SELECT * REPLACE (l_orderkey + 100000000 AS l_orderkey) FROM base WHERE hash(l_orderkey, l_linenumber, 'a') % 2000 = 0
+"""
+NOISY = "SELECT *, l_discount * 2 AS extra FROM (SELECT * REPLACE (l_tax * (1 + 1e-12) AS l_tax) FROM mutated)"
+TABLES = {"base": LINEITEM.format(rows=ROWS), "same": "FROM base", "mutated": MUTATED, "noisy": NOISY}
+
+# what, candidate, options, and the ratios to hold from native tables and from Parquet at scale factor 1
+CASES: list[tuple[str, str, dict[str, Any], float, float]] = [
+    ("identical", "same", {"key": KEY}, 2.5, 2.5),
+    ("mutated", "mutated", {"key": KEY}, 4.5, 4.0),
+    ("key with copies", "mutated", {"key": ["l_orderkey"]}, 5.0, 4.5),
+    ("no key", "mutated", {}, 5.0, 4.5),
+    ("noise in every row", "noisy", {"key": KEY}, 6.5, 6.0),
+    ("noise within tolerance", "noisy", {"key": KEY, "rel_tol": 1e-9}, 7.0, 6.0),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench_diff")
+    con = ibis.duckdb.connect(folder / "tables.duckdb")
+    for name, query in TABLES.items():
+        con.raw_sql(f"CREATE TABLE {name} AS {query}")
+        con.raw_sql(f"COPY {name} TO '{folder}/{name}.parquet'")
+    con.disconnect()
+    return folder
+
+
+@pytest.fixture(scope="module", params=["native", "parquet"])
+def tables(request: pytest.FixtureRequest, folder: Path) -> Any:
+    con = ibis.duckdb.connect()
+    con.raw_sql("SET threads = 2")
+    con.raw_sql(f"ATTACH '{folder}/tables.duckdb' AS bench (READ_ONLY)")
+    native = {name: con.table(name, database=("bench", "main")) for name in TABLES}
+    parquet = {name: con.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+    yield con, request.param, native if request.param == "native" else parquet
+    con.disconnect()
+
+
+def best(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
+    """Seconds of the fastest of several goes, and the last result."""
+    fastest, result = float("inf"), None
+    for _ in range(times):
+        start = time.perf_counter()
+        result = work()
+        fastest = min(fastest, time.perf_counter() - start)
+    return fastest, result
+
+
+def limit(con: Any, base: Any, candidate: Any) -> float:
+    """Seconds to hash every row of both tables once."""
+    names = ", ".join(f'"{name}"' for name in base.columns)
+    both = " UNION ALL ".join(f"SELECT hash({names}) AS h FROM ({con.compile(table)})" for table in (base, candidate))
+    return best(lambda: con.con.execute(f"SELECT sum(h) FROM ({both})").fetchall(), 5)[0]
+
+
+def outer_join(con: Any, base: Any, candidate: Any) -> float:
+    """Seconds of a careful full outer join with a count for each column."""
+    values = [name for name in base.columns if name not in KEY]
+    flags = ", ".join(f'count(*) FILTER (b.h AND c.h AND b."{name}" IS DISTINCT FROM c."{name}")' for name in values)
+    on = " AND ".join(f"b.{name} IS NOT DISTINCT FROM c.{name}" for name in KEY)
+    sides = [f"(SELECT *, TRUE AS h FROM ({con.compile(table)}))" for table in (base, candidate)]
+    query = f"SELECT count(b.h), count(c.h), {flags} FROM {sides[0]} b FULL JOIN {sides[1]} c ON {on}"
+    return best(lambda: con.con.execute(query).fetchall(), 2)[0]
+
+
+def test_every_kind_of_difference_beside_the_limit(tables: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    con, kind, named = tables
+    floor = limit(con, named["base"], named["mutated"])
+    lines = [f"{kind}, {ROWS:,} rows: hashing every row of both once takes {floor:.3f} s"]
+    for what, other, options, native, parquet in CASES:
+        seconds, found = best(lambda: diff(named["base"], named[other], distributions=False, **options))
+        lines.append(f"  {what:<24} {seconds:7.3f} s  {seconds / floor:5.2f}x  {counts(found)}")
+        if ROWS >= 3_000_000:
+            assert seconds / floor < (native if kind == "native" else parquet), lines[-1]
+    join = outer_join(con, named["base"], named["mutated"])
+    lines.append(f"  {'(full outer join)':<24} {join:7.3f} s  {join / floor:5.2f}x")
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))
+
+
+def counts(found: TableDiff) -> str:
+    rows = found.rows
+    return f"+{rows.added:,} -{rows.removed:,} ~{rows.changed:,} ={rows.unchanged:,}"
+
+
+def test_snapshots_that_share_files_are_nearly_free(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from workbench.config import Settings, Workspace
+    from workbench.runtime.warehouse import Warehouse
+
+    warehouse = Warehouse.open(Workspace(folder, Settings()))
+    con = warehouse.connect()
+    con.raw_sql("SET threads = 2")
+    base = con.read_parquet(folder / "base.parquet").mutate(part=ibis._.l_orderkey // (ROWS // 4 // 12 + 1))
+    changed = base.mutate(l_tax=ibis.ifelse(base.part == 3, base.l_tax + 1, base.l_tax))
+    old, new = (warehouse.write(table, pipeline="p", version=1, key=KEY, partition_by="part") for table in (base, changed))
+    read = lambda snapshot: warehouse.read(con, snapshot)  # noqa: E731
+    floor = limit(con, read(old), read(new))
+    same, found = best(lambda: diff_snapshots(old, old, read, key=KEY, distributions=False))
+    assert found.identical
+    one, found = best(lambda: diff_snapshots(old, new, read, key=KEY, distributions=False))
+    assert found.columns.keys() == {"l_tax"}
+    assert same < floor or ROWS < 3_000_000
+    with capsys.disabled():
+        print(f"\nsnapshots, {ROWS:,} rows: identical {same / floor:.2f}x the limit, one partition of twelve changed {one / floor:.2f}x")

@@ -1,0 +1,97 @@
+"""The terminal and the page: readable, deterministic, and safe whatever the data says."""
+
+from __future__ import annotations
+
+import io
+
+import ibis
+import pytest
+from rich.console import Console
+
+from workbench.promote.diff import diff
+from workbench.render.diff import html, html_report, terminal
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "=cmd|' /C calc'!A0",
+    "[red]markup[/red]",
+    "\x1b[2J\x1b]0;own\x07",
+    "\u202ereversed",
+    "{{ 7 * 7 }}",
+    "a\nb",
+]
+
+
+@pytest.fixture
+def hostile():
+    con = ibis.duckdb.connect()
+    base = con.create_table("base", {"id": list(range(len(HOSTILE))), "<b>v</b>": ["x"] * len(HOSTILE), "gone": HOSTILE})
+    candidate = con.create_table("candidate", {"id": list(range(len(HOSTILE))), "<b>v</b>": HOSTILE, "<i>new</i>": HOSTILE})
+    return diff(base, candidate, key=["id"], samples=20)
+
+
+def printed(found, **options):
+    stream = io.StringIO()
+    Console(file=stream, width=100, force_terminal=False, color_system=None).print(terminal(found, **options))
+    return stream.getvalue()
+
+
+def test_no_value_steers_the_terminal(hostile):
+    text = printed(hostile, rows=20)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "[red]markup[/red]" in text
+    assert "\\x1b[2J" in text
+
+
+def test_no_value_becomes_markup_of_the_page(hostile):
+    page = html(hostile, title="<title>")
+    assert page.count("<script>") == 1
+    assert "<img" not in page
+    assert "<b>v" not in page
+    assert "<i>new" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    assert "49" not in page.split("</style>")[1]
+    assert "<title>&lt;title&gt;</title>" in page
+
+
+def test_the_page_loads_nothing_and_is_the_same_twice(hostile):
+    page = html(hostile, title="t")
+    assert page == html(hostile, title="t")
+    assert "default-src 'none'" in page
+    assert "src=" not in page.replace("img src=x", "")
+    assert "prefers-color-scheme: dark" in page
+    assert "width=device-width" in page
+
+
+def test_comparisons_stand_apart(hostile):
+    same = diff(ibis.memtable({"id": [1]}), ibis.memtable({"id": [1]}), key=["id"])
+    page = html_report([("Logic effect", "on one snapshot", hostile), ("Data effect", "now", same)], title="p@2")
+    assert page.index("Logic effect") < page.index("Data effect") < page.index("identical: 1 row")
+    assert "Nothing to compare with" in html_report([], title="p@1")
+
+
+def test_an_identical_table_is_one_line():
+    same = diff(ibis.memtable({"id": [1, 2]}), ibis.memtable({"id": [2, 1]}), key=["id"])
+    assert printed(same) == "identical: 2 rows\n"
+
+
+def test_schema_comes_first_then_columns_then_base_above_candidate():
+    con = ibis.duckdb.connect()
+    con.raw_sql("CREATE TABLE b AS SELECT i AS id, i AS a, 1::INT AS v, 'x' AS w, i * 3 AS old FROM range(4) t(i)")
+    con.raw_sql(
+        "CREATE TABLE c AS SELECT i AS id, i + (i = 2)::INT AS a, 1::BIGINT AS v, 2 AS w, i * 3 AS young FROM range(4) t(i)"
+    )
+    text = printed(diff(con.table("b"), con.table("c"), key=["id"]))
+    lines = [line.strip() for line in text.splitlines()]
+    assert lines[0] == "4 -> 4 rows: 0 added, 0 removed, 1 changed (25.0%), 3 unchanged"
+    assert lines[1:5] == [
+        "+ column young (perhaps old renamed)",
+        "- column old",
+        "~ column v: INTEGER -> BIGINT",
+        "~ column w: VARCHAR -> INTEGER; not compared",
+    ]
+    assert lines[6].split()[:3] == ["a", "1", "25.0%"]
+    assert lines[-2].split() == ["-", "2", "2"]
+    assert lines[-1].split() == ["+", "3"]
