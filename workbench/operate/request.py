@@ -25,9 +25,8 @@ def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, 
     known = {parameter.name: parameter for parameter in contract.parameters}
     for name in given:
         if name not in known:
-            raise UnknownName.of(
-                f"parameter of {contract.pipeline}@{contract.version}", name, known, hint=f"workbench show {contract.pipeline}"
-            )
+            example = f" -p {next(iter(known))}=…" if known else ""
+            raise UnknownName.of("parameter", name, known, hint=f"workbench run {contract.pipeline}{example}")
     values = {}
     for name, parameter in known.items():
         value = given.get(name, parameter.default)

@@ -248,7 +248,7 @@ def _empty(run: RunRecord, result: Mapping[str, Any]) -> str:
     span = f" for {run.interval}" if run.interval is not None else ""
     without = [each["name"] for each in result["inputs"] if each["rows"] == 0]
     why = f"; {', '.join(without)} had none" if without else ""
-    return f"no rows{span}{why}; readers keep what they have"
+    return f"no rows{span}{why}"
 
 
 def _json(value: Any) -> Any:

@@ -1,0 +1,149 @@
+"""Runs on a terminal and as plain values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.operate.settle import is_lost
+from workbench.store.records import RunRecord
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PARTITIONS = ("added", "replaced", "removed", "unchanged")
+CELLS = ("inputs", "compute", "checks", "profile", "finish")
+STYLES = {"succeeded": "green", "running": "cyan", "degraded": "yellow", "failed": "bold red", "killed": "bold red"}
+
+
+def run_view(run: RunRecord, *, whole: bool = False) -> RenderableType:
+    """One run, a fact a line; with ``whole`` also what it read and the seconds of each cell."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = run.facts
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+
+    def line(name: str, value: Any) -> None:
+        table.add_row(name, value if isinstance(value, Text) else Text(str(value)))
+
+    line("interval", "all data" if run.interval is None else run.interval)
+    if run.parameters:
+        line("parameters", ", ".join(f"{name}={value}" for name, value in run.parameters.items()))
+    if "rows_in" in facts:
+        line("rows in", f"{facts['rows_in']:,}")
+    if "rows_out" in facts:
+        line("rows out", f"{facts['rows_out']:,} of {run.rows or 0:,}")
+    if "partitions" in facts:
+        line("partitions", ", ".join(f"{facts['partitions'][name]:,} {name}" for name in PARTITIONS))
+    if run.checks:
+        broken = sum(1 for check in run.checks if check["violations"])
+        line("checks", f"{len(run.checks) - broken} of {len(run.checks)} passed")
+    if "seconds" in facts:
+        line("seconds", f"{facts['seconds']:.2f}")
+    if run.notebook:
+        line("record", run.notebook)
+    if whole:
+        _more(run, line)
+    line("readers see", Text(readers(run), style=STYLES[shown_status(run)]))
+    if run.error:
+        line("reason", run.error)
+    title = Text.assemble(
+        (f"{run.id} ", "bold"), f"{run.pipeline}@{run.version} ", (shown_status(run), STYLES[shown_status(run)])
+    )
+    return Group(title, table)
+
+
+def runs_view(found: Sequence[RunRecord]) -> RenderableType:
+    """A table of one line a run."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("run", "version", "interval", "status", "started", "seconds", "rows", "readers see"):
+        justify: Any = "right" if title in ("seconds", "rows") else "left"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in ("version", "interval", "readers see"))
+    for run in found:
+        said = shown_status(run)
+        table.add_row(
+            run.id,
+            f"{run.pipeline}@{run.version}",
+            "all data" if run.interval is None else str(run.interval),
+            Text(said, style=STYLES[said]),
+            f"{run.started:%Y-%m-%d %H:%M}",
+            f"{run.facts['seconds']:.2f}" if "seconds" in run.facts else "-",
+            "-" if run.rows is None else f"{run.rows:,}",
+            readers(run),
+        )
+    return table
+
+
+def run_json(run: RunRecord) -> dict[str, Any]:
+    """One run as plain values; ``schema_version`` 1."""
+    facts = dict(run.facts)
+    process = {name: facts.pop(name) for name in ("pid", "process", "host") if name in facts}
+    return {
+        "run": run.id,
+        "pipeline": run.pipeline,
+        "version": run.version,
+        "status": shown_status(run),
+        "interval": None
+        if run.interval is None
+        else {"start": run.interval.start.isoformat(), "end": run.interval.end.isoformat()},
+        "parameters": run.parameters,
+        "who": run.who,
+        "started": _iso(run.started),
+        "finished": None if run.finished is None else _iso(run.finished),
+        "rows": run.rows,
+        "snapshot": run.snapshot,
+        "code_sha256": run.code_sha256,
+        "checks": list(run.checks),
+        "record": run.notebook or None,
+        "readers": readers(run),
+        "error": run.error or None,
+        "facts": facts,
+        "process": process,
+    }
+
+
+def shown_status(run: RunRecord) -> str:
+    """How a run stands: one that says running, but whose process is gone, was killed."""
+    return "killed" if is_lost(run) else run.status
+
+
+def readers(run: RunRecord) -> str:
+    """What a run meant to readers."""
+    match shown_status(run):
+        case "succeeded" if run.facts.get("changed"):
+            return "the new data"
+        case "succeeded":
+            return "the same data: nothing changed"
+        case "running":
+            return "what they had, so far"
+    return "what they had"
+
+
+def _more(run: RunRecord, line: Any) -> None:
+    for each in run.facts.get("inputs", ()):
+        line("input", f"{each['kind']} {each['name']}: {each['rows']:,} rows, state {str(each['state'])[:16]}")
+    for check in run.checks:
+        if check["violations"]:
+            line("check", f"{check['check']}: {check['violations']:,} rows break it")
+    steps = run.facts.get("steps", {})
+    if steps:
+        line("cells", ", ".join(f"{name} {steps[name]:.2f} s" for name in CELLS if name in steps))
+    if run.facts.get("memory"):
+        line("memory", f"{run.facts['memory'] / 1e6:,.0f} MB at most")
+    if run.code_sha256:
+        line("code", run.code_sha256)
+    if run.snapshot:
+        line("data", run.snapshot)
+    line("started", f"{_iso(run.started)} by {run.who}")
+
+
+def _iso(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
