@@ -101,8 +101,10 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "workbench"
         return _report(UsageError(error.format_message(), hint=f"{where} --help"), as_json, 2)
-    except BrokenPipeError:
-        # The reader of our output left (`workbench ... | head`); the rest has nowhere to go.
+    except (BrokenPipeError, SystemExit) as error:
+        # The reader of our output left (`workbench ... | head`), which click turns into an exit; the rest has nowhere to go.
+        if isinstance(error, SystemExit) and not isinstance(sys.stdout, click.utils.PacifyFlushWrapper):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
