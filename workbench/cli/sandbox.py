@@ -18,10 +18,10 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--sample", metavar="SHARE", help="Share of the anchors, for example 2%.  [default: of pyproject.toml, else 1%]")
-@click.option("--seed", type=int, help="The same seed and production give the same rows.  [default: of pyproject.toml, else 7]")
-@click.option("--ttl", metavar="DURATION", help="How long it lives, for example 14d.  [default: of pyproject.toml, else 14d]")
-@click.option("--anchor", "anchors", multiple=True, metavar="SOURCE", help="Choose rows of this source, others follow. May be repeated.")
+@click.option("--sample", metavar="SHARE", help="Share of the anchors, as 2%.  [default: of pyproject.toml, else 1%]")
+@click.option("--seed", type=int, help="Equal seeds and data give equal rows.  [default: of pyproject.toml, else 7]")
+@click.option("--ttl", metavar="DURATION", help="How long it lives, as 14d.  [default: of pyproject.toml, else 14d]")
+@click.option("--anchor", "anchors", multiple=True, metavar="SOURCE", help="Choose rows of this source; others follow.")
 @click.option("--where", default="", metavar="SQL", help="Only anchors that meet a condition, for example 'month >= 6'.")
 @click.option("--strata", multiple=True, metavar="COLUMN", help="Columns of the anchors whose every value keeps --floor rows.")
 @click.option("--floor", type=click.IntRange(min=0), default=0, help="Rows that each stratum keeps at least.")

@@ -67,7 +67,9 @@ def created_view(info: SandboxInfo, now: dt.datetime) -> Group:
         table.add_column(heading, justify="right" if heading in ("production", "core", "support") else "left")
     for name, each in info.tables.items():
         masked = ", ".join(f"{column}: {rule}" for column, rule in each.masked.items())
-        table.add_row(name, f"{each.production:,}", f"{each.core:,}", f"{each.support:,}", _chosen(each.role, each.via), escape(masked))
+        table.add_row(
+            name, f"{each.production:,}", f"{each.core:,}", f"{each.support:,}", _chosen(each.role, each.via), escape(masked)
+        )
     parts: list[RenderableType] = [f"sandbox [bold]{info.id}[/]  {escape(info.sample)}  seed {info.seed}", table]
     parts += [f"  {escape(line)}" for line in _orphans(info)]
     parts += [f"  {escape(note)}" for note in info.notes]
@@ -87,9 +89,8 @@ def _orphans(info: SandboxInfo) -> list[str]:
         for each in table.orphans:
             if each.production:
                 columns = ", ".join(each.columns)
-                lines.append(
-                    f"{each.production:,} rows of {name} have a {columns} that {each.source} lacks, in production itself; {each.sandbox:,} of them are in the sample"
-                )
+                whose = f"{each.production:,} rows of {name} have a {columns} that {each.source} lacks, in production itself"
+                lines.append(f"{whose}; {each.sandbox:,} of them are in the sample")
     return lines
 
 

@@ -16,10 +16,11 @@ from workbench.runtime import files
 from workbench.runtime.duck import identifier, reported
 from workbench.sandbox import mask, personal, registry
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
+from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
 from workbench.sandbox.production import Production, check_columns, check_keys, reading
 from workbench.sandbox.registry import OrphanCount, SandboxInfo, TableInfo
-from workbench.sandbox.sample import CORE, Recipe, Sampling
+from workbench.sandbox.sample import CORE, Sampling
 
 MAX_ROWS = 5_000_000
 
@@ -68,11 +69,16 @@ def create(
     request = request or Request()
     settings = workspace.settings
     if not settings.sources:
-        raise UsageError("this workspace declares no source to sample", hint="add [tool.workbench.sources.NAME] to pyproject.toml")
+        raise UsageError(
+            "this workspace declares no source to sample", hint="add [tool.workbench.sources.NAME] to pyproject.toml"
+        )
     sample = request.sample or settings.sandbox.sample
     seed = settings.sandbox.seed if request.seed is None else request.seed
     if request.floor < 0 or (request.strata and not request.floor):
-        raise UsageError("--strata needs a --floor of at least 1: how many rows each stratum keeps", hint="for example --strata origin --floor 50")
+        raise UsageError(
+            "--strata needs a --floor of at least 1: how many rows each stratum keeps",
+            hint="for example --strata origin --floor 50",
+        )
     recipe = Recipe(parse_share(sample), seed, sample, request.where, request.strata, request.floor, request.max_rows)
     now = now or registry.utc_now()
     expires = now + dt.timedelta(seconds=parse_duration(request.ttl or settings.sandbox.ttl))
@@ -97,8 +103,9 @@ def create(
             sampling.take()
             tell("looking for personal data")
             _refuse_undecided_values(settings.sources, rules, sampling)
+            file = workspace.sandboxes / identity / f"{identity}.duckdb"
             info = SandboxInfo(
-                identity, workspace.sandboxes / identity / f"{identity}.duckdb", sample, recipe.share, seed, now, expires, request.who,
+                identity, file, sample, recipe.share, seed, now, expires, request.who,
                 tuple(step.source for step in steps if step.role is Role.ANCHOR), request.where, request.strata, request.floor,
                 production.digests, _tables(sampling, rules), _notes(rules, key),
             )  # fmt: skip
@@ -149,7 +156,9 @@ def _refuse_undecided_values(sources: Mapping[str, Source], rules: mask.Rules, s
     found = []
     for name in sources:
         types = sampling.production.columns[name]
-        found += personal.undecided_values(sampling.production.con, f"stage.{identifier(name)}", name, types, rules.decided(name))
+        found += personal.undecided_values(
+            sampling.production.con, f"stage.{identifier(name)}", name, types, rules.decided(name)
+        )
     personal.refuse(found, sources)
 
 
@@ -157,16 +166,23 @@ def _check_strata(request: Request, steps: Sequence[Step], production: Productio
     anchors = [step.source for step in steps if step.role is Role.ANCHOR]
     for column in request.strata:
         if not any(column in production.columns[name] for name in anchors):
-            raise UsageError(f"--strata {column}: no anchor has that column; the anchors are {', '.join(anchors)}", hint="workbench sandbox create --help")
+            raise UsageError(
+                f"--strata {column}: no anchor has that column; the anchors are {', '.join(anchors)}",
+                hint="workbench sandbox create --help",
+            )
 
 
-def _identity(sources: Mapping[str, Source], production: Production, recipe: Recipe, steps: Sequence[Step], key: mask.Key) -> str:
+def _identity(
+    sources: Mapping[str, Source], production: Production, recipe: Recipe, steps: Sequence[Step], key: mask.Key
+) -> str:
     """Names the content: equal inputs, rules and key give an equal id. A key that does not last never gives the same."""
     material = {
         "format": registry.FORMAT,
         "recipe": [recipe.share, recipe.seed, recipe.where, recipe.strata, recipe.floor],
         "roles": [str(step) for step in steps],
-        "sources": {name: source.model_dump(include={"key", "references", "sample", "mask"}) for name, source in sources.items()},
+        "sources": {
+            name: source.model_dump(include={"key", "references", "sample", "mask"}) for name, source in sources.items()
+        },
         "digests": production.digests,
         "key": key.derived("workbench|identity").hex() if key.lasting else secrets.token_hex(16),
     }
@@ -176,12 +192,15 @@ def _identity(sources: Mapping[str, Source], production: Production, recipe: Rec
 def _guard(
     production: Production, steps: Sequence[Step], all_links: Sequence[Link], recipe: Recipe, show: Callable[[Estimate], None]
 ) -> None:
-    guess = Estimate(sum(production.rows.values()), sum(production.bytes.values()), estimate(steps, all_links, production.rows, recipe.share))
+    guess = Estimate(
+        sum(production.rows.values()), sum(production.bytes.values()), estimate(steps, all_links, production.rows, recipe.share)
+    )
     show(guess)
     if guess.total > recipe.max_rows:
+        fitting = f"{recipe.share * 100 * recipe.max_rows / guess.total / 1.2:.2g}%"
         raise GuardRefused(
             f"the sandbox would have about {guess.total:,} rows, above the cap of {recipe.max_rows:,}",
-            hint=f"workbench sandbox create --sample {recipe.share * 100 * recipe.max_rows / guess.total / 1.2:.2g}%   (or --max-rows {guess.total * 2})",
+            hint=f"workbench sandbox create --sample {fitting}   (or --max-rows {guess.total * 2})",
         )
 
 
@@ -194,7 +213,9 @@ def _tables(sampling: Sampling, rules: mask.Rules) -> dict[str, TableInfo]:
                 dangling = sampling.dangling[link]
                 left, natural = sampling.orphans(link), sampling.production_orphans(link)
                 if left != natural:
-                    raise WorkbenchError(f"the sample broke {left - natural:,} references of {link}; nothing was kept", hint="workbench doctor")
+                    raise WorkbenchError(
+                        f"the sample broke {left - natural:,} references of {link}; nothing was kept", hint="workbench doctor"
+                    )
                 orphans.append(OrphanCount(link.columns, link.parent, dangling.orphans, natural, dangling.nulls))
         core = sampling.count(step.source, CORE)
         found[step.source] = TableInfo(

@@ -94,7 +94,12 @@ def plan_roles(sources: Mapping[str, Source], rows: Mapping[str, int], anchors: 
 
 
 def _declared(
-    name: str, source: Source, sources: Mapping[str, Source], rows: Mapping[str, int], anchors: Sequence[str], all_links: Sequence[Link]
+    name: str,
+    source: Source,
+    sources: Mapping[str, Source],
+    rows: Mapping[str, int],
+    anchors: Sequence[str],
+    all_links: Sequence[Link],
 ) -> Role | None:
     if name in anchors:
         return Role.ANCHOR
@@ -111,7 +116,9 @@ def _referrers(name: str, all_links: Sequence[Link]) -> list[str]:
     return [link.child for link in all_links if link.parent == name and link.child != name]
 
 
-def _spread(sources: Mapping[str, Source], all_links: Sequence[Link], steps: list[Step], roles: Mapping[str, Role]) -> tuple[Step, ...]:
+def _spread(
+    sources: Mapping[str, Source], all_links: Sequence[Link], steps: list[Step], roles: Mapping[str, Role]
+) -> tuple[Step, ...]:
     """Follow references downwards from the anchors; what is left are parents, or anchors of their own."""
     while True:
         placed = {step.source: step.role for step in steps}
@@ -129,7 +136,7 @@ def _spread(sources: Mapping[str, Source], all_links: Sequence[Link], steps: lis
             stuck = [name for name in left if roles.get(name) is Role.FOLLOW and not _referrers(name, all_links)]
             if stuck:
                 raise ConfigError(
-                    f"tool.workbench.sources.{stuck[0]}.sample: {stuck[0]} follows nothing, as no reference of it leads to an anchor",
+                    f"tool.workbench.sources.{stuck[0]}.sample: no reference of it leads to an anchor to follow",
                     hint=f'declare a reference, or write sample = "anchor" in [tool.workbench.sources.{stuck[0]}]',
                 )
             # A source is pulled in through those that refer to it, if any of these has rows by itself.
@@ -153,10 +160,13 @@ def estimate(steps: Sequence[Step], all_links: Sequence[Link], rows: Mapping[str
     """Rows that a sample will have, a source: chosen ones by the share, and parents by how often they are referred to.
 
     >>> order = Link("orders", ("customer",), "customers", ("id",))
-    >>> estimate([Step("orders", Role.ANCHOR), Step("customers", Role.PARENT)], [order], {"orders": 100_000, "customers": 1_000}, 0.01)
+    >>> steps = [Step("orders", Role.ANCHOR), Step("customers", Role.PARENT)]
+    >>> estimate(steps, [order], {"orders": 100_000, "customers": 1_000}, 0.01)
     {'orders': 1000, 'customers': 632}
     """
-    found = {step.source: float(rows[step.source]) * {Role.WHOLE: 1.0, Role.PARENT: 0.0}.get(step.role, share) for step in steps}
+    found = {
+        step.source: float(rows[step.source]) * {Role.WHOLE: 1.0, Role.PARENT: 0.0}.get(step.role, share) for step in steps
+    }
     for _ in steps:
         before = dict(found)
         for step in steps:

@@ -89,14 +89,16 @@ class Rules:
 def decide(sources: Mapping[str, Source], all_links: Sequence[Link]) -> Rules:
     """Apply each declared rule to its key domain; ``ConfigError`` where two rules of one domain can't both stand."""
     groups = _domains(sources, all_links)
-    rules: dict[Column, str] = {(name, column): rule for name, source in sources.items() for column, rule in source.mask.items()}
+    rules: dict[Column, str] = {
+        (name, column): rule for name, source in sources.items() for column, rule in source.mask.items()
+    }
     notes = []
     for group in groups:
         declared = {column: rules[column] for column in group if column in rules}
         changing = {rule for rule in declared.values() if rule != "keep"}
         if not changing:
             continue
-        (owner, column), rule = next((item for item in declared.items() if item[1] != "keep"))
+        owner, column = next(each for each, rule in declared.items() if rule != "keep")
         if changing != {"token"}:
             wrong = next(item for item in declared.items() if item[1] not in ("keep", "token"))
             raise ConfigError(
@@ -115,7 +117,9 @@ def decide(sources: Mapping[str, Source], all_links: Sequence[Link]) -> Rules:
             notes.append(f"the token of {owner}.{column} also masks {_names(spread)}, so that they still join")
         rules |= dict.fromkeys(group, "token")
     domains = {column: f"{group[0][0]}.{group[0][1]}" for group in groups for column in group}
-    domains |= {column: f"{column[0]}.{column[1]}" for column, rule in rules.items() if column not in domains and rule == "token"}
+    domains |= {
+        column: f"{column[0]}.{column[1]}" for column, rule in rules.items() if column not in domains and rule == "token"
+    }
     return Rules(rules, domains, tuple(notes))
 
 
@@ -166,10 +170,12 @@ def token_type(types: Sequence[str], columns: Sequence[Column]) -> str:
     if all(each in order for each in types):
         narrow = [each for each in types if each in _INTEGER_BITS]
         return min(narrow, key=lambda each: (_INTEGER_BITS[each], each)) if narrow else "BIGINT"
-    wrong, column = next((each, column) for each, column in zip(types, columns, strict=True) if each not in order and not is_text(each))
+    wrong, column = next(
+        (each, column) for each, column in zip(types, columns, strict=True) if each not in order and not is_text(each)
+    )
     raise ConfigError(
         f"{column[0]}.{column[1]} is {wrong}; tokens are for text, integers and UUIDs",
-        hint=f'write {column[1]} = "redact" in mask of [tool.workbench.sources.{column[0]}], or "generalise:…", "shift_dates:…" or "noise:…"',
+        hint=f'write {column[1]} = "redact", or another rule, in mask of [tool.workbench.sources.{column[0]}]',
     )
 
 
@@ -184,7 +190,9 @@ def token_sql(values: str, duckdb_type: str, slot: str) -> str:
     if duckdb_type == "UUID":
         return f"SELECT v, CAST(left({hmac_sql('CAST(v AS VARCHAR)', slot)}, 32) AS UUID) AS token FROM ({values})"
     bits = _INTEGER_BITS.get(duckdb_type, _WIDE_BITS)
-    permuted = _permutation(f"SELECT v, CAST(CASE WHEN v < 0 THEN -1 - v ELSE v END AS HUGEINT) AS n FROM ({values})", bits, slot)
+    permuted = _permutation(
+        f"SELECT v, CAST(CASE WHEN v < 0 THEN -1 - v ELSE v END AS HUGEINT) AS n FROM ({values})", bits, slot
+    )
     if bits == _WIDE_BITS:
         beyond = f"({1 << 60} + CAST('0x' || left({hmac_sql('CAST(n AS VARCHAR)', slot)}, 14) AS BIGINT))"
         permuted = f"SELECT v, CASE WHEN n >= {1 << bits} THEN {beyond} ELSE p END AS p FROM ({permuted})"
@@ -195,18 +203,19 @@ def _permutation(values: str, bits: int, slot: str) -> str:
     """A keyed permutation of the numbers of so many bits: six rounds in which either half changes the other."""
     low = bits // 2
     high = bits - low
-    query = f"SELECT v, n, CAST((n % {1 << bits}) // {1 << low} AS BIGINT) AS a, CAST(n % {1 << low} AS BIGINT) AS b FROM ({values})"
+    halves = f"CAST((n % {1 << bits}) // {1 << low} AS BIGINT) AS a, CAST(n % {1 << low} AS BIGINT) AS b"
+    query = f"SELECT v, n, {halves} FROM ({values})"
     for number in range(6):
         changed, other, width = ("a", "b", high) if number % 2 == 0 else ("b", "a", low)
         hashed = f"CAST('0x' || left(sha256($round_{slot} || encode('{number}|' || {other})), 8) AS BIGINT) % {1 << width}"
-        halves = {changed: f"xor({changed}, {hashed})", other: other}
-        query = f"SELECT v, n, {halves['a']} AS a, {halves['b']} AS b FROM ({query})"
+        mixed = {changed: f"xor({changed}, {hashed})", other: other}
+        query = f"SELECT v, n, {mixed['a']} AS a, {mixed['b']} AS b FROM ({query})"
     return f"SELECT v, n, CAST(a AS HUGEINT) * {1 << low} + b AS p FROM ({query})"
 
 
 def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str) -> str:
-    """A masked column as SQL, NULL staying NULL. ``cluster`` is SQL that tells entities apart. Tokens are not made here."""
-    name = identifier(column)
+    """A masked column of a table ``s`` as SQL, NULL staying NULL; ``cluster`` tells entities apart. Tokens are not made here."""
+    name = f"s.{identifier(column)}"
     word, _, argument = rule.partition(":")
     match word:
         case "keep":
@@ -221,11 +230,14 @@ def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str)
             days = f"(CAST('0x' || left({hmac_sql(cluster, slot)}, 12) AS BIGINT) % {2 * int(argument) + 1} - {argument})"
             return f"CAST({name} + to_days(CAST({days} AS INTEGER)) AS {duckdb_type})"
         case "noise" if _is_number(duckdb_type):
-            unit = f"(CAST('0x' || left({hmac_sql(f'{cluster} || CAST({name} AS VARCHAR)', slot)}, 13) AS BIGINT) / {float(1 << 52)})"
+            hashed = hmac_sql(f"{cluster} || CAST({name} AS VARCHAR)", slot)
+            unit = f"(CAST('0x' || left({hashed}, 13) AS BIGINT) / {float(1 << 52)})"
             noisy = f"{name} * (1 + {float(argument[:-1]) / 100} * (2 * {unit} - 1))"
             return f"CAST({noisy if duckdb_type in ('DOUBLE', 'FLOAT') else f'round({noisy})'} AS {duckdb_type})"
         case _:
-            raise ConfigError(f"{word} does not fit {column}, which is {duckdb_type}", hint=f'write {column} = "redact", or another mask')
+            raise ConfigError(
+                f"{word} does not fit {column}, which is {duckdb_type}", hint=f'write {column} = "redact", or another mask'
+            )
 
 
 def _generalised(name: str, argument: str, duckdb_type: str, column: str) -> str:

@@ -45,7 +45,8 @@ class Writing:
     def _clusters(self) -> None:
         """Number the anchors in an order that only the key explains, so that a number says nothing about its anchor."""
         parts = " UNION ".join(
-            f"SELECT {CLUSTER} AS c FROM stage.{identifier(step.source)} WHERE {CLUSTER} IS NOT NULL" for step in self.sampling.steps
+            f"SELECT {CLUSTER} AS c FROM stage.{identifier(step.source)} WHERE {CLUSTER} IS NOT NULL"
+            for step in self.sampling.steps
         )
         self._run(
             f"CREATE TABLE stage.{PRIVATE}clusters AS "
@@ -61,7 +62,8 @@ class Writing:
             self.tell(f"masking {domain}")
             kind = mask.token_type([types[source][column] for source, column in columns], columns)
             parts = " UNION ".join(
-                f"SELECT CAST({identifier(column)} AS {_wide(kind)}) AS v FROM stage.{identifier(source)} WHERE {identifier(column)} IS NOT NULL"
+                f"SELECT CAST({identifier(column)} AS {_wide(kind)}) AS v FROM stage.{identifier(source)} "
+                f"WHERE {identifier(column)} IS NOT NULL"
                 for source, column in columns
             )
             table = f"stage.{PRIVATE}tokens_{number}"
@@ -95,7 +97,9 @@ class Writing:
             f"FROM stage.{identifier(source)} s {' '.join(joins)} {numbers} ORDER BY {order}",
             slots,
         )
-        self._run(f"CREATE TABLE sandbox.main.{identifier(source)} AS SELECT * EXCLUDE ({CORE}, {WEIGHT}, {CLUSTER}) FROM {table}")
+        self._run(
+            f"CREATE TABLE sandbox.main.{identifier(source)} AS SELECT * EXCLUDE ({CORE}, {WEIGHT}, {CLUSTER}) FROM {table}"
+        )
         self._run(
             f"CREATE TABLE sandbox.{ROWS}.{identifier(source)} AS "
             f"SELECT rowid AS row, {CORE} AS core, {WEIGHT} AS weight, {CLUSTER} AS cluster FROM {table}"

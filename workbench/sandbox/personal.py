@@ -17,9 +17,14 @@ from workbench.sandbox.mask import is_text
 _WORDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("email", "mail", "emailaddress"), ("an e-mail address", "token")),
     **dict.fromkeys(("phone", "telephone", "mobile", "cellphone", "fax", "msisdn"), ("a phone number", "token")),
-    **dict.fromkeys(("ssn", "nino", "passport", "nationalid", "taxid", "licence", "license", "cpf", "aadhaar"), ("an official number", "token")),
+    **dict.fromkeys(
+        ("ssn", "nino", "passport", "nationalid", "taxid", "licence", "license", "cpf", "aadhaar"),
+        ("an official number", "token"),
+    ),
     **dict.fromkeys(("iban", "creditcard", "cardnumber", "accountnumber", "bic"), ("a bank account or card", "token")),
-    **dict.fromkeys(("firstname", "lastname", "surname", "fullname", "forename", "maidenname", "nickname", "username"), ("a name", "redact")),
+    **dict.fromkeys(
+        ("firstname", "lastname", "surname", "fullname", "forename", "maidenname", "nickname", "username"), ("a name", "redact")
+    ),
     **dict.fromkeys(("address", "street", "addr", "postcode", "zip", "zipcode", "postalcode"), ("an address", "redact")),
     **dict.fromkeys(("birth", "birthday", "birthdate", "dob", "dateofbirth"), ("a date of birth", "generalise:year")),
     **dict.fromkeys(("password", "passwd", "secret", "pin"), ("a secret", "redact")),
@@ -27,24 +32,27 @@ _WORDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("ip", "ipaddress", "macaddress", "deviceid", "imei"), ("a device", "token")),
     **dict.fromkeys(("salary", "wage", "income"), ("an income", "generalise:1000")),
 }
-_PAIRS = {
-    ("first", "name"), ("last", "name"), ("full", "name"), ("sur", "name"), ("middle", "name"), ("maiden", "name"), ("user", "name"),
-    ("customer", "name"), ("contact", "name"), ("person", "name"), ("patient", "name"), ("employee", "name"), ("client", "name"),
-}  # fmt: skip
+_WHOSE = "first last full sur middle maiden user customer contact person patient employee client".split()
 _NAME = ("a name", "redact")
-_JOINED = {
-    ("e", "mail"): "email", ("credit", "card"): "creditcard", ("card", "number"): "cardnumber", ("account", "number"): "accountnumber",
-    ("national", "id"): "nationalid", ("tax", "id"): "taxid", ("postal", "code"): "postalcode", ("zip", "code"): "zipcode",
-    ("ip", "address"): "ipaddress", ("mac", "address"): "macaddress", ("device", "id"): "deviceid", ("date", "of", "birth"): "dateofbirth",
-    ("social", "security"): "ssn", ("post", "code"): "postcode",
-}  # fmt: skip
+_JOINED = (
+    "e mail,credit card,card number,account number,national id,tax id,postal code,zip code,post code,ip address,mac address,"
+    "device id,date of birth"
+)
+_TOGETHER: dict[tuple[str, ...], tuple[str, str]] = {
+    tuple(words.split()): _WORDS["".join(words.split())] for words in _JOINED.split(",")
+}
+_TOGETHER |= {(whose, "name"): _NAME for whose in _WHOSE}
+_TOGETHER[("social", "security")] = _WORDS["ssn"]
 
 # What values of a text column may look like: SQL regular expressions that match a whole value, or a part where it says so.
 PATTERNS: dict[str, tuple[str, str]] = {
     "an e-mail address": (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", "token"),
     "an IBAN": (r"(^|\W)[A-Z]{2}[0-9]{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,3})?($|\W)", "token"),
     "a social security number": (r"(^|[^0-9-])[0-9]{3}-[0-9]{2}-[0-9]{4}($|[^0-9-])", "token"),
-    "a card number": (r"(^|[^0-9])(4[0-9]{3}|5[1-5][0-9]{2}|3[47][0-9]{2})([ -]?[0-9]{4}){2}[ -]?[0-9]{3,4}($|[^0-9])", "token"),
+    "a card number": (
+        r"(^|[^0-9])(4[0-9]{3}|5[1-5][0-9]{2}|3[47][0-9]{2})([ -]?[0-9]{4}){2}[ -]?[0-9]{3,4}($|[^0-9])",
+        "token",
+    ),
     "a phone number": (r"^\s*(\+[0-9]{1,3}[ ./-]?)(\(?[0-9]{1,4}\)?[ ./-]?){2,5}[0-9]{2,4}\s*$", "token"),
 }
 
@@ -73,10 +81,8 @@ def by_name(column: str) -> tuple[str, str] | None:
     for size in (3, 2):
         for start in range(len(parts) - size + 1):
             window = tuple(parts[start : start + size])
-            if window in _JOINED:
-                return _WORDS[_JOINED[window]]
-            if window in _PAIRS:
-                return _NAME
+            if window in _TOGETHER:
+                return _TOGETHER[window]
     return next((_WORDS[word] for word in parts if word in _WORDS), None)
 
 
@@ -104,7 +110,9 @@ def undecided_values(con: Any, relation: str, source: str, types: Mapping[str, s
         hits = dict(zip(PATTERNS, counts[number * len(PATTERNS) : (number + 1) * len(PATTERNS)], strict=True))
         kind = max(hits, key=lambda each: hits[each])
         if hits[kind]:
-            found.append(Finding(source, column, f"{hits[kind]:,} of its values look like {kind}", PATTERNS[kind][1], hits[kind]))
+            found.append(
+                Finding(source, column, f"{hits[kind]:,} of its values look like {kind}", PATTERNS[kind][1], hits[kind])
+            )
     return found
 
 

@@ -61,7 +61,9 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None]) -> I
     finally:
         backend.disconnect()
     if changed:
-        raise InfrastructureError(f"{', '.join(changed)} changed while being read", hint="workbench sandbox create   (again, when nothing writes)")
+        raise InfrastructureError(
+            f"{', '.join(changed)} changed while being read", hint="workbench sandbox create   (again, when nothing writes)"
+        )
 
 
 def _states(workspace: Workspace, name: str) -> tuple[tuple[str, int, int], ...]:
@@ -77,19 +79,24 @@ def check_columns(sources: Mapping[str, Source], production: Production, all_lin
         mine = [column for column in there if column.startswith(PRIVATE)]
         if mine:
             raise ConfigError(f"{path}: a column may not be called {mine[0]}", hint="rename it where the source is made")
-        named = {"key": source.key, "mask": list(source.mask), "time": [source.time] if source.time else [], "units": list(source.units)}
+        named = {
+            "key": source.key,
+            "mask": list(source.mask),
+            "time": [source.time] if source.time else [],
+            "units": list(source.units),
+        }
         for setting, listed in named.items():
             for column in listed:
                 _there(f"{path}.{setting}", name, column, there)
     for link in all_links:
         path = f"tool.workbench.sources.{link.child}.references"
-        for mine_, theirs in zip(link.columns, link.to, strict=True):
-            _there(path, link.child, mine_, production.columns[link.child])
+        for own, theirs in zip(link.columns, link.to, strict=True):
+            _there(path, link.child, own, production.columns[link.child])
             _there(path, link.parent, theirs, production.columns[link.parent])
-            left, right = production.columns[link.child][mine_], production.columns[link.parent][theirs]
+            left, right = production.columns[link.child][own], production.columns[link.parent][theirs]
             if _family(left) != _family(right):
                 raise ConfigError(
-                    f"{path}: {link.child}.{mine_} is {left} and {link.parent}.{theirs} is {right}; they can't refer to each other",
+                    f"{path}: {link.child}.{own} is {left} and {link.parent}.{theirs} is {right}; they never match",
                     hint="cast one of them where the source is made, or remove the reference, then: workbench sandbox create",
                 )
 
@@ -98,13 +105,20 @@ def _there(path: str, source: str, column: str, there: Mapping[str, str]) -> Non
     if column not in there:
         near = get_close_matches(column, there, n=1) or [known for known in there if known.lower() == column.lower()]
         tail = f"did you mean {near[0]!r}?" if near else "it has: " + ", ".join(list(there)[:12])
-        raise ConfigError(f"{path}: source {source} has no column {column!r}; {tail}", hint="correct pyproject.toml, then: workbench sandbox create")
+        raise ConfigError(
+            f"{path}: source {source} has no column {column!r}; {tail}",
+            hint="correct pyproject.toml, then: workbench sandbox create",
+        )
 
 
 def _family(duckdb_type: str) -> str:
     if duckdb_type.startswith(("VARCHAR", "ENUM")):
         return "text"
-    if duckdb_type.endswith("INT") or duckdb_type in ("INTEGER", "UINTEGER", "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL"):
+    if (
+        duckdb_type.endswith("INT")
+        or duckdb_type in ("INTEGER", "UINTEGER", "DOUBLE", "FLOAT")
+        or duckdb_type.startswith("DECIMAL")
+    ):
         return "number"
     if duckdb_type == "DATE" or duckdb_type.startswith("TIMESTAMP"):
         return "time"
@@ -119,10 +133,12 @@ def check_keys(sources: Mapping[str, Source], production: Production, tell: Call
         tell(f"checking the key of {name}")
         columns = ", ".join(identifier(column) for column in source.key)
         filled = " AND ".join(f"{identifier(column)} IS NOT NULL" for column in source.key)
-        grouped = f"SELECT count(*) AS n FROM {production.relations[name]} t WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
+        grouped = (
+            f"SELECT count(*) AS n FROM {production.relations[name]} t WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
+        )
         keys, extra = production.con.execute(f"SELECT count(*), coalesce(sum(n), 0) FROM ({grouped})").fetchone()
         if keys:
             raise ConfigError(
-                f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} of its values are on {int(extra):,} rows",
+                f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} values are on {int(extra):,} rows",
                 hint="add the column that tells these rows apart, then: workbench sandbox create",
             )

@@ -89,13 +89,23 @@ class SandboxInfo:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; ``from_json`` reads them back."""
-        plain = asdict(self) | {"format": FORMAT, "path": self.path.name, "created": self.created.isoformat(), "expires": self.expires.isoformat()}
+        plain = asdict(self) | {
+            "format": FORMAT,
+            "path": self.path.name,
+            "created": self.created.isoformat(),
+            "expires": self.expires.isoformat(),
+        }
         return plain
 
     @classmethod
     def from_json(cls, plain: dict[str, Any], folder: Path) -> SandboxInfo:
         tables = {
-            name: TableInfo(**{**table, "orphans": tuple(OrphanCount(**{**each, "columns": tuple(each["columns"])}) for each in table["orphans"])})
+            name: TableInfo(
+                **{
+                    **table,
+                    "orphans": tuple(OrphanCount(**{**each, "columns": tuple(each["columns"])}) for each in table["orphans"]),
+                }
+            )
             for name, table in plain["tables"].items()
         }
         lists = {name: tuple(plain[name]) for name in ("anchors", "strata", "notes")}
@@ -154,7 +164,9 @@ def active(workspace: Workspace, now: dt.datetime | None = None) -> SandboxInfo:
     if pinned:
         chosen = next((info for info in known if info.id == pinned), None)
         if chosen is None:
-            raise UsageError(f"sandbox {pinned}, which this workspace is set to use, is gone", hint="workbench sandbox use --newest")
+            raise UsageError(
+                f"sandbox {pinned}, which this workspace is set to use, is gone", hint="workbench sandbox use --newest"
+            )
     elif not known:
         raise UsageError("this workspace has no sandbox yet", hint=CREATE)
     else:

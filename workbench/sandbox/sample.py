@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workbench.config import Source
-from workbench.errors import ConfigError, GuardRefused, UsageError
-from workbench.runtime.duck import identifier, literal
+from workbench.errors import GuardRefused, UsageError, WorkbenchError
+from workbench.runtime.duck import identifier
 from workbench.sandbox.graph import Link, Role, Step, check_anchor
+from workbench.sandbox.hashing import Recipe, all_filled, refers, same
 from workbench.sandbox.production import PRIVATE, Production
 
 CORE, WEIGHT, CLUSTER = (f"{PRIVATE}{word}" for word in ("core", "weight", "cluster"))
-_NO_TEXT = ("DOUBLE", "FLOAT", "STRUCT", "MAP", "UNION")
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What to take: a share of the anchors' keys, by the hash under a seed; ``where`` limits anchors, ``floor`` rows a stratum."""
-
-    share: float
-    seed: int
-    sample: str
-    where: str = ""
-    strata: tuple[str, ...] = ()
-    floor: int = 0
-    max_rows: int = 5_000_000
-
-    @property
-    def plain(self) -> bool:
-        """Whether the hash of a key alone decides about a row."""
-        return not (self.where or self.floor)
-
-    def chosen(self, hashed: str) -> str:
-        """The condition under which a row with this md5 is chosen."""
-        if self.share >= 1:
-            return "true"
-        return f"left({hashed}, 8) < '{min(math.ceil(self.share * 2**32), 2**32 - 1):08x}'"
-
-    @property
-    def weight(self) -> str:
-        return repr(1 / self.share)
+FLAGS = f"{CORE}, {WEIGHT}, {CLUSTER}"
 
 
 @dataclass(frozen=True, slots=True)
 class Dangling:
-    """How many rows of a source refer to nothing, by NULL or to a row that production does not have."""
+    """How many rows of a source refer to nothing, by NULL or to a row that production does not have (listed in ``table``)."""
 
-    link: Link
     orphans: int
     nulls: int
     table: str
@@ -56,7 +27,7 @@ class Dangling:
 
 @dataclass(slots=True)
 class Sampling:
-    """A sample in the making: staged tables ``stage.<source>`` in memory, and counts."""
+    """A sample in the making: staged tables ``stage.<source>`` in memory, with three columns of flags."""
 
     production: Production
     sources: Mapping[str, Source]
@@ -65,10 +36,11 @@ class Sampling:
     recipe: Recipe
     tell: Callable[[str], None]
     dangling: dict[Link, Dangling] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
 
     def take(self) -> None:
         """Do all of it."""
-        self.production.con.execute("CREATE SCHEMA stage")
+        self._run("CREATE SCHEMA stage")
         self._count_dangling()
         self._check_where()
         for step in self.steps:
@@ -78,16 +50,35 @@ class Sampling:
     def role(self, source: str) -> Role:
         return next(step.role for step in self.steps if step.source == source)
 
+    def count(self, source: str, condition: str = "true") -> int:
+        """Staged rows of a source."""
+        return self._one(f"SELECT count(*) FROM {stage(source)} WHERE {condition}")
+
+    def orphans(self, link: Link) -> int:
+        """Rows of the sample that refer to a row that the sample does not have."""
+        filled = all_filled(link.columns, "c")
+        return self._one(
+            f"SELECT count(*) FROM {stage(link.child)} c ANTI JOIN {stage(link.parent)} p ON {refers(link)} WHERE {filled}"
+        )
+
+    def production_orphans(self, link: Link) -> int:
+        """Those of them that production does not have either."""
+        lost = same("o", link.columns, "c", link.columns)
+        return self._one(f"SELECT count(*) FROM {stage(link.child)} c SEMI JOIN {self.dangling[link].table} o ON {lost}")
+
     def _count_dangling(self) -> None:
         for number, link in enumerate(self.links):
             self.tell(f"following {link.child} to {link.parent}")
+            child, parent = (self._from(name) for name in (link.child, link.parent))
             table = f"stage.{PRIVATE}orphans_{number}"
-            columns = ", ".join(f"c.{identifier(column)}" for column in link.columns)
-            missing = f"SELECT {columns}, count(*) AS {PRIVATE}n FROM {self._from(link.child)} c ANTI JOIN {self._from(link.parent)} p ON {_match(link)} "
-            self._run(f"CREATE TABLE {table} AS {missing} WHERE {_filled(link.columns, 'c.')} GROUP BY ALL")
+            columns, filled = ", ".join(f"c.{identifier(column)}" for column in link.columns), all_filled(link.columns, "c")
+            lost = (
+                f"SELECT {columns}, count(*) AS {PRIVATE}n FROM {child} c ANTI JOIN {parent} p ON {refers(link)} WHERE {filled}"
+            )
+            self._run(f"CREATE TABLE {table} AS {lost} GROUP BY ALL")
             orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
-            nulls = self._one(f"SELECT count(*) FROM {self._from(link.child)} c WHERE NOT ({_filled(link.columns, 'c.')})")
-            self.dangling[link] = Dangling(link, orphans, nulls, table)
+            nulls = self._one(f"SELECT count(*) FROM {child} c WHERE NOT ({filled})")
+            self.dangling[link] = Dangling(orphans, nulls, table)
 
     def _check_where(self) -> None:
         """``--where`` must be one condition that some anchor can answer."""
@@ -104,101 +95,120 @@ class Sampling:
         try:
             if len(duckdb.extract_statements(statement)) != 1:
                 return "it is more than one condition"
-            self.production.con.execute(statement)
+            self._run(statement)
         except duckdb.Error as error:
             return str(error).splitlines()[0]
         return ""
 
     def _take_core(self, step: Step) -> None:
         self.tell(f"sampling {step.source}")
+        name = step.source
         match step.role:
             case Role.WHOLE:
-                query = f"SELECT s.*, true AS {CORE}, 1.0::DOUBLE AS {WEIGHT}, md5({self._own(step.source)}) AS {CLUSTER} FROM {self._from(step.source)} s"
+                flags = f"true AS {CORE}, 1.0::DOUBLE AS {WEIGHT}, md5({self._own(name)}) AS {CLUSTER}"
+                query = f"SELECT s.*, {flags} FROM {self._from(name)} s"
             case Role.PARENT:
-                query = f"SELECT s.*, false AS {CORE}, 0.0::DOUBLE AS {WEIGHT}, NULL::VARCHAR AS {CLUSTER} FROM {self._from(step.source)} s LIMIT 0"
+                flags = f"false AS {CORE}, 0.0::DOUBLE AS {WEIGHT}, NULL::VARCHAR AS {CLUSTER}"
+                query = f"SELECT s.*, {flags} FROM {self._from(name)} s LIMIT 0"
             case Role.ANCHOR:
-                query = self._anchor(step.source)
+                query = self._anchor(name)
             case Role.FOLLOW:
                 assert step.via is not None
                 query = self._follow(step.via)
-        self._run(f"CREATE TABLE stage.{identifier(step.source)} AS {query}")
-        self._check_cap()
+        self._run(f"CREATE TABLE {stage(name)} AS {query}")
+        self._check_cap(name)
         if not self.recipe.where:
-            check_anchor(step, self.production.rows[step.source], self.count(step.source), self.recipe.sample)
+            check_anchor(step, self.production.rows[name], self.taken[name], self.recipe.sample)
 
     def _anchor(self, name: str) -> str:
         recipe = self.recipe
         where = f" WHERE ({recipe.where}\n)" if recipe.where and not self._refusal(name) else ""
         hashed = f"SELECT s.*, md5({self._own(name)}) AS {CLUSTER} FROM {self._from(name)} s{where}"
         if not recipe.floor:
-            return f"SELECT * EXCLUDE ({CLUSTER}), true AS {CORE}, {recipe.weight}::DOUBLE AS {WEIGHT}, {CLUSTER} FROM ({hashed}) WHERE {recipe.chosen(CLUSTER)}"
+            return self._chosen(hashed)
         columns = [column for column in recipe.strata if column in self.production.columns[name]]
-        part = "PARTITION BY " + ", ".join(identifier(column) for column in columns) if columns else ""
+        part = "PARTITION BY " + ", ".join(map(identifier, columns)) if columns else ""
+        rank, total, hit = (f"{PRIVATE}{word}" for word in ("rank", "all", "hit"))
         ranked = (
-            f"SELECT *, row_number() OVER ({part} ORDER BY {CLUSTER}) AS {PRIVATE}rank, count(*) OVER ({part}) AS {PRIVATE}all, "
-            f"count(*) FILTER ({recipe.chosen(CLUSTER)}) OVER ({part}) AS {PRIVATE}hit FROM ({hashed})"
+            f"SELECT *, row_number() OVER ({part} ORDER BY {CLUSTER}) AS {rank}, count(*) OVER ({part}) AS {total}, "
+            f"count(*) FILTER ({recipe.chosen(CLUSTER)}) OVER ({part}) AS {hit} FROM ({hashed})"
         )
-        weight = f"{PRIVATE}all / greatest({PRIVATE}hit, least({recipe.floor}, {PRIVATE}all))::DOUBLE"
+        weight = f"{total} / greatest({hit}, least({recipe.floor}, {total}))::DOUBLE"
         return (
-            f"SELECT * EXCLUDE ({CLUSTER}, {PRIVATE}rank, {PRIVATE}all, {PRIVATE}hit), true AS {CORE}, {weight} AS {WEIGHT}, {CLUSTER} "
-            f"FROM ({ranked}) WHERE {recipe.chosen(CLUSTER)} OR {PRIVATE}rank <= {recipe.floor}"
+            f"SELECT * EXCLUDE ({CLUSTER}, {rank}, {total}, {hit}), true AS {CORE}, {weight} AS {WEIGHT}, {CLUSTER} "
+            f"FROM ({ranked}) WHERE {recipe.chosen(CLUSTER)} OR {rank} <= {recipe.floor}"
         )
 
+    def _chosen(self, hashed: str) -> str:
+        """The rows of a query, which ends with their md5, that the hash alone chooses."""
+        flags = f"true AS {CORE}, {self.recipe.weight} AS {WEIGHT}, {CLUSTER}"
+        return f"SELECT * EXCLUDE ({CLUSTER}), {flags} FROM ({hashed}) WHERE {self.recipe.chosen(CLUSTER)}"
+
     def _follow(self, link: Link) -> str:
-        """Rows of chosen parents, and of rows without a parent the same share."""
-        recipe, key = self.recipe, self.sources[link.parent].key
-        keyed = self.role(link.parent) is Role.ANCHOR and sorted(link.to) == sorted(key)
-        text = self._reference(link, key if keyed else link.to, link.parent if keyed else f"{link.parent}({','.join(link.to)})")
-        hashed = f"md5(CASE WHEN {_filled(link.columns, 's.')} THEN {text} ELSE {self._own(link.child)} END)"
-        head = f"true AS {CORE}, {recipe.weight}::DOUBLE AS {WEIGHT}"
-        if keyed and recipe.plain:
-            inner = f"SELECT s.*, {hashed} AS {CLUSTER} FROM {self._from(link.child)} s"
-            return f"SELECT * EXCLUDE ({CLUSTER}), {head}, {CLUSTER} FROM ({inner}) WHERE {recipe.chosen(CLUSTER)}"
-        names = ", ".join(identifier(column) for column in link.to)
-        parents = f"(SELECT DISTINCT ON ({names}) {names}, {WEIGHT}, {CLUSTER} FROM stage.{identifier(link.parent)} WHERE {CORE} ORDER BY {names}, {CLUSTER})"
-        joined = f"SELECT s.*, true AS {CORE}, p.{WEIGHT}, p.{CLUSTER} FROM {self._from(link.child)} s JOIN {parents} p ON {_match(link, 's.')}"
+        """Rows of chosen parents; and of rows without a parent the same share."""
+        key, columns = self.sources[link.parent].key, self.production.columns
+        child, filled = f"{self._from(link.child)} s", all_filled(link.columns, "s")
+        text = self.recipe.reference(link, key, columns[link.child], columns[link.parent])
+        hashed = f"SELECT s.*, md5(CASE WHEN {filled} THEN {text} ELSE {self._own(link.child)} END) AS {CLUSTER} FROM {child}"
+        if self.recipe.plain and self.role(link.parent) is Role.ANCHOR and sorted(link.to) == sorted(key):
+            return self._chosen(hashed)
+        names = ", ".join(map(identifier, link.to))
+        chosen = f"SELECT {names}, {WEIGHT}, {CLUSTER} FROM {stage(link.parent)} WHERE {CORE}"
+        once = f"SELECT DISTINCT ON ({names}) * FROM ({chosen}) ORDER BY {names}, {CLUSTER}"
+        joined = f"SELECT s.*, true AS {CORE}, p.{WEIGHT}, p.{CLUSTER} FROM {child} JOIN ({once}) p ON {refers(link, 's')}"
         dangling = self.dangling[link]
         if not (dangling.orphans or dangling.nulls):
             return joined
-        lost = f"EXISTS (FROM {dangling.table} o WHERE {' AND '.join(f'o.{identifier(c)} = s.{identifier(c)}' for c in link.columns)})"
-        inner = f"SELECT s.*, {head}, {hashed} AS {CLUSTER} FROM {self._from(link.child)} s WHERE NOT ({_filled(link.columns, 's.')}) OR {lost}"
-        return f"{joined} UNION ALL SELECT * FROM ({inner}) WHERE {recipe.chosen(CLUSTER)}"
+        lost = f"EXISTS (FROM {dangling.table} o WHERE {same('o', link.columns, 's', link.columns)})"
+        return f"{joined} UNION ALL {self._chosen(f'{hashed} WHERE NOT ({filled}) OR {lost}')}"
 
     def _pull_parents(self) -> None:
         """Add what staged rows refer to and is not there, until nothing is missing; cycles and self-references end too."""
         order = self._upwards()
-        while any([self._pull(name) for name in order]):
-            self._check_cap()
-        self._check_cap()
+        missing = True
+        while missing:
+            missing = False
+            for name in order:
+                missing = self._pull(name) or missing
 
     def _pull(self, name: str) -> bool:
-        """Add missing rows of one source in one scan; whether any were added."""
-        stage = f"stage.{identifier(name)}"
-        wanted: dict[tuple[str, ...], list[str]] = {}
-        for link in self.links:
-            if link.parent == name and self.role(name) is not Role.WHOLE:
-                columns = ", ".join(f"c.{identifier(mine)} AS {identifier(theirs)}" for mine, theirs in zip(link.columns, link.to, strict=True))
-                orphan = " AND ".join(f"o.{identifier(column)} = c.{identifier(column)}" for column in link.columns)
-                wanted.setdefault(link.to, []).append(
-                    f"SELECT DISTINCT {columns} FROM stage.{identifier(link.child)} c WHERE {_filled(link.columns, 'c.')} "
-                    f"AND NOT EXISTS (FROM {stage} p WHERE {_match(link)}) AND NOT EXISTS (FROM {self.dangling[link].table} o WHERE {orphan})"
-                )
+        """Add the missing rows of one source in one scan; whether there were any."""
+        if self.role(name) is Role.WHOLE:
+            return False
         conditions = []
-        for number, (to, queries) in enumerate(wanted.items()):
+        for number, to in enumerate(dict.fromkeys(link.to for link in self.links if link.parent == name)):
             table = f"stage.{PRIVATE}wanted_{number}"
-            self._run(f"CREATE OR REPLACE TABLE {table} AS {' UNION '.join(queries)}")
+            wanted = " UNION ".join(self._wanted(link) for link in self.links if link.parent == name and link.to == to)
+            self._run(f"CREATE OR REPLACE TABLE {table} AS {wanted}")
             if self._one(f"SELECT count(*) FROM {table}"):
-                conditions.append((table, " AND ".join(f"w.{identifier(column)} = s.{identifier(column)}" for column in to)))
+                conditions.append((table, same("w", to, "s", to)))
         if not conditions:
             return False
         self.tell(f"completing {name}")
         if len(conditions) == 1:
             rows = f"{self._from(name)} s SEMI JOIN {conditions[0][0]} w ON {conditions[0][1]}"
         else:
-            rows = f"{self._from(name)} s WHERE " + " OR ".join(f"EXISTS (FROM {table} w WHERE {on})" for table, on in conditions)
-        before = self.count(name)
-        self._run(f"INSERT INTO {stage} SELECT s.*, false, 0.0, NULL FROM {rows}")
-        return self.count(name) > before
+            rows = f"{self._from(name)} s WHERE " + " OR ".join(
+                f"EXISTS (FROM {table} w WHERE {on})" for table, on in conditions
+            )
+        self._run(f"INSERT INTO {stage(name)} SELECT s.*, false, 0.0, NULL FROM {rows}")
+        before = self.taken[name]
+        self._check_cap(name)
+        if self.taken[name] == before:
+            raise WorkbenchError(
+                f"rows of {name} that others refer to can't be read; nothing was kept", hint="workbench doctor"
+            )
+        return True
+
+    def _wanted(self, link: Link) -> str:
+        """What staged rows refer to by one reference, production has, and is not staged."""
+        columns = ", ".join(
+            f"c.{identifier(own)} AS {identifier(theirs)}" for own, theirs in zip(link.columns, link.to, strict=True)
+        )
+        there = f"EXISTS (FROM {stage(link.parent)} p WHERE {refers(link)})"
+        lost = f"EXISTS (FROM {self.dangling[link].table} o WHERE {same('o', link.columns, 'c', link.columns)})"
+        filled = all_filled(link.columns, "c")
+        return f"SELECT DISTINCT {columns} FROM {stage(link.child)} c WHERE {filled} AND NOT {there} AND NOT {lost}"
 
     def _upwards(self) -> list[str]:
         """Sources in an order in which those that refer come before those referred to, as far as cycles allow."""
@@ -216,58 +226,17 @@ class Sampling:
             visit(name, frozenset())
         return ordered
 
-    def count(self, source: str, condition: str = "true") -> int:
-        return self._one(f"SELECT count(*) FROM stage.{identifier(source)} WHERE {condition}")
-
-    def orphans(self, link: Link) -> int:
-        """Rows of the sample that refer to a row that the sample does not have."""
-        child, parent = f"stage.{identifier(link.child)}", f"stage.{identifier(link.parent)}"
-        return self._one(f"SELECT count(*) FROM {child} c ANTI JOIN {parent} p ON {_match(link)} WHERE {_filled(link.columns, 'c.')}")
-
-    def production_orphans(self, link: Link) -> int:
-        """Those of them that production does not have either."""
-        same = " AND ".join(f"o.{identifier(column)} = c.{identifier(column)}" for column in link.columns)
-        return self._one(f"SELECT count(*) FROM stage.{identifier(link.child)} c SEMI JOIN {self.dangling[link].table} o ON {same}")
-
-    def _check_cap(self) -> None:
-        done = sum(self.count(step.source) for step in self.steps if self._staged(step.source))
+    def _check_cap(self, name: str) -> None:
+        self.taken[name] = self.count(name)
+        done = sum(self.taken.values())
         if done > self.recipe.max_rows:
             raise GuardRefused(
                 f"the sandbox would have more than {self.recipe.max_rows:,} rows ({done:,} so far)",
                 hint=f"workbench sandbox create --sample {self.recipe.share * 50:g}%   (or --max-rows {done * 2})",
             )
 
-    def _staged(self, source: str) -> bool:
-        return bool(self._one(f"SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'stage' AND table_name = {literal(source)}"))
-
     def _own(self, name: str) -> str:
-        """The text by which a row is hashed: seed, source and key; without a key, all columns that have an exact text."""
-        types, key = self.production.columns[name], self.sources[name].key
-        inexact = [column for column in key if types[column].startswith(_NO_TEXT)]
-        if inexact:
-            raise ConfigError(
-                f"tool.workbench.sources.{name}.key: {inexact[0]} is {types[inexact[0]]}, which has no exact text to hash",
-                hint="use a column of integers, text, dates or decimals as key",
-            )
-        columns = key or [column for column, kind in types.items() if not kind.startswith(_NO_TEXT) and not kind.endswith("[]")]
-        if not columns:
-            raise ConfigError(f"tool.workbench.sources.{name}: rows can't be told apart", hint=f"add key = [...] to [tool.workbench.sources.{name}]")
-        parts = [f"coalesce(CAST(s.{identifier(column)} AS VARCHAR), chr(30))" for column in columns]
-        return self._salted(name, parts)
-
-    def _reference(self, link: Link, order: Sequence[str], domain: str) -> str:
-        types = self.production.columns
-        parts = []
-        for theirs in order:
-            mine = link.columns[link.to.index(theirs)]
-            value, wanted = f"s.{identifier(mine)}", types[link.parent][theirs]
-            if types[link.child][mine] != wanted:
-                value = f"coalesce(CAST(TRY_CAST({value} AS {wanted}) AS VARCHAR), CAST({value} AS VARCHAR))"
-            parts.append(f"coalesce(CAST({value} AS VARCHAR), chr(30))")
-        return self._salted(domain, parts)
-
-    def _salted(self, domain: str, parts: Sequence[str]) -> str:
-        return " || chr(31) || ".join([literal(f"{self.recipe.seed}|{domain}|"), *parts])
+        return self.recipe.own(name, self.sources[name], self.production.columns[name])
 
     def _from(self, name: str) -> str:
         return self.production.relations[name]
@@ -279,9 +248,6 @@ class Sampling:
         return int(self.production.con.execute(query).fetchone()[0])
 
 
-def _filled(columns: Sequence[str], prefix: str) -> str:
-    return " AND ".join(f"{prefix}{identifier(column)} IS NOT NULL" for column in columns)
-
-
-def _match(link: Link, child: str = "c.") -> str:
-    return " AND ".join(f"{child}{identifier(mine)} = p.{identifier(theirs)}" for mine, theirs in zip(link.columns, link.to, strict=True))
+def stage(name: str) -> str:
+    """The staged table of a source."""
+    return f"stage.{identifier(name)}"

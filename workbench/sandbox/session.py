@@ -52,7 +52,10 @@ class Session:
         if name in declared:
             raise UsageError(f"source {name!r} was declared after this sandbox was made, so the sandbox lacks it", hint=CREATE)
         raise UnknownName.of(
-            "source", name, {*self.sources, *declared}, hint=f"declare it in pyproject.toml as [tool.workbench.sources.{name}], then: {CREATE}"
+            "source",
+            name,
+            {*self.sources, *declared},
+            hint=f"declare it in pyproject.toml as [tool.workbench.sources.{name}], then: {CREATE}",
         )
 
     def support_rows(self, name: str) -> int:
@@ -115,7 +118,11 @@ def open_session(path: Path, parameters: Mapping[str, Any] | None = None) -> Ses
     if not path.is_file():
         raise UsageError(f"there is no sandbox at {path}", hint=CREATE)
     con = ibis.duckdb.connect(
-        path.resolve(), read_only=True, autoinstall_known_extensions=False, autoload_known_extensions=False, allow_community_extensions=False
+        path.resolve(),
+        read_only=True,
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+        allow_community_extensions=False,
     )
     try:
         for statement in (
@@ -124,7 +131,9 @@ def open_session(path: Path, parameters: Mapping[str, Any] | None = None) -> Ses
             "SET lock_configuration = true",
         ):
             con.con.execute(statement)
-        locked = con.con.execute("SELECT current_setting('enable_external_access'), current_setting('lock_configuration')").fetchone()
+        locked = con.con.execute(
+            "SELECT current_setting('enable_external_access'), current_setting('lock_configuration')"
+        ).fetchone()
         if locked != (False, True):
             raise GuardRefused("the sandbox's connection could not be closed to other files", hint="workbench doctor")
     except BaseException:
