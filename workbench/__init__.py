@@ -2,7 +2,7 @@
 
 The public names, loaded when first used:
 
-* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``;
+* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``, ``sql``;
 * in Python: ``diff``.
 """
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.render.card import output as output
     from workbench.runtime import checks as check
     from workbench.runtime.require import require as require
+    from workbench.runtime.sql import sql as sql
     from workbench.sandbox.session import source as source
     from workbench.sandbox.widgets import param as param
 
@@ -30,9 +31,10 @@ _PLACES = {
     "output": "workbench.render.card",
     "model": "workbench.render.card",
     "require": "workbench.runtime.require",
+    "sql": "workbench.runtime.sql",
     "diff": "workbench.promote.diff",
 }
-__all__ = ["check", "diff", "model", "output", "param", "require", "source"]
+__all__ = ["check", "diff", "model", "output", "param", "require", "source", "sql"]
 
 
 def __getattr__(name: str) -> Any:

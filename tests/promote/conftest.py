@@ -107,10 +107,16 @@ class Twin:
         assert spec.loader is not None
         loaded = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = loaded  # marimo reads the source of @app.class_definition through it
+        sys.path.insert(0, str(notebook.path.parent))  # where marimo finds helper modules
+        known = set(sys.modules)
         try:
             spec.loader.exec_module(loaded)
             loaded.app.run()
         finally:
+            sys.path.remove(str(notebook.path.parent))
+            for name in set(sys.modules) - known:
+                if str(notebook.path.parent) in str(getattr(sys.modules[name], "__file__", "")):
+                    del sys.modules[name]
             del sys.modules[spec.name]
         return {name: _rows(table) for name, (_, table) in active.outputs.items()}
 

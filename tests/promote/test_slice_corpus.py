@@ -21,9 +21,15 @@ from workbench.promote.slice import slice_notebook
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 SOURCES = ("airports", "flights", "planes")
-PROMOTED = sorted((CORPUS / "promoted").glob("*.py"))
-REFUSED = sorted((CORPUS / "refused").glob("*.py"))
-ERRORS = sorted((CORPUS / "errors").glob("*.py"))
+
+
+def notebooks(folder: str) -> list[Path]:
+    """The notebooks of a folder, without the helper modules beside them."""
+    files = sorted((CORPUS / folder).glob("*.py"))
+    return [file for file in files if folder == "errors" or "marimo.App(" in file.read_text(encoding="utf-8")]
+
+
+PROMOTED, REFUSED, ERRORS = notebooks("promoted"), notebooks("refused"), notebooks("errors")
 PAGES = Path(__file__).parents[2] / "docs" / "refusals"
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.promote.closure import Closure, Reach
-from workbench.promote.effects import find_effects
+from workbench.promote.effects import chain, find_effects
 from workbench.promote.guards import find_guards
 from workbench.promote.layout import Plan, lay_out
 from workbench.promote.marks import Marks, Output, Widget, used_widgets
 from workbench.promote.mutation import Mutations, find_mutations
 from workbench.promote.program import BUILTINS, Key, Program, Statement, walk
+from workbench.promote.queries import Queries, misused
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.slice import Slice
 
@@ -38,15 +39,19 @@ class _Found:
 class Cutter:
     """Cuts the outputs of one notebook; what they share is worked out once."""
 
-    def __init__(self, program: Program, marks: Marks) -> None:
+    def __init__(self, program: Program, marks: Marks, queries: Queries) -> None:
         self.program = program
         self.marks = marks
+        self.queries = queries
         self.by_statement = {output.statement.number: output for output in marks.outputs}
         self.mutations: Mutations = find_mutations(program, marks)
-        consumed = {id(node) for call in self._calls(marks.sources) for node in ast.walk(call.func)}
+        consumed = {id(node) for call in self._calls([*marks.sources, *marks.source_refusals]) for node in ast.walk(call.func)}
         consumed |= {
             id(node) for output in marks.outputs if output.decorator is not None for node in ast.walk(output.decorator)
         }
+        sql = self._calls([*queries.tables, *queries.unwrapped, *queries.frame_problems])
+        self.sql_names = frozenset(id(node) for call in sql for node in ast.walk(call.func))
+        consumed |= self.sql_names
         self.reach = Reach(program, self.mutations.changes, frozenset(consumed), self.mutations.settled)
         self.guards = find_guards(program)
 
@@ -72,6 +77,7 @@ class Cutter:
             tuple(sorted([*found.kept, *(widget.statement for widget in found.widgets)], key=lambda each: each.number)),
             found.upstream,
             self.mutations.changes,
+            self.queries,
         )
         laid, refusals = lay_out(plan)
         used = frozenset([*(read.name for read in laid.inputs), *(parameter.name for parameter in laid.parameters)])
@@ -134,8 +140,9 @@ class Cutter:
         refusals = found.refusals
         kept = [each for each in found.kept if each.number not in found.upstream]
         for statement in kept:
-            refusals += find_effects(self.program, statement, frozenset())
+            refusals += find_effects(self.program, statement, self.sql_names)
             refusals += self._marimo(statement)
+            refusals += misused(self.queries, statement, statement.node)
         refusals += self._within(output)
         for key, number in closure.missing.items():
             refusals += self._missing(self.program.statements[number], key)
@@ -143,14 +150,16 @@ class Cutter:
         refusals += self.mutations.refuse({*closure.statements, output.statement.number}, kept)
         for statement in [*kept, output.statement]:
             for call in (node for node in walk(statement) if isinstance(node, ast.Call)):
-                if id(call) in self.marks.source_refusals and (statement is not output.statement or _inside(output.expr, call)):
-                    refusals.append(self.marks.source_refusals[id(call)])
+                problem = self.marks.source_refusals.get(id(call)) or self.queries.problems.get(id(call))
+                if problem is not None and (statement is not output.statement or _inside(output.expr, call)):
+                    refusals.append(problem)
 
     def _within(self, output: Output) -> list[Refusal]:
         """The same checks on the marked expression alone."""
         keep = {id(node) for node in ast.walk(output.expr)}
         skip = frozenset(id(node) for node in walk(output.statement) if id(node) not in keep)
-        effects = list(find_effects(self.program, output.statement, skip))
+        effects = list(find_effects(self.program, output.statement, skip | self.sql_names))
+        effects += misused(self.queries, output.statement, output.expr)
         return effects + [each for node, each in self._marimo_uses(output.statement) if id(node) not in skip]
 
     def _marimo(self, statement: Statement) -> list[Refusal]:
@@ -169,7 +178,7 @@ class Cutter:
         for node in walk(statement):
             if not isinstance(node, (ast.Name, ast.Attribute)) or id(node) in longest or id(node) in self.reach.consumed:
                 continue
-            longest.update(id(child) for child in ast.walk(node))
+            longest.update(chain(node))
             path = self.program.dotted(statement, node)
             if path is None:
                 continue
@@ -178,7 +187,7 @@ class Cutter:
                 what = f"{path.replace('marimo', 'mo', 1)} is marimo's, and a pipeline runs without marimo"
                 hint = "keep logic and display apart: move the display to a statement of its own"
                 found.append((node, statement.refuse(Reason.MARIMO, node, path, what, hint)))
-            elif top == "workbench" and path != "workbench.require":
+            elif top == "workbench" and path not in ("workbench.require", "workbench.sql"):
                 what = f"{path.replace('workbench', 'wb', 1)} is used inside the logic"
                 hint = "give it a statement of its own: name = wb.source(…), name = wb.param(…), name = wb.output(…)"
                 found.append((node, statement.refuse(Reason.MARK_PLACE, node, path, what, hint)))
@@ -188,6 +197,8 @@ class Cutter:
         name = key.rpartition(":")[2]
         if ":" not in key and name in BUILTINS and name not in _FILE_NAMES:
             return []
+        if any(name in cell.defs for cell in self.program.notebook.cells):
+            return []  # the cell that defines it could not be read, which is refused already
         use = next((use for use in statement.uses if use.name == name), None)
         hint = f"define {name} in a cell"
         if name == "_":

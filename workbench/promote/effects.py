@@ -79,7 +79,7 @@ _declare(
     Reason.DYNAMIC_NAMES, _DYNAMIC,
     "builtins.globals", "builtins.locals", "builtins.vars", "builtins.eval", "builtins.exec", "builtins.compile", "builtins.__import__",
     "builtins.setattr", "builtins.delattr", "builtins.dir", "importlib.", "inspect.", "sys._getframe", "builtins.__builtins__",
-    "types.FunctionType", "types.ModuleType", "runpy.", "code.",
+    "operator.attrgetter", "operator.methodcaller", "types.FunctionType", "types.ModuleType", "runpy.", "code.",
 )  # fmt: skip
 _declare(
     Reason.ASYNC, "use plain functions: Ibis is lazy, and a run computes one output", "asyncio.", "anyio.", "trio.",
@@ -129,6 +129,13 @@ _METHODS: dict[str, tuple[Reason, str]] = {
     **dict.fromkeys(("now", "today", "utcnow"), (Reason.CLOCK, _CLOCK)),
     "unbind": (Reason.READ, _READ),
 }  # fmt: skip
+# Methods whose names columns may well have: refused only where they are called.
+_ALSO_COLUMNS = frozenset({"df", "arrow", "cache", "preview", "now", "today", "execute"})
+# What leads from a value into Python itself.
+_INSIDES = frozenset(
+    "__globals__ __builtins__ __dict__ __class__ __subclasses__ __bases__ __mro__ __code__ __closure__ __getattribute__ __import__ "
+    "__loader__ __reduce__ __self__ __func__".split()
+)
 _SEEDED = frozenset({"random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.Generator"})
 
 
@@ -139,14 +146,14 @@ def find_effects(program: Program, statement: Statement, skip: frozenset[int]) -
         if id(node) in skip:
             continue
         if isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in inner and isinstance(node.ctx, ast.Load):
-            inner.update(id(child) for child in ast.walk(node) if child is not node)
+            inner.update(chain(node))
             path = program.dotted(statement, node)
             if path is not None:
                 yield from _path(program, statement, node, path)
-        elif isinstance(node, ast.ImportFrom):
-            continue
+            elif isinstance(node, ast.Attribute):
+                yield from _attribute(statement, node)
         if isinstance(node, ast.Call):
-            yield from _method(program, statement, node)
+            yield from _sample(program, statement, node)
         elif isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)):
             yield statement.refuse(
                 Reason.ASYNC, node, "async", "asynchronous code in the logic", "use plain functions: Ibis is lazy"
@@ -160,8 +167,12 @@ def find_effects(program: Program, statement: Statement, skip: frozenset[int]) -
 def _path(program: Program, statement: Statement, node: ast.expr, path: str) -> Iterator[Refusal]:
     if path in _SEEDED and _seeded(statement, node):
         return
+    if isinstance(node, ast.Name) and _is_module(program, statement, node):
+        what = f"module {path} is used as a value, so that it can't be seen what is used of it"
+        yield statement.refuse(Reason.DYNAMIC_NAMES, node, path, what, f"write {node.id}.name where it is used")
+        return
     if path == "builtins.getattr":
-        if not _literal_getattr(statement, node):
+        if not _literal_getattr(program, statement, node):
             what = "getattr with a name that is not a literal"
             yield statement.refuse(
                 Reason.DYNAMIC_NAMES, node, "getattr", what, 'index the table instead: table["column"] or table[name]'
@@ -179,6 +190,15 @@ def _path(program: Program, statement: Statement, node: ast.expr, path: str) -> 
             yield statement.refuse(
                 Reason.MEMTABLE, node, "ibis.memtable", what, "write the rows out, or make it a declared source"
             )
+
+
+def chain(node: ast.expr) -> set[int]:
+    """The ids of the attributes and the name that a dotted expression is made of."""
+    found = {id(node)}
+    while isinstance(node, ast.Attribute):
+        node = node.value
+        found.add(id(node))
+    return found
 
 
 @functools.lru_cache(maxsize=1024)
@@ -206,19 +226,25 @@ _SAYS = {
     Reason.MO_STATE: "keeps state between runs of cells",
     Reason.MO_CACHE: "may answer with an old result",
     Reason.MO_STOP: "stops cells in a way that a pipeline has not",
-    Reason.EXECUTED: "computes in Python what the engine should",
+    Reason.EXECUTED: "runs a query, or Python on its rows, in the middle of the logic",
 }
 
 
-def _method(program: Program, statement: Statement, call: ast.Call) -> Iterator[Refusal]:
+def _attribute(statement: Statement, node: ast.Attribute) -> Iterator[Refusal]:
+    name = node.attr
+    found = _METHODS.get(name)
+    if found is not None and (name not in _ALSO_COLUMNS or _call_of(statement, node) is not None):
+        reason, hint = found
+        yield statement.refuse(reason, node, name, f".{name}() {_SAYS[reason]}", hint)
+    elif name in _INSIDES:
+        yield statement.refuse(Reason.DYNAMIC_NAMES, node, name, f".{name} {_SAYS[Reason.DYNAMIC_NAMES]}", _DYNAMIC)
+
+
+def _sample(program: Program, statement: Statement, call: ast.Call) -> Iterator[Refusal]:
     if not isinstance(call.func, ast.Attribute) or program.dotted(statement, call.func) is not None:
         return
     name = call.func.attr
-    found = _METHODS.get(name)
-    if found is not None:
-        reason, hint = found
-        yield statement.refuse(reason, call.func, name, f".{name}() {_SAYS[reason]}", hint)
-    elif name == "sample" and not any(keyword.arg == "seed" and is_literal(keyword.value) for keyword in call.keywords):
+    if name == "sample" and not any(keyword.arg == "seed" and is_literal(keyword.value) for keyword in call.keywords):
         yield statement.refuse(
             Reason.RANDOM, call.func, name, ".sample() without a literal seed gives other rows each time", _RANDOM
         )
@@ -236,9 +262,17 @@ def _seeded(statement: Statement, node: ast.expr) -> bool:
     return len(given) == 1 and isinstance(given[0], ast.Constant) and isinstance(given[0].value, int)
 
 
-def _literal_getattr(statement: Statement, node: ast.expr) -> bool:
+def _literal_getattr(program: Program, statement: Statement, node: ast.expr) -> bool:
     call = _call_of(statement, node)
-    return call is not None and len(call.args) >= 2 and isinstance(call.args[1], ast.Constant)
+    if call is None or len(call.args) < 2 or program.dotted(statement, call.args[0]) is not None:
+        return False
+    name = call.args[1]
+    return isinstance(name, ast.Constant) and name.value not in _METHODS and name.value not in _INSIDES
+
+
+def _is_module(program: Program, statement: Statement, node: ast.Name) -> bool:
+    imported = program.imports.get(statement.key(node.id)) if id(node) in statement.by_node else None
+    return imported is not None and imported.member is None
 
 
 # Settings that change how things look, not what they are.
@@ -257,7 +291,7 @@ def changes_module_state(program: Program, statement: Statement) -> Iterator[tup
     for node in walk(statement):
         if not isinstance(node, ast.Attribute) or id(node) in inner:
             continue
-        inner.update(id(child) for child in ast.walk(node) if child is not node)
+        inner.update(chain(node))
         path = program.dotted(statement, node)
         if path is None or path.startswith(_DISPLAY_OPTIONS) or path.split(".")[0] in _DISPLAY_MODULES:
             continue

@@ -78,7 +78,7 @@ class Kinds:
     def share(self, keys: Iterable[Key]) -> None:
         """Note that the variables may hold one object."""
         first, *others = {self.group(key) for key in keys} or {""}
-        self._shared.update({other: first for other in others})
+        self._shared.update(dict.fromkeys(others, first))
 
     def kind(self, statement: Statement, node: ast.expr | None) -> Kind:
         """The kind of an expression's value."""
@@ -165,7 +165,7 @@ class Kinds:
             return Kind.STREAM if rest in _STREAMS else Kind.UNKNOWN
         if path.startswith(("ibis.connect", "ibis.duckdb", "ibis.options")):
             return Kind.UNKNOWN
-        if path.startswith("marimo.ui."):
+        if path.startswith(("marimo.ui.", "marimo.sql")):
             return Kind.PLAIN
         return Kind.PLAIN if top in _PLAIN_MODULES else Kind.UNKNOWN
 

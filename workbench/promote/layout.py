@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workbench.model import Input
@@ -14,7 +15,9 @@ from workbench.promote.literals import is_literal
 from workbench.promote.marks import Marks, Output, assigned, used_widgets
 from workbench.promote.naming import Names, builtins_used, choose, plain
 from workbench.promote.note import note_above
+from workbench.promote.packaging import check_installed, find_file, is_local, pack
 from workbench.promote.program import Key, Program, Statement, walk
+from workbench.promote.queries import Queries
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.scope import Use
 from workbench.promote.slice import Dropped, Import, Kept, Place, Slice
@@ -34,6 +37,7 @@ class Plan:
     kept: tuple[Statement, ...]
     upstream: dict[int, Output]
     changes: dict[Key, tuple[int, ...]]
+    queries: Queries
 
 
 def lay_out(plan: Plan) -> tuple[Slice, list[Refusal]]:
@@ -67,6 +71,7 @@ class _Layout:
         body = [each for each in self.statements if self._place(each) == "body"]
         kept = [self._keep(each) for each in (*constants, *code, *body) if not self._vanishes(each)]
         kept.append(self._return())
+        imports, helpers = self._imports()
         cells = sorted({each.cell.index for each in (*self.statements, *self.imports, self.root)})
         inputs = tuple(
             Input(
@@ -83,10 +88,11 @@ class _Layout:
             inputs=inputs,
             parameters=tuple(self.parameters),
             cells=tuple(cells),
-            imports=self._imports(),
+            imports=imports,
             kept=tuple(kept),
-            dropped=self._dropped(),
+            dropped=self._dropped(imports),
             note=note_above(self.program, self.root.cell),
+            helpers=helpers,
         ), self.refusals
 
     # Order: the cells that the mark needs, each after those that it needs itself, in the order in which they are used. So
@@ -211,7 +217,7 @@ class _Layout:
                 hidden.update(*(use.inner for use in each.uses if any(use.node is node for node in ast.walk(call))))
             for node, widget, _ in used_widgets(each, self.marks.widgets):
                 if widget.parameter is not None and widget.parameter.name in each.by_node[id(node)].inner:
-                    self._clash(each, node, widget.parameter.name, "a name of the function around it")
+                    self._clash(each, node, widget.parameter.name, "an argument or name of the function around it")
         builtins = builtins_used(self.program, [*self.statements, self.root])
         parameters = [parameter.name for parameter in self.parameters]
         for name in builtins & set(parameters):
@@ -226,12 +232,12 @@ class _Layout:
             parameters=parameters,
             aliases=self.aliases,
             at_module=self.at_module,
-            taken=builtins | hidden | imported,
+            taken=builtins | hidden | imported | ({"wb"} if self._runs_sql() else set()),
         )
         return names
 
     def _clash(self, statement: Statement, node: ast.AST | None, name: str, other: str) -> None:
-        what = f"parameter {name} has the name of {other}"
+        what = f"parameter {name} has the same name as {other}"
         self.refusals.append(statement.refuse(Reason.NAME_CLASH, node, name, what, "rename one of the two"))
 
     # Text
@@ -289,15 +295,44 @@ class _Layout:
             ):
                 start, end = text.span(output.decorator)
                 edits.append(Edit(text.code.rindex("@", 0, start), text.starts[text.line(end)], ""))
+        edits += self._queries(statement)
         for name, widget, around in used_widgets(statement, self.marks.widgets):
             if id(name) not in taken and around is not None and widget.parameter is not None:
                 taken.add(id(name))
                 edits += self._placed(statement, around, name.id, widget.parameter.name, value=True)
         for use in statement.uses:
             final = self.names.variables.get(statement.key(use.name), use.name)
-            if id(use.node) not in taken and final != use.name and (statement is not self.root or id(use.node) in self.inside):
+            if (
+                id(use.node) not in taken
+                and not isinstance(use.node, ast.Call)
+                and final != use.name
+                and (statement is not self.root or id(use.node) in self.inside)
+            ):
                 edits += self._rename(statement, use, final)
         return edits
+
+    def _queries(self, statement: Statement) -> Iterator[Edit]:
+        """``mo.sql`` as ``wb.sql``, and the ``ibis.memtable`` around its result gone."""
+        text = statement.text
+        for node in walk(statement):
+            if id(node) in self.plan.queries.unwrapped:
+                (first, last), (start, end) = text.span(node), text.span(self.plan.queries.unwrapped[id(node)])
+                yield from (Edit(first, start, ""), Edit(end, last, ""))
+            elif id(node) in self.plan.queries.tables and isinstance(node, ast.Call):
+                tables = self.plan.queries.tables[id(node)]
+                given = ", ".join(f"{name}={self.names.variables.get(statement.key(name), name)}" for name in tables)
+                (first, last), (start, end) = (
+                    text.span(node),
+                    text.span([*node.args, *(each.value for each in node.keywords)][0]),
+                )
+                yield from (Edit(first, start, "wb.sql("), Edit(end, last, f", {given})"))
+
+    def _runs_sql(self) -> bool:
+        return any(
+            id(node) in self.plan.queries.tables and (each is not self.root or id(node) in self.inside)
+            for each in (*self.statements, self.root)
+            for node in walk(each)
+        )
 
     def _rename(self, statement: Statement, use: Use, final: str) -> list[Edit]:
         if isinstance(use.node, ast.Name):
@@ -348,26 +383,62 @@ class _Layout:
         same = sum(ast.dump(child) == ast.dump(node) for child in ast.walk(holder))
         return text if len(text) == same else []
 
-    def _imports(self) -> tuple[Import, ...]:
-        found = []
+    def _imports(self) -> tuple[tuple[Import, ...], tuple[tuple[str, str], ...]]:
+        """The imports that the module needs, those of the workspace's own files relative, and these files."""
+        found, wanted, notebook = [], [], self.program.notebook
         needed = {key for each in [*self.statements, self.root] for key in self._used_keys(each)}
         for each in self.imports:
-            assert isinstance(each.node, (ast.Import, ast.ImportFrom))
-            module = each.node.module or "" if isinstance(each.node, ast.ImportFrom) else ""
-            level = each.node.level if isinstance(each.node, ast.ImportFrom) else 0
-            for alias in each.node.names:
+            from_ = isinstance(each.node, ast.ImportFrom)
+            module = (each.node.module or "") if isinstance(each.node, ast.ImportFrom) else ""
+            for alias in each.node.names if isinstance(each.node, (ast.Import, ast.ImportFrom)) else ():
                 key = each.key(alias.asname or alias.name.partition(".")[0])
                 if key not in needed or not self._imported_for_real(key):
                     continue
                 bound = self.names.variables.get(key, plain(key))
-                default = alias.name if isinstance(each.node, ast.ImportFrom) else alias.name.partition(".")[0]
+                default = alias.name if from_ else alias.name.partition(".")[0]
                 asname = bound if alias.asname or bound != default else None
                 place = (each.cell.index, each.cell.line + each.line - 1)
-                if isinstance(each.node, ast.ImportFrom):
-                    found.append(Import(module, alias.name, asname, level, *place))
-                else:
-                    found.append(Import(alias.name, None, asname, 0, *place))
-        return tuple(dict.fromkeys(found))
+                top = module if from_ else alias.name
+                if getattr(each.node, "level", 0) or is_local(notebook, top):
+                    wanted.append((each, top, alias.name if from_ else None))
+                    found.append(self._local_import(each, top, alias.name if from_ else None, asname, place))
+                    continue
+                refusal = check_installed(each, top)
+                self.refusals += [refusal] if refusal else []
+                found.append(Import(top, alias.name if from_ else None, asname, 0, *place))
+        if self._runs_sql():
+            found.append(Import("workbench", None, "wb", 0, self.root.cell.index, 0))
+        packed = pack(notebook, wanted)
+        self.refusals += packed.refusals
+        self.refusals += self._inner_imports()
+        return tuple(dict.fromkeys(found)), tuple(sorted(packed.files.items()))
+
+    def _local_import(
+        self, each: Statement, module: str, member: str | None, asname: str | None, place: tuple[int, int]
+    ) -> Import:
+        if member is not None:
+            return Import(module, member, asname, 1, *place)
+        package, _, last = module.rpartition(".")
+        if package and asname is None:
+            what = f"import {module} can't be made relative to the version"
+            self.refusals.append(
+                each.refuse(Reason.UNPACKAGED_IMPORT, None, module, what, f"write: from {package} import {last}")
+            )
+        return Import(package, last, None if asname == last else asname, 1, *place)
+
+    def _inner_imports(self) -> Iterator[Refusal]:
+        """Imports inside functions: of installed packages they stand, of files of the workspace they can't be rewritten."""
+        for each in (*self.statements, self.root):
+            for node in walk(each):
+                if isinstance(node, (ast.Import, ast.ImportFrom)):
+                    for name in [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]:
+                        if getattr(node, "level", 0) or find_file(self.program.notebook, name) is not None:
+                            what = f"{name} is imported inside a function, where it can't be packaged along"
+                            yield each.refuse(
+                                Reason.UNPACKAGED_IMPORT, node, name, what, "import it at the top level of a cell"
+                            )
+                        elif (refusal := check_installed(each, name)) is not None:
+                            yield refusal
 
     def _used_keys(self, statement: Statement) -> set[Key]:
         skip = set(self.plan.reach.consumed)
@@ -383,11 +454,11 @@ class _Layout:
         imported = self.program.imports.get(key)
         return imported is None or not imported.path.startswith("marimo")
 
-    def _dropped(self) -> tuple[Dropped, ...]:
+    def _dropped(self, imports: tuple[Import, ...]) -> tuple[Dropped, ...]:
         from workbench.promote.dropped import explain
 
         kept = {each.number for each in self.statements if not self._vanishes(each)} | {self.root.number}
-        imported = {(each.cell, each.line) for each in self._imports()}
+        imported = {(each.cell, each.line) for each in imports}
         found = []
         for each in self.program.statements:
             first = each.cell.line - 1 + each.line

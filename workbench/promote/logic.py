@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from workbench.promote.scope import uses
 
 
-def logic_digest(text: str, function: str) -> str:
+def logic_digest(text: str, function: str, files: Mapping[str, str] = MappingProxyType({})) -> str:
     """The SHA-256 of a module's logic: its syntax tree without positions, docstrings and the names of variables.
+
+    ``files`` are helper modules packaged along; of these only positions, comments and docstrings do not count.
 
     Names of parameters, inputs and imported things count, and so does the name of the pipeline.
 
@@ -32,7 +36,13 @@ def logic_digest(text: str, function: str) -> str:
         main.body = again.body
     for node in ast.walk(tree):
         _strip(node)
-    return hashlib.sha256(ast.dump(tree, annotate_fields=True).encode("utf-8")).hexdigest()
+    parts = [ast.dump(tree)]
+    for path, helper in sorted(files.items()):
+        parsed = ast.parse(helper)
+        for node in ast.walk(parsed):
+            _strip(node)
+        parts += [path, ast.dump(parsed)]
+    return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
 
 class _Unreturned(ast.NodeTransformer):

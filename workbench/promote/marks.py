@@ -101,6 +101,12 @@ def read_widgets(program: Program) -> dict[Key, Widget]:
     return {widget.key: widget for widget in found if widget is not None}
 
 
+def read_widget(program: Program, key: Key) -> Widget | None:
+    """The widget that a variable holds, if it does."""
+    found = [_widget(program, program.statements[number]) for number in program.definitions.get(key, ())]
+    return found[0] if len(found) == 1 else None
+
+
 def assigned(statement: Statement) -> tuple[str, ast.expr] | None:
     """The one name that a plain assignment binds, and its value."""
     match statement.node:
@@ -223,8 +229,10 @@ def _mark(
     except NotLiteral as error:
         return _not_literal(statement, error.node, verb)
     except UsageError as error:
-        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, error.message, error.hint or _LITERAL_HINT)
-    read["name"] = read.get("name") or name
+        return statement.refuse(
+            Reason.MARK_ARGUMENTS, at, verb, error.message, error.hint or f"see {Reason.MARK_ARGUMENTS.page}"
+        )
+    read.setdefault("name", name)
     problem = _problem(read)
     if problem:
         return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", f"see {Reason.MARK_ARGUMENTS.page}")
@@ -317,7 +325,12 @@ def _widget(program: Program, statement: Statement) -> Widget | None:
     if inner is not expr:
         verb = "wb.param" if kind == "param" else f"mo.ui.{kind}"
         what = f"{verb} stands inside another expression"
-        return refuse(Reason.MARK_PLACE, inner, what, f"give it a name of its own: {name} = {verb}(…)")
+        return refuse(
+            Reason.MARK_PLACE if kind == "param" else Reason.WIDGET_KIND,
+            inner,
+            what,
+            f"give it a name of its own: {name} = {verb}(…)",
+        )
     if kind != "param" and kind not in SIGNATURES:
         hint = f'use a plain widget ({", ".join(SIGNATURES)}), or wb.param("{name.lower()}", …)'
         return refuse(Reason.WIDGET_KIND, inner, f"mo.ui.{kind} has no single typed value that a pipeline could be given", hint)
@@ -331,6 +344,7 @@ def _widget(program: Program, statement: Statement) -> Widget | None:
     except BadWidget as error:
         reason = Reason.PARAMETER if kind == "param" else Reason.WIDGET_DOMAIN
         hint = error.hint or "write its default and its range or choices out as literals"
+        hint = hint.replace("daily_orders", "min_delay")
         return refuse(reason, error.node, f"{name} can't be a parameter: {error.why}", hint)
     except UsageError as error:
         return refuse(Reason.PARAMETER, inner, error.message, f"rename {name}, for example to min_delay")

@@ -76,8 +76,11 @@ def build_module(slice: Slice, notebook: Notebook) -> Module:
         line, origin = lines[before - 1]
         if origin is not None and line.origin is not None:
             line_map.append(MappedLine(after, origin.cell, notebook.cells[origin.cell].line + line.origin - 1))
+    files = dict(slice.helpers)
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    return Module(slice.mark.name, text, slice.mark.name, digest, logic_digest(text, slice.mark.name), tuple(line_map))
+    return Module(
+        slice.mark.name, text, slice.mark.name, digest, logic_digest(text, slice.mark.name, files), tuple(line_map), files
+    )
 
 
 def _header(slice: Slice, notebook: Notebook) -> Iterable[tuple[Line, Kept | None]]:

@@ -49,11 +49,13 @@ class Mutations:
         """Changes of what a slice needs that stand in another cell, and changes of what all cells share."""
         statements = self.program.statements
         keys = {key for number in needed for key in statements[number].stores()}
-        for key in sorted(keys):
+        seen: set[int] = set()
+        for key in sorted(keys, key=lambda key: self.program.definitions[key]):
             homes = {statements[number].cell.index for number in self.program.definitions[key]}
             for number in self.changes.get(key, ()):
                 statement, name = statements[number], key.rpartition(":")[2]
-                if statement.cell.index not in homes:
+                if statement.cell.index not in homes and number not in seen and key not in statement.stores():
+                    seen.add(number)
                     what = f"{name} may be changed here, and it was made in {_label(self.program, homes)}"
                     hint = f"change {name} in the cell that makes it, or work on a copy under another name"
                     yield statement.refuse(Reason.MUTATION, None, name, what, hint)
@@ -109,9 +111,7 @@ class _Finder:
             key = statement.key(use.name)
             if use.context != "load" or key in statement.stores():
                 continue
-            if key in self.summaries and not isinstance(statement.node, (ast.FunctionDef, ast.ClassDef)):
-                yield from self.summaries[key].variables
-            elif key in self.summaries and not use.late:
+            if (key in self.summaries and not isinstance(statement.node, (ast.FunctionDef, ast.ClassDef))) or (key in self.summaries and not use.late):
                 yield from self.summaries[key].variables
             if self.kinds.of.get(key) is Kind.STREAM:
                 yield key
@@ -201,9 +201,7 @@ class _Finder:
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         path = self.program.dotted(statement, call.func)
         if path is not None:
-            if path.startswith(_CHANGING_FUNCTIONS) and not path.startswith(_HARMLESS_FUNCTIONS):
-                yield from (name for each in given for name in _names(each))
-            elif discarded and not _harmless(path):
+            if (path.startswith(_CHANGING_FUNCTIONS) and not path.startswith(_HARMLESS_FUNCTIONS)) or (discarded and not _harmless(path)):
                 yield from (name for each in given for name in _names(each))
             return
         match call.func:

@@ -23,7 +23,7 @@ class Cell:
 
     ``code`` is dedented and without the ``return`` that marimo adds; ``line`` is the 1-based line of the file where it
     begins. ``defs`` and ``refs`` are the names that marimo says the cell defines for and reads from other cells;
-    ``tables`` are those that it found in the text of SQL. ``star`` marks an ``import *``.
+    ``tables`` are those that it found in the text of SQL (``sql`` says that there is some). ``star`` marks an ``import *``.
     """
 
     index: int
@@ -35,6 +35,7 @@ class Cell:
     refs: frozenset[str] = frozenset()
     star: bool = False
     tables: frozenset[str] = frozenset()
+    sql: bool = False
 
     @property
     def label(self) -> str:
@@ -186,18 +187,19 @@ def _graph(path: Path, text: str, cells: list[Cell]) -> Notebook:
             defs: frozenset[str] = frozenset()
             refs: frozenset[str] = frozenset()
             tables: frozenset[str] = frozenset()
-            kind, star = cell.kind, False
+            kind, star, sql = cell.kind, False, False
             if kind != "unparsable":
                 try:
                     compiled = compile_cell(cell.code, CellId_t(str(cell.index)))
                     graph.register_cell(CellId_t(str(cell.index)), compiled)
                     defs, refs = frozenset(compiled.defs), frozenset(compiled.refs)
                     tables = frozenset(str(name) for name in compiled.sql_refs)
+                    sql = compiled.language == "sql"
                 except ImportStarError:
                     star = True
                 except (SyntaxError, ValueError):
                     kind = "unparsable"
-            known.append(Cell(cell.index, cell.name, cell.line, cell.code, kind, defs, refs, star, tables))
+            known.append(Cell(cell.index, cell.name, cell.line, cell.code, kind, defs, refs, star, tables, sql))
     order = tuple(int(cell) for cell in topological_sort(graph, list(graph.cells)))
     parents = {int(cell): frozenset(int(parent) for parent in graph.parents[cell]) for cell in graph.cells}
     cycles = sorted({tuple(sorted({int(cell) for edge in cycle for cell in edge})) for cycle in graph.cycles})

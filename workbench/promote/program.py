@@ -132,7 +132,7 @@ class Program:
             case ast.Name(id=name):
                 use = statement.by_node.get(id(node))
                 if use is None:
-                    return None
+                    return _inner_imports(statement).get(name)
                 key = statement.key(name)
                 if key in self.imports:
                     return self.imports[key].path
@@ -151,6 +151,23 @@ class Program:
 
 
 @functools.lru_cache(maxsize=4096)
+def _inner_imports(statement: Statement) -> dict[str, str]:
+    """What imports inside functions of a statement bind, by name."""
+    found: dict[str, str] = {}
+    for node in walk(statement):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    top = alias.name if alias.asname else alias.name.partition(".")[0]
+                    found[alias.asname or top] = top
+            case ast.ImportFrom(module=module, names=names, level=level):
+                found.update({alias.asname or alias.name: Imported(module or "", alias.name, level).path for alias in names})
+            case _:
+                pass
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
 def walk(statement: Statement) -> tuple[ast.AST, ...]:
     """All nodes of a statement."""
     return tuple(ast.walk(statement.node))
@@ -158,6 +175,15 @@ def walk(statement: Statement) -> tuple[ast.AST, ...]:
 
 def read_program(notebook: Notebook) -> Program:
     """The program of a notebook; what can't be read as one is refused."""
+    return _program(notebook, compare=True)
+
+
+def read_cells(notebook: Notebook) -> Program:
+    """The program of cells that marimo knows nothing of: a plain Python file as one cell."""
+    return _program(notebook, compare=False)
+
+
+def _program(notebook: Notebook, *, compare: bool) -> Program:
     statements: list[Statement] = []
     refusals = list(_structure(notebook))
     for index in notebook.order:
@@ -169,7 +195,7 @@ def read_program(notebook: Notebook) -> Program:
             refusals.append(Refusal.at(Reason.SCOPE, cell, error.line, "", what, "write the statement in a simpler form"))
             continue
         statements += found
-        refusals += _compare_names(cell, found)
+        refusals += _compare_names(cell, found) if compare else ()
     definitions: dict[Key, list[int]] = {}
     imports: dict[Key, Imported | None] = {}
     for statement in statements:
@@ -254,14 +280,14 @@ def _structure(notebook: Notebook) -> Iterator[Refusal]:
 
 def _compare_names(cell: Cell, statements: list[Statement]) -> Iterator[Refusal]:
     """Where marimo sees other names in the cell than Python does, nothing about it can be proved."""
-    stored = {
-        use.name for statement in statements for use in statement.uses if use.context == "store" and not is_private(use.name)
-    }
-    read = {
-        use.name for statement in statements for use in statement.uses if use.context != "store" and not is_private(use.name)
-    }
-    differ = (stored ^ cell.defs) | (((read - stored) ^ (cell.refs - stored)) - cell.tables)
-    for name in sorted(differ - BUILTINS):
+    every = [use for statement in statements for use in statement.uses if not is_private(use.name)]
+    # `except … as error` binds its name for the handler only, which marimo leaves out.
+    handled = {use.name for use in every if isinstance(use.node, ast.ExceptHandler)}
+    stored = {use.name for use in every if use.context == "store"} - (handled - cell.defs)
+    read = {use.name for use in every if use.context != "store"}
+    defined = stored - cell.defs if cell.sql else stored ^ cell.defs
+    differ = defined | (((read - stored) ^ (cell.refs - stored)) - handled - cell.tables)
+    for name in sorted(each for each in differ - BUILTINS if not each.startswith("_cell_")):
         what = f"marimo and Python disagree about the name {name}"
         yield Refusal.at(
             Reason.SCOPE, cell, 1, name, what, f"write the cell such that {name} is plainly assigned or plainly read"

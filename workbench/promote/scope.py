@@ -107,8 +107,10 @@ class _Walker:
     def _use(self, name: str, context: Context, node: ast.AST) -> None:
         scope = self.scopes[-1]
         if len(self.scopes) > 1:
-            symbol = scope.symbols.get(_mangled(name, self.scopes))
-            if symbol is None:
+            mangled = _mangled(name, self.scopes)
+            symbol = scope.symbols.get(mangled)
+            # A name that Python mangles in a class is not the one that the notebook defines.
+            if symbol is None or (mangled != name and symbol.is_global()):
                 raise ScopeMismatch(getattr(node, "lineno", 1))
             if scope.kind == "class" and symbol.is_local():
                 # A class body looks a name up outside until it is bound inside.

@@ -60,7 +60,7 @@ class Slice:
     """One marked output with what it needs. With ``refusals``, no module can be built of it.
 
     ``cells`` are the indexes of the cells that give a statement, in the file's order; ``note`` is the markdown directly
-    above the marked cell.
+    above the marked cell. ``helpers`` are modules of the workspace that are packaged along, as pairs of path and text.
     """
 
     mark: OutputMark
@@ -72,6 +72,7 @@ class Slice:
     kept: tuple[Kept, ...] = ()
     dropped: tuple[Dropped, ...] = ()
     note: str = ""
+    helpers: tuple[tuple[str, str], ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -103,11 +104,12 @@ def slice_notebook(notebook: Notebook, sources: Collection[str]) -> Slicing:
     from workbench.promote.cut import Cutter
     from workbench.promote.marks import read_marks
     from workbench.promote.program import read_program
+    from workbench.promote.queries import read_queries
 
-    program = read_program(notebook)
+    program, queries = read_queries(read_program(notebook))
     marks = read_marks(program, sources)
     general = tuple(sorted({*program.refusals, *marks.refusals}))
-    cutter = Cutter(program, marks)
+    cutter = Cutter(program, marks, queries)
     cuts = {output.mark.name: cutter.cut(output, general) for output in marks.outputs}
     slices = _upstream_first([cut.slice for cut in cuts.values()])
     refusals = sorted({*general, *(refusal for each in slices for refusal in each.refusals)})

@@ -1,0 +1,9 @@
+import marimo
+
+app = marimo.App()
+
+
+@app.cell
+def _():
+    x = (
+    return

@@ -1,0 +1,3 @@
+import ibis
+
+print(ibis)

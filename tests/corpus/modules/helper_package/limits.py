@@ -1,0 +1,5 @@
+MINUTES = 15
+
+
+def scaled(minutes):
+    return minutes * 1

@@ -1,0 +1,5 @@
+import limits
+
+
+def short(name):
+    return name.substr(0, limits.MINUTES - 13)

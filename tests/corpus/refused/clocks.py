@@ -1,0 +1,5 @@
+import datetime
+
+
+def this_year():
+    return datetime.date.today().year

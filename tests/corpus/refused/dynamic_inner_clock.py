@@ -1,0 +1,42 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    def cut():
+        from datetime import datetime as moment
+
+        return moment.now()
+    return
+
+
+@app.cell
+def _():
+    rows = flights.filter(flights.day < cut())
+    return
+
+
+@app.cell
+def _():
+    wb.output("late", rows)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,39 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    ibis.options.sql.default_limit = 10
+    return
+
+
+@app.cell
+def _():
+    rows = flights
+    return
+
+
+@app.cell
+def _():
+    wb.output("late", rows.filter(ibis._.dep_delay > 15))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

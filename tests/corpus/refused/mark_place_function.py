@@ -1,0 +1,30 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    def mark(t):
+        return wb.output("late", t)
+
+    mark(flights)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,35 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    import numpy as np
+    rng = np.random.default_rng()
+    rows = flights.filter(flights.dep_delay > int(rng.integers(9)))
+    return
+
+
+@app.cell
+def _():
+    wb.output("late", rows)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,40 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    import pandas as pd
+    rates = ibis.memtable(pd.read_csv("rates.csv"))
+    return
+
+
+@app.cell
+def _():
+    rows = flights.join(rates, "carrier")
+    return
+
+
+@app.cell
+def _():
+    wb.output("late", rows)
+    return
+
+
+if __name__ == "__main__":
+    app.run()

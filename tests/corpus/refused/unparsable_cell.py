@@ -1,0 +1,35 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+app._unparsable_cell(
+    r"""
+    rows = flights.filter(
+    """,
+    name="_"
+)
+
+
+@app.cell
+def _():
+    wb.output("late", flights)
+    return
+
+
+if __name__ == "__main__":
+    app.run()
