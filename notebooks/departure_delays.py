@@ -38,7 +38,7 @@ def _(wb):
 @app.cell
 def _(mo, wb):
     min_delay = wb.param("min_delay", 15, ge=0, le=240, doc="minutes after schedule from which a departure is late")
-    carrier = mo.ui.dropdown(["all", "B6", "DL", "EV", "UA"], value="all", label="Carrier")
+    carrier = mo.ui.dropdown(["all", "B6", "UA"], value="all", label="Carrier")
     mo.vstack([min_delay, carrier])
     return carrier, min_delay
 
@@ -92,7 +92,6 @@ def _(departures, ibis, min_delay, wb):
         late=is_late.sum().fill_null(0),
         seats_affected=departures.seats.sum(where=is_late).fill_null(0),
     )
-    print("days:", by_day.day.nunique().to_pyarrow())
     late_departures = wb.output(
         "late_departures",
         by_day.mutate(rate=ibis._.late / ibis._.departures.nullif(0)),
