@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -131,13 +134,6 @@ class Shop:
     def promote(self, *arguments: str) -> Ran:
         return self.run("promote", "notebooks/sales.py", "--why", "because", *arguments)
 
-    def publish(self) -> None:
-        """Promote, approve and publish all outputs."""
-        assert self.promote().code == 3
-        promotion = self.run("show", "--json").json["promotions"][0]["promotion"]
-        assert self.run("approve", promotion).code == 0
-        assert self.run("publish", promotion).code == 0
-
 
 def write_orders(root: Path, days: list[str], *, name: str = "orders", amount: str = "(i * 7) % 90 + 0.25") -> None:
     """Twenty orders a day, by ten customers of which one is unknown."""
@@ -154,15 +150,73 @@ def write_orders(root: Path, days: list[str], *, name: str = "orders", amount: s
         )
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shop:
-    from workbench.cli.main import main
+class Stages:
+    """Workspaces at stages of their life, each made once and copied for every test that starts there."""
 
-    root = tmp_path / "shop"
-    root.mkdir()
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("WORKBENCH_USER", "ada@example.org")
-    monkeypatch.setenv("NO_COLOR", "1")
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def copy(self, stage: str, to: Path) -> None:
+        """Copy a stage; its views name files in full, so the doctor points them to the new place."""
+        made = self.folder / stage
+        if not made.exists():
+            getattr(self, f"_make_{stage}")(made)
+        shutil.copytree(made, to)
+        if (to / "warehouse").exists():
+            assert self._run(to, "doctor") == 0
+
+    def _make_shop(self, root: Path) -> None:
+        root.mkdir()
+        assert self._run(root, "init") == 0
+        with (root / "pyproject.toml").open("a") as stream:
+            stream.write(PYPROJECT)
+        write_orders(root, ["2024-01-01", "2024-01-02", "2024-01-03"])
+        regions = "\n".join(f"c{i},Customer {i},{'north' if i % 2 else 'south'}" for i in range(9))
+        (root / "raw" / "customers.csv").write_text(f"customer_id,name,region\n{regions}\n")
+        (root / "notebooks" / "sales.py").write_text(NOTEBOOK)
+
+    def _make_sandboxed(self, root: Path) -> None:
+        self.copy("shop", root)
+        assert self._run(root, "sandbox", "create", "--sample", "100%", "--seed", "7") == 0
+
+    def _make_waiting(self, root: Path) -> None:
+        self.copy("sandboxed", root)
+        assert self._run(root, "promote", "notebooks/sales.py", "--why", "because") == 3
+
+    def _make_published(self, root: Path) -> None:
+        self.copy("waiting", root)
+        assert self._run(root, "approve", "P-1") == 0
+        assert self._run(root, "publish", "P-1") == 0
+
+    def _make_two_versions(self, root: Path) -> None:
+        self.copy("published", root)
+        notebook = root / "notebooks" / "sales.py"
+        notebook.write_text(notebook.read_text().replace("min_amount.value)", "min_amount.value + 20)"))
+        assert self._run(root, "promote", "notebooks/sales.py", "--why", "because", "--allow-change", "100%") == 3
+        assert self._run(root, "approve", "P-2") == 0
+
+    @staticmethod
+    def _run(root: Path, *arguments: str) -> int:
+        from workbench.cli.main import main
+
+        with contextlib.chdir(root), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            return main(list(arguments))
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_USER", "ada@example.org")
+        patch.setenv("NO_COLOR", "1")
+        yield Stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture
+def enter(
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[str], Shop]:
+    """Start at a stage: shop, sandboxed, waiting, published or two_versions."""
+    from workbench.cli.main import main
 
     def run(*arguments: str) -> Ran:
         capfd.readouterr()
@@ -171,19 +225,42 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
         assert "Traceback" not in captured.err
         return Ran(code, captured.out, captured.err)
 
-    assert run("init").code == 0
-    with (root / "pyproject.toml").open("a") as stream:
-        stream.write(PYPROJECT)
-    write_orders(root, ["2024-01-01", "2024-01-02", "2024-01-03"])
-    regions = "\n".join(f"c{i},Customer {i},{'north' if i % 2 else 'south'}" for i in range(9))
-    (root / "raw" / "customers.csv").write_text(f"customer_id,name,region\n{regions}\n")
-    shop = Shop(root, run)
-    shop.notebook.write_text(NOTEBOOK)
-    return shop
+    def start(stage: str) -> Shop:
+        root = tmp_path / "shop"
+        stages.copy(stage, root)
+        monkeypatch.chdir(root)
+        monkeypatch.setenv("WORKBENCH_USER", "ada@example.org")
+        monkeypatch.setenv("NO_COLOR", "1")
+        return Shop(root, run)
+
+    return start
 
 
 @pytest.fixture
-def sandboxed(shop: Shop) -> Shop:
+def shop(enter: Callable[[str], Shop]) -> Shop:
+    """Sources and a notebook, nothing more."""
+    return enter("shop")
+
+
+@pytest.fixture
+def sandboxed(enter: Callable[[str], Shop]) -> Shop:
     """The shop with a sandbox of all its rows."""
-    assert shop.run("sandbox", "create", "--sample", "100%", "--seed", "7").code == 0
-    return shop
+    return enter("sandboxed")
+
+
+@pytest.fixture
+def waiting(enter: Callable[[str], Shop]) -> Shop:
+    """P-1 with the first version of both outputs waits for approval."""
+    return enter("waiting")
+
+
+@pytest.fixture
+def published(enter: Callable[[str], Shop]) -> Shop:
+    """The shop with the first version of both outputs live."""
+    return enter("published")
+
+
+@pytest.fixture
+def two_versions(enter: Callable[[str], Shop]) -> Shop:
+    """v1 of both outputs is live; P-2 with v2 of daily_sales is approved."""
+    return enter("two_versions")

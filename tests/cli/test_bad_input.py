@@ -123,41 +123,36 @@ def test_a_sample_that_is_no_share_is_refused(shop, share):
         ("x", "-p"),
     ],
 )
-def test_a_run_refuses_a_parameter_out_of_range_or_unknown(sandboxed, value, said):
-    sandboxed.publish()
-    refused(sandboxed.run("run", "daily_sales", "-p", value), 2, said)
+def test_a_run_refuses_a_parameter_out_of_range_or_unknown(published, value, said):
+    refused(published.run("run", "daily_sales", "-p", value), 2, said)
 
 
-def test_an_unknown_pipeline_offers_the_nearest(sandboxed):
-    sandboxed.publish()
-    refused(sandboxed.run("run", "daily_sale"), 2, "daily_sales")
+def test_an_unknown_pipeline_offers_the_nearest(published):
+    refused(published.run("run", "daily_sale"), 2, "daily_sales")
 
 
-def test_a_second_promotion_of_the_unchanged_notebook_makes_no_version(sandboxed):
-    assert sandboxed.promote().code == 3
-    before = state(sandboxed.root)
-    ran = sandboxed.promote()
+def test_a_second_promotion_of_the_unchanged_notebook_makes_no_version(waiting):
+    before = state(waiting.root)
+    ran = waiting.promote()
     assert ran.code == 0
     assert "unchanged" in ran.out
-    assert state(sandboxed.root) == before
+    assert state(waiting.root) == before
 
 
-def test_publishing_what_was_not_approved_waits(sandboxed):
-    assert sandboxed.promote().code == 3
-    refused(sandboxed.run("publish", "P-1"), 3, "workbench approve P-1")
-    assert not (sandboxed.root / "warehouse" / "current.duckdb").exists()
+def test_publishing_what_was_not_approved_waits(waiting):
+    refused(waiting.run("publish", "P-1"), 3, "workbench approve P-1")
+    assert not (waiting.root / "warehouse" / "current.duckdb").exists()
 
 
 @pytest.mark.parametrize(
     "file", ["promoted/daily_sales/v1/__init__.py", "promoted/daily_sales/v1/contract.yaml", "notebooks/sales.py"]
 )
-def test_publishing_what_was_changed_after_approval_is_refused(sandboxed, file):
-    assert sandboxed.promote().code == 3
-    assert sandboxed.run("approve", "P-1").code == 0
-    with (sandboxed.root / file).open("a") as stream:
+def test_publishing_what_was_changed_after_approval_is_refused(waiting, file):
+    assert waiting.run("approve", "P-1").code == 0
+    with (waiting.root / file).open("a") as stream:
         stream.write("\n# one more line\n")
-    refused(sandboxed.run("publish", "P-1"), 4, file)
-    assert not (sandboxed.root / "warehouse" / "current.duckdb").exists()
+    refused(waiting.run("publish", "P-1"), 4, file)
+    assert not (waiting.root / "warehouse" / "current.duckdb").exists()
 
 
 def test_a_refused_promotion_can_t_be_approved(sandboxed):
@@ -168,23 +163,22 @@ def test_a_refused_promotion_can_t_be_approved(sandboxed):
     assert not (sandboxed.root / "promoted" / "daily_sales").exists()
 
 
-def test_a_warehouse_that_another_process_holds_is_retryable(sandboxed):
-    assert sandboxed.promote().code == 3
-    assert sandboxed.run("approve", "P-1").code == 0
+def test_a_warehouse_that_another_process_holds_is_retryable(waiting):
+    assert waiting.run("approve", "P-1").code == 0
     script = (
         "from workbench.config import find_workspace; from workbench.runtime.warehouse import Warehouse; import time\n"
         "with Warehouse.open(find_workspace()).lock():\n    print('held', flush=True); time.sleep(60)"
     )
-    holder = subprocess.Popen([sys.executable, "-c", script], cwd=sandboxed.root, stdout=subprocess.PIPE)
+    holder = subprocess.Popen([sys.executable, "-c", script], cwd=waiting.root, stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        refused(sandboxed.run("publish", "P-1"), 5, "another process")
+        refused(waiting.run("publish", "P-1"), 5, "another process")
     finally:
         holder.kill()
         holder.wait()
         holder.stdout.close()
-    assert sandboxed.run("publish", "P-1").code == 0
+    assert waiting.run("publish", "P-1").code == 0
 
 
 def test_a_full_disk_stops_a_promotion_and_leaves_no_version(sandboxed):
@@ -225,14 +219,13 @@ def test_ctrl_c_at_any_time_leaves_nothing_half_written(sandboxed, seconds):
     assert sandboxed.promote().code in (0, 3)
 
 
-def test_a_dry_run_writes_nothing_at_all(sandboxed):
-    sandboxed.publish()
-    sandboxed.edit("min_amount.value)", "min_amount.value + 1)")
-    before = state(sandboxed.root)
-    ran = sandboxed.run("promote", "notebooks/sales.py", "--dry-run", "--allow-change", "100%", "--json")
+def test_a_dry_run_writes_nothing_at_all(published):
+    published.edit("min_amount.value)", "min_amount.value + 1)")
+    before = state(published.root)
+    ran = published.run("promote", "notebooks/sales.py", "--dry-run", "--allow-change", "100%", "--json")
     assert ran.code == 0
     assert ran.json["outputs"][0]["equality"]["verdict"] == "equal"
-    assert state(sandboxed.root) == before
+    assert state(published.root) == before
 
 
 @pytest.mark.parametrize(

@@ -119,19 +119,18 @@ def test_bad_input_is_told_with_the_next_command(here, capsys, arguments, said):
     assert " next: " in err
 
 
-def test_versions_pipelines_and_promotions(sandboxed):
-    sandboxed.publish()
-    sandboxed.edit("ibis._.amount.sum()", "ibis._.amount.sum() * 2")
-    assert sandboxed.promote().code in (1, 3)
-    found = sandboxed.run("diff", "daily_sales", "daily_sales@2", "--json")
+def test_versions_pipelines_and_promotions(published):
+    published.edit("ibis._.amount.sum()", "ibis._.amount.sum() * 2")
+    assert published.promote().code in (1, 3)
+    found = published.run("diff", "daily_sales", "daily_sales@2", "--json")
     assert found.code == 0
     assert found.json["key"] == ["day", "region"]
     assert found.json["columns"].keys() == {"revenue"}
-    stored = sandboxed.run("diff", "P-2", "--json")
+    stored = published.run("diff", "P-2", "--json")
     assert [each["of"] for each in stored.json["comparisons"]] == ["daily_sales@2, logic effect", "daily_sales@2, data effect"]
     assert stored.json["comparisons"][0]["rows"] == found.json["rows"]
-    assert sandboxed.run("diff", "P-2", "--exit-code").code == 1
-    assert sandboxed.run("diff", "daily_sales", "daily_sales@1", "--exit-code").code == 0
-    assert "there are: P-1" in sandboxed.run("diff", "P-9").err or "did you mean" in sandboxed.run("diff", "P-9").err
-    assert "daily_sales@7" in sandboxed.run("diff", "daily_sales", "daily_sales@7").err
-    assert "did you mean 'daily_sales'" in sandboxed.run("diff", "daily_sale", "daily_sales@1").err
+    assert published.run("diff", "P-2", "--exit-code").code == 1
+    assert published.run("diff", "daily_sales", "daily_sales@1", "--exit-code").code == 0
+    assert "there are: P-1" in published.run("diff", "P-9").err or "did you mean" in published.run("diff", "P-9").err
+    assert "daily_sales@7" in published.run("diff", "daily_sales", "daily_sales@7").err
+    assert "did you mean 'daily_sales'" in published.run("diff", "daily_sale", "daily_sales@1").err
