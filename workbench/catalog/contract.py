@@ -148,6 +148,9 @@ def read_contract(folder: Path) -> Contract:
     try:
         return from_yaml(file.read_text(encoding="utf-8"), where=str(file))
     except FileNotFoundError:
+        if not folder.is_dir():
+            known = [f"{folder.parent.name}@{place.name[1:]}" for place in folder.parent.glob("v*")]
+            raise UnknownName.of("version", f"{folder.parent.name}@{folder.name[1:]}", known, hint="workbench status") from None
         raise ConfigError(f"{file} is missing", hint="workbench doctor") from None
 
 
