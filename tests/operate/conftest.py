@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from workbench.catalog.contract import Column, Contract, to_yaml
 from workbench.config import Workspace, find_workspace
-from workbench.model import Check, Input, Parameter
+from workbench.model import Check, Input, Interval, Parameter
+from workbench.operate.run import run_pipeline
 from workbench.promote.run_notebook import build
 from workbench.runtime.warehouse import Warehouse
+from workbench.store.records import RunRecord
 
 PYPROJECT = """
 [tool.workbench.sources.orders]
 read = "raw/orders/*.parquet"
 time = "day"
 """
-DAILY = '''
+DAILY = """
 from __future__ import annotations
 
 import ibis
@@ -30,8 +34,8 @@ from ibis import _
 
 def daily_sales(orders: ibis.Table, *, min_amount: int = 10) -> ibis.Table:
     return orders.filter(_.amount >= min_amount).group_by("day").agg(orders=_.count(), revenue=_.amount.sum())
-'''
-TOTALS = '''
+"""
+TOTALS = """
 from __future__ import annotations
 
 import ibis
@@ -40,7 +44,7 @@ from ibis import _
 
 def sales_total(daily_sales: ibis.Table) -> ibis.Table:
     return daily_sales.agg(revenue=_.revenue.sum(), days=_.count())
-'''
+"""
 DAILY_CONTRACT = Contract(
     pipeline="daily_sales",
     version=1,
@@ -65,6 +69,8 @@ class Production:
     """A workspace with hand-made versions."""
 
     workspace: Workspace
+    daily: tuple[Contract, str] = (DAILY_CONTRACT, DAILY)
+    totals: tuple[Contract, str] = (TOTALS_CONTRACT, TOTALS)
 
     @property
     def root(self) -> Path:
@@ -85,16 +91,22 @@ class Production:
         with duckdb.connect() as con:
             con.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet)")
 
+    def go(self, pipeline: str = "daily_sales", interval: str | None = None, **rest: Any) -> RunRecord:
+        """Run a pipeline as the command does."""
+        span = None if interval is None else Interval.parse(interval)
+        return run_pipeline(self.workspace, pipeline, interval=span, who="ada", now=dt.datetime.now(dt.UTC), **rest)
+
     def version(self, contract: Contract, code: str, *, number: int = 1) -> Path:
         """Write a version directory."""
-        from dataclasses import replace
-
         contract = replace(contract, version=number)
         folder = self.root / "promoted" / contract.pipeline / f"v{number}"
         files = {"__init__.py": code.lstrip("\n"), "contract.yaml": to_yaml(contract), "run.ipynb": build(contract)}
         hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
         types = {"day": "date", "amount": "float64"}
-        inputs = [{"argument": each.argument, "name": each.name, "kind": each.kind, "columns": list(each.columns)} for each in contract.inputs]
+        inputs = [
+            {"argument": each.argument, "name": each.name, "kind": each.kind, "columns": list(each.columns)}
+            for each in contract.inputs
+        ]
         for each in inputs:
             if each["kind"] == "source":
                 each["types"] = types

@@ -32,7 +32,9 @@ def notebook(place: Path, cells: Sequence[str]) -> Path:
     return place
 
 
-def run(folder: Path, *cells: str, engine: str = "workbench", **options: object) -> tuple[Execution, list[nbformat.NotebookNode]]:
+def run(
+    folder: Path, *cells: str, engine: str = "workbench", **options: object
+) -> tuple[Execution, list[nbformat.NotebookNode]]:
     source = notebook(folder / "n.ipynb", ["x = 1", *cells])
     done = execute(source, folder / f"{engine}.ipynb", {}, folder=folder / "work", engine=engine, **options)
     return done, [cell for cell in nbformat.read(folder / f"{engine}.ipynb", 4).cells if cell.cell_type == "code"]
@@ -98,7 +100,7 @@ def test_a_cell_that_ignores_the_interrupt_is_killed_after_the_grace(tmp_path):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_memory_limit_is_a_clean_error(tmp_path, engine):
-    done, cells = run(tmp_path, "bytearray(3_000_000_000)", "x", engine=engine, memory_limit=2_000_000_000)
+    done, _ = run(tmp_path, "bytearray(3_000_000_000)", "x", engine=engine, memory_limit=2_000_000_000)
     assert (done.outcome, done.cell, done.error) == ("failed", "c1", "MemoryError:")
 
 
@@ -154,7 +156,11 @@ def test_ctrl_c_leaves_a_record_and_no_process(tmp_path):
     )
     for engine in ENGINES:
         started = subprocess.Popen(
-            [sys.executable, "-c", program, engine], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-c", program, engine],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert started.stdout is not None
         pid = int(started.stdout.readline())
@@ -191,6 +197,9 @@ def test_a_killed_parent_takes_the_kernel_along(tmp_path, engine):
     assert not Path(f"/proc/{pid}").exists()
 
 
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 SAME = {
     "values": ["1 + 1", "'a'", "None", "x;", "_", "len(In), Out[2]", "__name__"],
     "streams": [
@@ -206,13 +215,13 @@ SAME = {
     ],
     "rich": [
         "class H:\n    def _repr_html_(self): return '<b>x</b>'\nH()",
-        "from IPython.display import HTML, Image, Markdown, clear_output, display\ndisplay(H(), 1); print('p'); Markdown('*m*')",
+        "from IPython.display import HTML, Image, Markdown, clear_output, display\ndisplay(H(), 1); Markdown('*m*')",
         "shown = display('one', display_id='d')",
         "shown.update('two')",
         "print('gone'); clear_output(); print('kept')",
         "print('a'); clear_output(wait=True); print('b')",
         "import pandas as pd; pd.DataFrame({'a': [1]})",
-        "import base64; Image(data=base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='))",
+        f"import base64; Image(data=base64.b64decode('{PIXEL}'))",
         "display({'application/json': {'a': {1, 2}}, 'text/plain': 'set'}, raw=True)",
     ],
     "await": [
@@ -249,7 +258,11 @@ def test_both_engines_leave_the_same_record(tmp_path, name):
 def test_streams_keep_their_order_in_the_forked_engine(tmp_path):
     """A kernel collects stdout and stderr apart for a while; here they stand as they were written."""
     _, cells = run(tmp_path, "import sys\nprint('a'); print('b', file=sys.stderr); print('c')")
-    assert [(output.name, output.text) for output in cells[1].outputs] == [("stdout", "a\n"), ("stderr", "b\n"), ("stdout", "c\n")]
+    assert [(output.name, output.text) for output in cells[1].outputs] == [
+        ("stdout", "a\n"),
+        ("stderr", "b\n"),
+        ("stdout", "c\n"),
+    ]
 
 
 def test_a_thousand_cells_are_saved_in_less_than_a_second(tmp_path):

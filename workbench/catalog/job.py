@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.environment import environment_sha256
-from workbench.catalog.showing import Shown
+from workbench.catalog.showing import Shown, broken_by
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, Input, Interval, Snapshot
@@ -169,7 +169,7 @@ class Job:
         self._keep(checks=facts)
         broken = [each for each in results if not each.ok]
         if broken:
-            lines = [f"{each.check}: {each.violations:,} rows break it" + _examples(each.examples) for each in broken]
+            lines = [f"{each.check}: {broken_by(each.violations)}" + _examples(each.examples) for each in broken]
             raise ChecksFailed("\n".join(lines), hint="")
         return Shown("", ("check", "rows that break it"), tuple((str(each.check), each.violations) for each in results))
 

@@ -10,6 +10,15 @@ from typing import Any
 LONGEST = 60
 
 
+def broken_by(rows: int) -> str:
+    """How many rows break a check, in words.
+
+    >>> broken_by(1), broken_by(2000)
+    ('1 row breaks it', '2,000 rows break it')
+    """
+    return "1 row breaks it" if rows == 1 else f"{rows:,} rows break it"
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A titled table of values; numbers are set right, long text is cut.

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.job import RESULT, variable
 from workbench.catalog.operation import move_readers
+from workbench.catalog.showing import broken_by
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import LockHeld, WorkbenchError
@@ -240,7 +241,7 @@ def _kept(execution: Execution, result: Mapping[str, Any]) -> dict[str, Any]:
 def _reason(execution: Execution, result: Mapping[str, Any]) -> str:
     broken = [check for check in result.get("checks", ()) if check["violations"]]
     if execution.cell == "checks" and broken:
-        return "; ".join(f"check {check['check']}: {check['violations']:,} rows break it" for check in broken)
+        return "; ".join(f"check {check['check']}: {broken_by(check['violations'])}" for check in broken)
     return f"cell {execution.cell}: {execution.error}"
 
 

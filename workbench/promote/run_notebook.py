@@ -91,7 +91,8 @@ def _parameters(contract: Contract) -> str:
 
 def _parameter(parameter: Parameter) -> str:
     kind = "str" if parameter.type == "date" else parameter.type
-    about = " ".join(f"{parameter.domain()}. {parameter.doc}".split()).removesuffix(". ").rstrip()
+    told = parameter.domain() + (f". {parameter.doc}" if parameter.doc.strip() else "")
+    about = " ".join("".join(letter if letter.isprintable() else " " for letter in told).split())
     return f"{variable(parameter.name)}: {kind} = {literal(parameter.default)}  # {about}"
 
 

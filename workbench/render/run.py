@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.catalog.showing import broken_by
 from workbench.operate.settle import is_lost
 from workbench.store.records import RunRecord
 
@@ -132,7 +133,7 @@ def _more(run: RunRecord, line: Any) -> None:
         line("input", f"{each['kind']} {each['name']}: {each['rows']:,} rows, state {str(each['state'])[:16]}")
     for check in run.checks:
         if check["violations"]:
-            line("check", f"{check['check']}: {check['violations']:,} rows break it")
+            line("check", f"{check['check']}: {broken_by(check['violations'])}")
     steps = run.facts.get("steps", {})
     if steps:
         line("cells", ", ".join(f"{name} {steps[name]:.2f} s" for name in CELLS if name in steps))
