@@ -59,7 +59,9 @@ def version_files(
             for cell in notebook.cells
             if cell.index in candidate.cut.cells
         ],
-        "lineage": {"inputs": [asdict(source) for source in contract.inputs]},
+        "lineage": {
+            "inputs": [{**asdict(each), "types": dict(tried.input_types.get(each.argument, {}))} for each in contract.inputs]
+        },
         "hashes": {
             "code": candidate.module.sha256,
             "logic": candidate.module.logic_sha256,

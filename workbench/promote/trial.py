@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, complete, read_contract
@@ -53,6 +53,7 @@ class Tried:
 
     ``expression`` is the SHA-256 of the compiled expression over unbound inputs, ``seconds`` the wall-clock time of computing
     and writing the candidate. ``logic`` and ``data`` are None where there is nothing to compare with, and ``note`` says why.
+    ``input_types`` are the Ibis types of the columns that each argument is read for; of all where none are named.
     """
 
     pipeline: str
@@ -68,6 +69,7 @@ class Tried:
     expression: str
     seconds: float
     note: str = ""
+    input_types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def run_trial(
@@ -146,6 +148,14 @@ def _try(
         expression=_expression(work.function, tables, contract),
         seconds=seconds,
         note=note,
+        input_types={
+            each.argument: {
+                name: str(kind)
+                for name, kind in tables[each.argument].schema().items()
+                if not each.columns or name in each.columns
+            }
+            for each in contract.inputs
+        },
     )
 
 
