@@ -27,7 +27,9 @@ REFERENCES = [
 
 def dangling(place: Place, info: registry.SandboxInfo) -> dict[str, int]:
     return {
-        f"{child}.{column}": place.one(info, f"SELECT count(*) FROM {child} c ANTI JOIN {parent} p ON c.{column} = p.{key} WHERE c.{column} IS NOT NULL")
+        f"{child}.{column}": place.one(
+            info, f"SELECT count(*) FROM {child} c ANTI JOIN {parent} p ON c.{column} = p.{key} WHERE c.{column} IS NOT NULL"
+        )
         for child, column, parent, key in REFERENCES
     }
 
@@ -61,7 +63,10 @@ def test_chosen_parents_have_all_their_children(place: Place) -> None:
 def test_rows_of_the_flag_table_are_those_of_the_data(place: Place) -> None:
     info = place.make("5%", anchors=("orders",))
     for name, table in info.tables.items():
-        counted = place.query(info, f"SELECT count(*) FILTER (core), count(*) FILTER (NOT core) FROM workbench_rows.{name} r JOIN main.{name} d ON r.row = d.rowid")
+        counted = place.query(
+            info,
+            f"SELECT count(*) FILTER (core), count(*) FILTER (NOT core) FROM workbench_rows.{name} r JOIN main.{name} d ON r.row = d.rowid",
+        )
         assert counted == [(table.core, table.support)]
     assert place.one(info, "SELECT sum(weight) FROM workbench_rows.orders") == pytest.approx(20000, rel=0.15)
 
@@ -69,12 +74,15 @@ def test_rows_of_the_flag_table_are_those_of_the_data(place: Place) -> None:
 def test_equal_seeds_give_equal_rows_in_equal_order(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKBENCH_MASK_KEY", KEY)
     contents = []
-    for threads in ("1", "2"):
-        script = f"import duckdb; c = duckdb.connect(); c.execute('SET threads={threads}')"
-        subprocess.run([sys.executable, "-c", script], check=True)
-        info = place.make()
-        contents.append([place.query(info, f"SELECT rowid, * FROM {name} ORDER BY rowid") for name in info.tables])
-        registry.remove(place.workspace, info)
+    allowed = os.sched_getaffinity(0)
+    try:
+        for processors in (allowed, {min(allowed)}):
+            os.sched_setaffinity(0, processors)
+            info = place.make()
+            contents.append([place.query(info, f"SELECT rowid, * FROM {name} ORDER BY rowid") for name in info.tables])
+            registry.remove(place.workspace, info)
+    finally:
+        os.sched_setaffinity(0, allowed)
     assert contents[0] == contents[1]
 
 
@@ -103,9 +111,9 @@ def test_another_seed_chooses_other_rows(place: Place, monkeypatch: pytest.Monke
 
 def test_all_of_production_fits_in_a_sandbox(place: Place) -> None:
     info = place.make("100%")
-    assert {name: (table.rows, table.support) for name, table in info.tables.items()} == {
-        "customers": (4000, 0), "orders": (20000, 4000 * 0), "lines": (60000, 0), "products": (3000, 3000), "stores": (6, 0),
-    } or info.tables["products"].rows == 3000  # fmt: skip
+    assert {name: table.rows for name, table in info.tables.items()} == {
+        "customers": 4000, "orders": 20000, "lines": 60000, "products": 3000, "stores": 6,
+    }  # fmt: skip
     assert dangling(place, info)["orders.customer"] == 500
 
 
@@ -119,7 +127,9 @@ def test_types_and_columns_are_those_of_production(place: Place) -> None:
 
 def test_a_condition_limits_the_anchors(place: Place) -> None:
     info = place.make("50%", anchors=("orders",), where="month >= 6 OR false -- and a comment")
-    assert place.query(info, "SELECT min(month), max(month) FROM orders o JOIN workbench_rows.orders r ON r.row = o.rowid WHERE core") == [(6, 12)]
+    assert place.query(
+        info, "SELECT min(month), max(month) FROM orders o JOIN workbench_rows.orders r ON r.row = o.rowid WHERE core"
+    ) == [(6, 12)]
     with pytest.raises(UsageError, match="Referenced column|not found"):
         place.make(where="mont >= 6")
     with pytest.raises(UsageError, match="--where"):
@@ -168,7 +178,9 @@ def test_a_key_that_is_not_unique_is_refused_saying_how_often(place: Place) -> N
 
 def test_columns_that_are_not_there_are_named(place: Place) -> None:
     place.change('columns = ["customer"]', 'columns = ["custmer"]')
-    with pytest.raises(ConfigError, match=r"orders\.references: source orders has no column 'custmer'; did you mean 'customer'"):
+    with pytest.raises(
+        ConfigError, match=r"orders\.references: source orders has no column 'custmer'; did you mean 'customer'"
+    ):
         place.make()
     place.change('columns = ["custmer"]', 'columns = ["customer"]')
     place.change('name = "redact"', 'nme = "redact", name = "redact"')

@@ -190,5 +190,5 @@ def check_anchor(step: Step, rows: int, chosen: int, sample: str) -> None:
     if step.role is Role.ANCHOR and rows and not chosen:
         raise UsageError(
             f"anchor {step.source} reaches nothing: {sample} of its {rows:,} rows chose none",
-            hint="workbench sandbox create --sample 10%   (or --floor 50)",
+            hint=f"workbench sandbox create --sample {min(100.0, 3000 / rows):.3g}%   (or --floor 50)",
         )

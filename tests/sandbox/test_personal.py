@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.sandbox.conftest import Place
+from workbench.errors import GuardRefused
+from workbench.sandbox.personal import by_name
+
+
+@pytest.mark.parametrize(
+    "column",
+    "email e_mail customerEmail EMAIL mail_address phone mobile_no ssn first_name lastName surname name full_name address zip_code "
+    "birth_date dob date_of_birth iban credit_card_no passportNumber ip_address user_name social_security_no password gender".split(),
+)
+def test_names_that_look_personal(column: str) -> None:
+    assert by_name(column) is not None
+
+
+@pytest.mark.parametrize(
+    "column",
+    "id tailnum carrier origin file_name hostname table_name distance model engine mailbox_size rate shipping time_hour pinned".split(),
+)
+def test_names_that_do_not(column: str) -> None:
+    assert by_name(column) is None
+
+
+def test_an_undecided_name_stops_the_creation_with_the_line_to_add(place: Place) -> None:
+    place.change(', name = "redact"', "")
+    with pytest.raises(GuardRefused, match=r"customers\.name: its name says a name") as caught:
+        place.make()
+    assert 'mask = { id = "token", email = "token", born = "generalise:year", name = "redact" }' in caught.value.hint
+    assert "[tool.workbench.sources.customers]" in caught.value.hint
+    assert caught.value.exit_code == 4
+    assert place.files() == []
+
+
+def test_the_line_that_is_shown_is_enough(place: Place) -> None:
+    place.change('mask = { id = "token", name = "redact", email = "token", born = "generalise:year" }', "")
+    with pytest.raises(GuardRefused) as caught:
+        place.make()
+    line = caught.value.hint.splitlines()[-1].strip()
+    place.change('read = "raw/customers.parquet"', f'read = "raw/customers.parquet"\n{line}')
+    assert place.make().tables["customers"].masked == {"name": "redact", "email": "token"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("'write to ada' || i || '@example.org, please'", "an e-mail address"),
+        ("'DE44 5001 0517 5407 3249 ' || (10 + i % 90)", "an IBAN"),
+        ("'123-45-' || (1000 + i % 9000)", "a social security number"),
+        ("'4111 1111 1111 ' || (1000 + i % 9000)", "a card number"),
+        ("'+49 30 123' || (1000 + i % 9000)", "a phone number"),
+    ],
+)
+def test_values_that_look_personal_stop_it_too(place: Place, value: str, kind: str) -> None:
+    place.table("orders", f"SELECT i AS id, i AS customer, 1 AS month, 1.5 AS amount, {value} AS remark FROM range(20000) r(i)")
+    with pytest.raises(GuardRefused, match=rf"orders\.remark: [\d,]+ of its values look like {kind}"):
+        place.make()
+    assert place.files() == []
+    place.change('read = "raw/orders.parquet"', 'read = "raw/orders.parquet"\nmask = { remark = "keep" }')
+    assert place.make().tables["orders"].rows > 0
