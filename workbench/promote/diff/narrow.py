@@ -21,12 +21,12 @@ from workbench.promote.diff.session import Session, Side
 from workbench.promote.diff.sql import any_true, hash_of, listing
 
 # Below so many rows in both tables, comparing by value at once is as fast.
-SMALL = 50_000
+SMALL = 500_000
 # Rows at the head of both tables that tell which columns differ in many rows.
 _PROBE = 4096
 # A larger share of keys in doubt is not worth fetching apart.
 _FEW = 0.4
-_BUCKETS = 1 << 16
+_MOST_BUCKETS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def narrow(
         return None
     largest = 0
     if not heavy:
-        prints, largest = _suspects(session, prints)
+        prints, largest = _suspects(session, prints, rows[0])
     keys: str | None = None
     changed = 0
     by_column: dict[int, int] = {}
@@ -115,16 +115,21 @@ def _signature(session: Session, columns: Columns, which: int, side: Side, heavy
     return session.make(f"SELECT {listing(parts)} FROM {side.source}")
 
 
-def _suspects(session: Session, prints: Sequence[str]) -> tuple[list[str], int]:
+def _buckets(rows: int) -> int:
+    """How many buckets of key hashes: a power of two, with about a hundred rows in each, as far as they are cheap to count."""
+    return min(_MOST_BUCKETS, 1 << (rows // 128).bit_length())
+
+
+def _suspects(session: Session, prints: Sequence[str], rows: int) -> tuple[list[str], int]:
     """The signatures in the buckets of key hashes whose sums differ, and the most rows that a bucket holds."""
-    mask = _BUCKETS - 1
+    mask = _buckets(rows) - 1
     sums = [session.make(f"SELECT k & {mask} AS g, sum(h) AS s, count(*) AS n FROM {name} GROUP BY g") for name in prints]
     differ = session.make(
         f"SELECT coalesce(b.g, c.g) AS g FROM {sums[0]} b FULL JOIN {sums[1]} c ON b.g = c.g "
         "WHERE b.s IS DISTINCT FROM c.s OR b.n IS DISTINCT FROM c.n"
     )
     largest = session.row(f"SELECT coalesce(max(n), 0) FROM {sums[0]}")[0]
-    if session.row(f"SELECT count(*) FROM {differ}")[0] > _BUCKETS // 2:
+    if session.row(f"SELECT count(*) FROM {differ}")[0] > mask // 2:
         return list(prints), largest
     return [session.make(f"FROM {name} WHERE k & {mask} IN (FROM {differ})") for name in prints], largest
 
@@ -135,10 +140,9 @@ def _nearly_unique(session: Session, prints: str, rows: int, largest: int) -> bo
     ``largest`` is the number of rows in the fullest bucket, 0 when it has not been counted.
     """
     if not largest:
-        largest = session.row(
-            f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM {prints} GROUP BY k & {_BUCKETS - 1})"
-        )[0]
-    expected = rows / _BUCKETS
+        counts = f"SELECT count(*) AS n FROM {prints} GROUP BY k & {_buckets(rows) - 1}"
+        largest = session.row(f"SELECT coalesce(max(n), 0) FROM ({counts})")[0]
+    expected = rows / _buckets(rows)
     if largest > 2 * expected + 8 * expected**0.5 + 64:
         return False
     copies = f"SELECT count(*) AS n FROM {prints} WHERE (k >> 40) & 63 = 0 GROUP BY k"
