@@ -20,9 +20,11 @@ TABLES = {
         DATE '1950-01-01' + CAST(i % 15000 AS INTEGER) AS born FROM range(4000) r(i)""",
     "orders": """SELECT i AS id, CASE WHEN i % 50 = 0 THEN NULL WHEN i % 40 = 7 THEN 9000000 + i ELSE i % 4000 END AS customer,
         i % 12 + 1 AS month, (i * 7 % 100)::DOUBLE AS amount FROM range(20000) r(i)""",
-    "lines": """SELECT o AS order_id, n AS number, (o * 13 + n * 7) % 3000 AS product, ((o + n) % 6)::INTEGER AS store, n + 0.5 AS price
+    "lines": """SELECT o AS order_id, n AS number, (o * 13 + n * 7) % 3000 AS product, ((o + n) % 6)::INTEGER AS store,
+        n + 0.5 AS price
         FROM range(20000) a(o), range(3) b(n)""",
-    "products": "SELECT i AS id, CASE WHEN i % 5 = 0 THEN NULL ELSE i // 5 END AS part_of, 'product ' || i AS title FROM range(3000) r(i)",
+    "products": """SELECT i AS id, CASE WHEN i % 5 = 0 THEN NULL ELSE i // 5 END AS part_of, 'product ' || i AS title
+        FROM range(3000) r(i)""",
     "stores": "SELECT i::INTEGER AS id, 'store ' || i AS city FROM range(6) r(i)",
 }
 

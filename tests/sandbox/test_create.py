@@ -65,7 +65,7 @@ def test_rows_of_the_flag_table_are_those_of_the_data(place: Place) -> None:
     for name, table in info.tables.items():
         counted = place.query(
             info,
-            f"SELECT count(*) FILTER (core), count(*) FILTER (NOT core) FROM workbench_rows.{name} r JOIN main.{name} d ON r.row = d.rowid",
+            f"SELECT count(*) FILTER (core), count(*) FILTER (NOT core) FROM workbench_rows.{name} r JOIN {name} d ON r.row = d.rowid",
         )
         assert counted == [(table.core, table.support)]
     assert place.one(info, "SELECT sum(weight) FROM workbench_rows.orders") == pytest.approx(20000, rel=0.15)
@@ -130,7 +130,7 @@ def test_a_condition_limits_the_anchors(place: Place) -> None:
     assert place.query(
         info, "SELECT min(month), max(month) FROM orders o JOIN workbench_rows.orders r ON r.row = o.rowid WHERE core"
     ) == [(6, 12)]
-    with pytest.raises(UsageError, match="Referenced column|not found"):
+    with pytest.raises(UsageError, match=r"Referenced column|not found"):
         place.make(where="mont >= 6")
     with pytest.raises(UsageError, match="--where"):
         place.make(where="true) ; DROP TABLE x; SELECT (1")
@@ -248,7 +248,10 @@ import os
 from pathlib import Path
 from workbench.config import find_workspace
 from workbench.sandbox.create import Request, create
-create(find_workspace(Path({str(place.root)!r})), Request(sample="5%"), tell=lambda step: os._exit(9) if step == "writing lines" else None)
+def stop(step):
+    if step == "writing lines":
+        os._exit(9)
+create(find_workspace(Path({str(place.root)!r})), Request(sample="5%"), tell=stop)
 """
     environment = os.environ | {"PYTHONPATH": str(Path(creation.__file__).parents[2])}
     assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == 9

@@ -115,9 +115,9 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_ibis_can_not_read_other_files_either(session_of: session.Session, place: Place) -> None:
     for read in (session_of.con.read_csv, session_of.con.read_parquet):
-        with pytest.raises(Exception, match="disabled|Permission"):
+        with pytest.raises(Exception, match=r"disabled|Permission"):
             read(str(place.root / "raw" / "secret.csv"), table_name="t").execute()
-    with pytest.raises(Exception, match="disabled|Permission"):
+    with pytest.raises(Exception, match=r"disabled|Permission"):
         session_of.con.attach(str(place.root / "raw" / "x.duckdb"))
 
 
