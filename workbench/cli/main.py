@@ -85,7 +85,7 @@ def workbench() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in arguments
+    as_json, stdout = "--json" in arguments, sys.stdout
     try:
         result = workbench.main(arguments, prog_name="workbench", standalone_mode=False)
         sys.stdout.flush()
@@ -102,8 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "workbench"
         return _report(UsageError(error.format_message(), hint=f"{where} --help"), as_json, 2)
     except (BrokenPipeError, SystemExit) as error:
-        # The reader of our output left (`workbench ... | head`), which click turns into an exit; the rest has nowhere to go.
-        if isinstance(error, SystemExit) and not isinstance(sys.stdout, click.utils.PacifyFlushWrapper):
+        # The reader of our output left (`workbench ... | head`); click answers that with another stdout and an exit.
+        if isinstance(error, SystemExit) and sys.stdout is stdout:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
