@@ -106,7 +106,11 @@ def _(departures, ibis, min_delay, wb):
             "seats_affected": "seats of the planes that left late, where the registry knows them",
             "rate": "late / departures, 0..1; NULL on a day without departures",
         },
-        checks=[wb.check.not_null("day", "origin"), wb.check.between("rate", 0, 1), wb.check.one_of("origin", ["EWR", "JFK", "LGA"])],
+        checks=[
+            wb.check.not_null("day", "origin"),
+            wb.check.between("rate", 0, 1),
+            wb.check.one_of("origin", ["EWR", "JFK", "LGA"]),
+        ],
         partition_by="day",
     )
     late_departures

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -72,7 +72,7 @@ def published() -> Iterator[Demo]:
     shutil.rmtree(demo.root)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def demo(published: Demo) -> Demo:
     """The demo with the corrected notebook, as it is in the repository."""
     shutil.copy(ROOT / NOTEBOOK, published.notebook)
@@ -90,31 +90,25 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def editor(demo: Demo, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens the notebook in marimo and gives the page, when its first card is there."""
-    servers: list[subprocess.Popen[bytes]] = []
-
-    def open_(*, theme: str = "light") -> Page:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "workbench", "edit", NOTEBOOK, "--headless", "--no-token", "--port", str(port)]
-        log = subprocess.DEVNULL
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        servers.append(subprocess.Popen(command, cwd=demo.root, env=environment, stdin=log, stdout=log, stderr=log))
-        _wait(f"http://127.0.0.1:{port}/health", servers[-1])
-        page = chromium.new_page(viewport={"width": 1300, "height": 1100}, color_scheme="dark" if theme == "dark" else "light")
-        page.goto(f"http://127.0.0.1:{port}/")
-        page.locator(".wb-card").first.wait_for(timeout=90_000)
-        if theme == "dark":
-            page.evaluate("[document.documentElement, document.body].forEach(e => e.classList.add('dark', 'dark-theme'))")
-        return page
-
-    yield open_
-    for context in chromium.contexts:
-        context.close()
-    for server in servers:
+@pytest.fixture(scope="module")
+def page(demo: Demo, chromium: Browser) -> Iterator[Page]:
+    """The notebook in marimo, when its cards are there; one for all tests of a file, which say what they start from."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "workbench", "edit", NOTEBOOK, "--headless", "--no-token", "--port", str(port)]
+    null = subprocess.DEVNULL
+    server = subprocess.Popen(
+        command, cwd=demo.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=null, stdout=null, stderr=null
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", server)
+        with chromium.new_context(viewport={"width": 1300, "height": 1100}) as context:
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.locator(".wb-card").nth(1).wait_for(timeout=90_000)
+            yield page
+    finally:
         server.terminate()
         server.wait(timeout=30)
 

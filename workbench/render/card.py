@@ -170,5 +170,6 @@ def _display(mark: OutputMark, expr: ir.Table, namespace: Mapping[str, Any]) -> 
     card = mo.Html(card_html(gather(mark, expr, table, failed, namespace)))
     if table is None:
         return card
-    preview = mo.ui.table(table.limit(PREVIEW_ROWS).to_pyarrow(), selection=None, page_size=5, label=f"Rows of {mark.name}")
+    rows = table.order_by(list(mark.key)) if mark.key else table
+    preview = mo.ui.table(rows.limit(PREVIEW_ROWS).to_pyarrow(), selection=None, page_size=5, label=f"Rows of {mark.name}")
     return mo.vstack([card, preview], gap=0.5)

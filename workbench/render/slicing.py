@@ -20,8 +20,6 @@ def slicing_view(slicing: Slicing, notebook: str) -> RenderableType:
     """All outputs of a notebook, each with its inputs, parameters and statements; then what is refused."""
     parts: list[RenderableType] = [Text(notebook, style="bold")]
     parts += [Padding(_slice_view(cut, slicing), (0, 0, 0, 2)) for cut in slicing.slices]
-    for name in slicing.unused_marks:
-        parts.append(Text(f"  {name} is marked, but no output needs it", style="yellow"))
     if slicing.refusals:
         parts.append(refusals_view(slicing.refusals))
     return Group(*parts)
