@@ -112,9 +112,14 @@ def test_the_second_of_two_contrary_decisions_is_refused(workspace):
 
 def test_a_transaction_is_all_or_nothing(workspace):
     with Store.open(workspace) as store:
-        with pytest.raises(RuntimeError), store.transaction():
-            add(store)
-            raise RuntimeError
+
+        def fail() -> None:
+            with store.transaction():
+                add(store)
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            fail()
         assert store.promotions() == ()
         assert store.ledger() == ()
 
@@ -122,7 +127,8 @@ def test_a_transaction_is_all_or_nothing(workspace):
 def test_four_processes_lose_no_update_and_no_number(workspace):
     script = (
         "import sys, datetime as dt; from pathlib import Path\n"
-        "from workbench.config import Settings, Workspace; from workbench.store import Store; from workbench.store.records import RunRecord\n"
+        "from workbench.config import Settings, Workspace; from workbench.store import Store\n"
+        "from workbench.store.records import RunRecord\n"
         "with Store.open(Workspace(Path(sys.argv[1]), Settings())) as store:\n"
         "    for i in range(15):\n"
         "        store.add_run(RunRecord('', 'sales', 1, None, {}, 'running', dt.datetime.now(dt.UTC)))\n"
