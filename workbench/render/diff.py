@@ -255,7 +255,7 @@ def chart(name: str, found: dict[str, Any]) -> dict[str, Any]:
     elif "top" in found:
         bars = [(each["value"], each["base"], each["candidate"]) for each in found["top"]]
     elif "counts" in found:
-        bars = [(each["start"], each["base"], each["candidate"]) for each in found["counts"]]
+        bars = [(each["start"].removesuffix(" 00:00:00"), each["base"], each["candidate"]) for each in found["counts"]]
     totals = [sum(base for _, base, _ in bars) or 1, sum(candidate for _, _, candidate in bars) or 1]
     shares = [(base / totals[0], candidate / totals[1]) for _, base, candidate in bars]
     widest = max([0.0, *(value for pair in shares for value in pair)]) or 1.0
