@@ -143,7 +143,7 @@ def test_four_processes_lose_no_update_and_no_number(workspace):
 
 
 def test_a_writer_that_holds_the_store_is_named_after_a_wait(workspace, monkeypatch):
-    monkeypatch.setattr("workbench.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("workbench.store.engine.BUSY_SECONDS", 0.1)
     with Store.open(workspace) as store:
         add(store)
         with closing(sqlite3.connect(workspace.state / "store.db", isolation_level=None)) as other:

@@ -52,8 +52,9 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
     for candidate in promotion.candidates:
         at = live.get(candidate.pipeline)
         targets.append(_move(warehouse, live, candidate.pipeline, Pointer(candidate.version, candidate.snapshot)))
-        known = (None, candidate.summary.get("base_snapshot"), candidate.snapshot)
-        if at is not None and at.version == candidate.base_version and known[1] and at.snapshot.id not in known:
+        base = candidate.summary.get("base_snapshot")
+        same_version = at is not None and at.version == candidate.base_version
+        if at is not None and same_version and base and at.snapshot.id not in (base, candidate.snapshot):
             notes.append(
                 f"{candidate.pipeline} got newer data since {promotion.id} was tried; next: workbench run {candidate.pipeline}"
             )

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.config import Workspace
-from workbench.errors import ConfigError, GuardRefused, InfrastructureError, LockHeld
+from workbench.errors import ConfigError, GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows
+from workbench.store.engine import connect, explained, next_number, revision
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -37,9 +38,6 @@ from workbench.store.records import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
-BUSY_SECONDS = 10
-AGAIN = "wait for the other command to end, then type the same command again"
-
 
 class Store:
     """The metadata of a workspace. Use as a context manager; records are frozen, every method is a transaction or joins one."""
@@ -58,7 +56,7 @@ class Store:
         """
         file = workspace.root / workspace.settings.store.removeprefix("sqlite:")
         if read_only:
-            engine = _engine(file, read_only=True) if file.exists() else None
+            engine = connect(file, read_only=True) if file.exists() else None
             store = cls(workspace, engine, read_only=True)
             if engine is not None:
                 store._check_revision(file)
@@ -66,10 +64,10 @@ class Store:
         from workbench.store.tables import REVISION
 
         file.parent.mkdir(parents=True, exist_ok=True)
-        store = cls(workspace, _engine(file, read_only=False), read_only=False)
+        store = cls(workspace, connect(file, read_only=False), read_only=False)
         try:
             with store.transaction() as connection:
-                if _revision(connection) != REVISION:
+                if revision(connection) != REVISION:
                     from workbench.store.migrations import upgrade
 
                     upgrade(connection)
@@ -107,7 +105,7 @@ class Store:
                 finally:
                     self._connection = None
         except DatabaseError as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
     # Promotions
 
@@ -131,7 +129,7 @@ class Store:
 
         with self.transaction() as connection:
             record = PromotionRecord(
-                id=f"P-{_next(connection, tables.promotions)}",
+                id=f"P-{next_number(connection, tables.promotions)}",
                 notebook=notebook,
                 notebook_sha256=notebook_sha256,
                 why=why,
@@ -177,9 +175,8 @@ class Store:
         """The promotion of that id, or None."""
         from workbench.store import tables
 
-        serial = rows.number("P", identity)
-        found = self._select(tables.promotions, tables.promotions.c.number == serial) if serial is not None else []
-        return rows.to_promotion(found[0]) if found else None
+        found = self._numbered(tables.promotions, "P", identity)
+        return None if found is None else rows.to_promotion(found)
 
     def promotions(self) -> tuple[PromotionRecord, ...]:
         """All promotions, the oldest first."""
@@ -237,7 +234,7 @@ class Store:
                 raise GuardRefused(f"{promotion} was decided meanwhile: it is {state}", hint=f"workbench show {promotion}")
             record = ApprovalRecord(promotion, who, at, digest, "approve" if decision == "approve" else "reject", why)
             connection.execute(
-                tables.approvals.insert().values(rows.from_approval(record, _next(connection, tables.approvals)))
+                tables.approvals.insert().values(rows.from_approval(record, next_number(connection, tables.approvals)))
             )
             self.set_promotion_status(promotion, "approved" if decision == "approve" else "rejected")
             self.append_ledger(decision, {"promotion": promotion, "who": who, "why": why, "digest": digest}, at=at)
@@ -258,7 +255,7 @@ class Store:
         from workbench.store import tables
 
         with self.transaction() as connection:
-            numbered = replace(record, id=f"R-{_next(connection, tables.runs)}")
+            numbered = replace(record, id=f"R-{next_number(connection, tables.runs)}")
             connection.execute(tables.runs.insert().values(rows.from_run(numbered)))
         return numbered
 
@@ -274,9 +271,8 @@ class Store:
         """The run of that id, or None."""
         from workbench.store import tables
 
-        serial = rows.number("R", identity)
-        found = self._select(tables.runs, tables.runs.c.number == serial) if serial is not None else []
-        return rows.to_run(found[0]) if found else None
+        found = self._numbered(tables.runs, "R", identity)
+        return None if found is None else rows.to_run(found)
 
     def runs(
         self, pipeline: str | None = None, *, status: RunStatus | None = None, limit: int | None = None
@@ -307,7 +303,7 @@ class Store:
         from workbench.store import tables
 
         with self.transaction() as connection:
-            identity = f"O-{_next(connection, tables.operations)}"
+            identity = f"O-{next_number(connection, tables.operations)}"
             record = OperationRecord(identity, kind, "begun", tuple(targets), who, at, why, promotion, run)
             connection.execute(tables.operations.insert().values(rows.from_operation(record)))
         return record
@@ -374,6 +370,11 @@ class Store:
         if last:
             ledger.write_anchor(self.workspace.promoted, int(last[0]["seq"]), str(last[0]["hash"]))
 
+    def _numbered(self, table: Table, prefix: str, identity: str) -> Mapping[str, Any] | None:
+        serial = rows.number(prefix, identity)
+        found = [] if serial is None else self._select(table, table.c.number == serial)
+        return found[0] if found else None
+
     def _select(
         self, table: Table, condition: Any = None, *, newest_first: bool = False, limit: int | None = None
     ) -> Sequence[Mapping[str, Any]]:
@@ -386,14 +387,14 @@ class Store:
         if limit is not None:
             query = query.limit(limit)
         if self._connection is not None:
-            return self._connection.execute(query).mappings().all()
+            return [dict(row) for row in self._connection.execute(query).mappings()]
         from sqlalchemy.exc import DatabaseError
 
         try:
             with self._engine.connect() as connection:
-                return connection.execute(query).mappings().all()
+                return [dict(row) for row in connection.execute(query).mappings()]
         except DatabaseError as error:
-            raise _explained(error) from error
+            raise explained(error) from error
 
     def _check_revision(self, file: Path) -> None:
         from sqlalchemy.exc import DatabaseError
@@ -403,58 +404,10 @@ class Store:
         assert self._engine is not None
         try:
             with self._engine.connect() as connection:
-                found = _revision(connection)
+                found = revision(connection)
         except DatabaseError as error:
-            raise _explained(error) from error
+            raise explained(error) from error
         if found is None:
             self._engine = None  # the file was made, but its first transaction never ended: an empty store
         elif found != REVISION:
             raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
-
-
-def _engine(file: Path, *, read_only: bool) -> Engine:
-    from sqlalchemy import create_engine, event
-    from sqlalchemy.pool import NullPool
-
-    place = f"sqlite:///file:{_escaped(file)}?mode={'ro' if read_only else 'rwc'}&uri=true"
-    engine = create_engine(place, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: Any) -> None:
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("PRAGMA synchronous=EXTRA")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _escaped(file: Path) -> str:
-    return str(file).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-def _revision(connection: Connection) -> str | None:
-    there = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first() if there else None
-    return str(found[0]) if found else None
-
-
-def _next(connection: Connection, table: Table) -> int:
-    from sqlalchemy import func, select
-
-    return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
-
-
-def _explained(error: Exception) -> InfrastructureError:
-    """What SQLite's complaint means to the person who typed the command."""
-    text = str(getattr(error, "orig", error))
-    if "locked" in text:
-        return LockHeld("another process writes to the store", hint=AGAIN)
-    if "full" in text or "disk I/O" in text:
-        return InfrastructureError(f"the store can't be written: {text}", hint="free space, then type the same command again")
-    if "readonly" in text or "unable to open" in text:
-        return InfrastructureError(f"the store can't be opened: {text}", hint="workbench doctor")
-    return InfrastructureError(f"the store fails: {text}", hint="workbench doctor")

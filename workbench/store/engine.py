@@ -1,0 +1,65 @@
+"""SQLite as the store wants it: durable commits, the write lock taken first, and complaints that a person understands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import InfrastructureError, LockHeld
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine, Table
+
+BUSY_SECONDS = 10
+AGAIN = "wait for the other command to end, then type the same command again"
+
+
+def connect(file: Path, *, read_only: bool) -> Engine:
+    """An engine for a database file. Read-only, nothing of the file or beside it is changed."""
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
+    place = f"sqlite:///file:{_escaped(file)}?mode={'ro' if read_only else 'rwc'}&uri=true"
+    engine = create_engine(place, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: Any) -> None:
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            connection.execute("PRAGMA synchronous=EXTRA")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _escaped(file: Path) -> str:
+    return str(file).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def revision(connection: Connection) -> str | None:
+    """The migration that a database is at; None for an empty one."""
+    there = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first() if there else None
+    return str(found[0]) if found else None
+
+
+def next_number(connection: Connection, table: Table) -> int:
+    """One more than the highest number of a table; inside of a transaction nobody else gets it."""
+    from sqlalchemy import func, select
+
+    return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
+
+
+def explained(error: Exception) -> InfrastructureError:
+    """What SQLite's complaint means to the person who typed the command."""
+    text = str(getattr(error, "orig", error))
+    if "locked" in text:
+        return LockHeld("another process writes to the store", hint=AGAIN)
+    if "full" in text or "disk I/O" in text:
+        return InfrastructureError(f"the store can't be written: {text}", hint="free space, then type the same command again")
+    if "readonly" in text or "unable to open" in text:
+        return InfrastructureError(f"the store can't be opened: {text}", hint="workbench doctor")
+    return InfrastructureError(f"the store fails: {text}", hint="workbench doctor")
