@@ -18,16 +18,16 @@ LOCKED := install -qq --require-hashes --no-deps --no-compile --no-build-isolati
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.venv/pyvenv.cfg:
+.venv/made:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "no Python of at least 3.11 that can make virtual environments was found" >&2; \
 		echo "next: on Debian or Ubuntu: apt-get install python3 python3-venv; then the same command again" >&2; exit 2; fi
 	@echo "making .venv with $(PYTHON)"
-	@"$(PYTHON)" -m venv .venv
+	@"$(PYTHON)" -m venv .venv && touch $@
 
 # The project itself is installed from this folder, by the build backend that the locked file pins.
 # Its metadata is its version and dependencies, so only pyproject.toml makes it new.
-.venv/installed-%: constraints/%.txt constraints/build.txt pyproject.toml | .venv/pyvenv.cfg
+.venv/installed-%: constraints/%.txt constraints/build.txt pyproject.toml | .venv/made
 	@echo "installing constraints/$*.txt"
 	@$(PIP) $(LOCKED) -r constraints/build.txt
 	@$(PIP) $(LOCKED) -r constraints/$*.txt
@@ -67,7 +67,7 @@ docs: .venv/installed-test  ## write docs/reference/cli.md from the commands
 	@$(BIN)/python docs/reference/generate.py
 
 .PHONY: constraints
-constraints: | .venv/pyvenv.cfg  ## pin and hash the dependencies again, from pyproject.toml
+constraints: | .venv/made  ## pin and hash the dependencies again, from pyproject.toml
 	@test -x .venv-lock/bin/pip-compile || { "$(PYTHON)" -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet 'pip-tools>=7.6,<8'; }
 	@for lock in "test --extra demo --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt"; do \
 		set -- $$lock; file=constraints/$$1.txt; shift; \
