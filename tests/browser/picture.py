@@ -1,4 +1,4 @@
-"""Takes the picture of the card for the documentation: ``pytest tests/browser/picture.py``. No test, so pytest does not find it."""
+"""Takes the picture of the card for the documentation, when asked to: ``pytest tests/browser/picture.py``."""
 
 from __future__ import annotations
 

@@ -55,9 +55,7 @@ def test_readers_see_the_corrected_table_with_the_new_days(told: tuple[Path, dic
         rows = con.sql(
             "SELECT count(*), min(day), max(day), sum(cancelled), count(*) FILTER (rate > 1) FROM late_departures"
         ).fetchone()
-        lost = con.sql("SELECT count(*) FROM late_departures WHERE departures = 0").fetchone()
     assert rows is not None
-    assert lost is not None
     assert str(rows[1]) == "2013-01-01"
     assert str(rows[2]) == "2013-07-07"
     with duckdb.connect() as con:
@@ -76,7 +74,7 @@ def test_the_folder_is_a_workspace_to_go_on_in(told: tuple[Path, dict[str, Any],
     assert main(["doctor", "--json"]) == 0
     assert main(["promote", story.NOTEBOOK, "--why", "again"]) == 0, "an unchanged notebook makes no new version"
     assert sorted(path.name for path in (folder / "promoted" / "late_departures").glob("v*")) == ["v1", "v2"]
-    assert sorted(path.name for path in (folder / "promoted" / "monthly_lateness").glob("v*")) == ["v1", "v2"]
+    assert [path.name for path in (folder / "promoted" / "monthly_lateness").glob("v*")] == ["v1"], "its code did not change"
 
 
 def test_the_repository_holds_the_notebook_and_the_sources_of_the_demo() -> None:
@@ -94,8 +92,9 @@ def test_the_repository_holds_the_versions_that_the_demo_promotes(told: tuple[Pa
         }
 
     made, kept = versions(told[0]), versions(ROOT)
-    assert sorted(made) == sorted(kept)
-    assert [name for name in made if made[name] != kept[name]] == []
+    differing = "copy promoted/*/v* of a fresh `workbench demo` over those of the repository"
+    assert sorted(made) == sorted(kept), differing
+    assert [name for name in made if made[name] != kept[name]] == [], differing
 
 
 def test_marimo_finds_nothing_to_correct_in_the_notebooks(tmp_path: Path) -> None:
@@ -117,7 +116,7 @@ def test_data_only_loads_the_raw_tables_and_nothing_else(tmp_path: Path, capsys:
     assert files == ["airlines.parquet", "airports.parquet", "flights/2013-h1.parquet", "planes.parquet", "weather.parquet"]
     with duckdb.connect() as con:
         delay = con.sql(f"SELECT count(dep_delay), count(*) FROM '{tmp_path}/raw/flights/*.parquet'").fetchone()
-        assert delay == (161413, 166158) or delay is not None
+        assert delay == (161275, 166158)
     assert demo_data.load_new_days(tmp_path / "raw") == 7196
     assert not [path for path in (tmp_path / "raw").iterdir() if path.name.startswith(".")]
 

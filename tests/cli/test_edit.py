@@ -66,8 +66,9 @@ def opened(shop: Any, sandbox: registry.SandboxInfo) -> Iterator[Callable[..., t
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "workbench", "edit", *arguments, "--headless", "--no-token", "--port", str(port)]
         given = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        null = subprocess.DEVNULL
         process = subprocess.Popen(
-            command, cwd=shop.root, env=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True
+            command, cwd=shop.root, env=given, stdout=subprocess.PIPE, stderr=null, stdin=null, text=True
         )
         started.append(process)
         deadline = time.monotonic() + 60

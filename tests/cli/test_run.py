@@ -54,6 +54,14 @@ def test_new_days_arrive_and_a_run_for_them_shows_them_to_readers(published):
     record = published.root / published.run("runs", "show", "R-1", "--json").json["record"]
     assert nbformat.read(record, 4).metadata.papermill.exception is False
 
+    opened = published.run("runs", "open", "R-1", "--no-browser", "--json").json
+    assert (opened["page"], opened["failed_cell"]) == (".workbench/runs/R-1/run.html", None)
+    assert "daily_sales@1" in (published.root / opened["page"]).read_text()
+
+    retried = published.run("runs", "retry", "R-1", "--json")
+    assert (retried.code, retried.json["run"]) == (0, "R-3")
+    assert retried.json["interval"] == again.json["interval"]
+
     downstream = published.run("run", "region_totals", "--json")
     assert downstream.json["facts"]["changed"] is True
 
@@ -63,7 +71,7 @@ def test_new_days_arrive_and_a_run_for_them_shows_them_to_readers(published):
     assert all(line.rstrip().endswith("good") for line in status.out.splitlines()[1:])
     (daily, _) = published.run("status", "--json").json["pipelines"]
     assert (daily["version"], daily["readers"], daily["data_through"]) == (1, "good", "2024-01-04")
-    assert daily["last_run"]["run"] == "R-2"
+    assert daily["last_run"]["run"] == "R-3"
 
     empty = published.run("run", "daily_sales", "--interval", "2030-01-01..2030-01-02")
     assert empty.code == 1

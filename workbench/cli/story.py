@@ -74,7 +74,7 @@ CHAPTERS = (
     ),
     Chapter(
         "A sandbox",
-        "An analyst works on 2% of the planes and on all that belongs to them: every join still matches, tail numbers are tokens.",
+        "An analyst works on 2% of the planes and all that belongs to them: every join still matches, tail numbers are tokens.",
         (Command("workbench sandbox create --sample 2% --seed 7"),),
     ),
     Chapter(
