@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from workbench.catalog.version import version_dir
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import CheckResult, Input, Snapshot, VersionId
-from workbench.promote.diff import TableDiff, diff
+from workbench.promote.diff import TableDiff, diff_snapshots
 from workbench.promote.module import load_module
 from workbench.runtime import checks
 from workbench.runtime.warehouse import Live, Warehouse
@@ -128,9 +128,10 @@ def _try(
         live_contract = read_contract(version_dir(workspace, VersionId(work.pipeline, current.version)))
         try:
             baseline = _baseline(workspace, warehouse, con, current, live_contract, live, baselines)
-            old, now = warehouse.read(con, baseline), warehouse.read(con, current.snapshot)
-            logic = diff(old, table, key=_common(key, old.columns, table.columns))
-            data = diff(now, old, key=_common(live_contract.key, now.columns, old.columns))
+            now = current.snapshot
+            read = partial(warehouse.read, con)
+            logic = diff_snapshots(baseline, snapshot, read, key=_common(key, baseline.columns, snapshot.columns))
+            data = diff_snapshots(now, baseline, read, key=_common(live_contract.key, now.columns, baseline.columns))
             note = ""
         except UsageError as error:
             note = f"the live version {current.pipeline}@{current.version} no longer runs on this snapshot: {error.message}"
@@ -238,6 +239,6 @@ def _expression(function: Function, tables: Mapping[str, ir.Table], contract: Co
     return hashlib.sha256(sql.encode()).hexdigest()
 
 
-def _common(key: Sequence[str], *columns: Sequence[str]) -> tuple[str, ...]:
+def _common(key: Sequence[str], *columns: Iterable[str]) -> tuple[str, ...]:
     """The key, when every table has it; else no key."""
-    return tuple(key) if all(name in each for name in key for each in columns) else ()
+    return tuple(key) if all({*key} <= {*each} for each in columns) else ()
