@@ -42,8 +42,7 @@ def test_a_pipeline_without_a_file_has_the_defaults(production):
         ('timezone = "../etc"', "there is no time zone"),
         ('freshness = "soon"', "'soon' is not a duration"),
         ('memory_limit = "4 bananas"', "is not a size"),
-        ("retries = -1", "retries"),
-        ('retries = "2"', "retries"),
+        ("timezone = 3", "timezone"),
         ("owner = ", "does not parse"),
     ],
 )

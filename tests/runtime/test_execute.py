@@ -280,3 +280,17 @@ def test_a_thousand_cells_are_saved_in_less_than_a_second(tmp_path):
         recorder.cell_complete(cell, number)
     recorder.notebook_complete()
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_papermill_itself_can_choose_the_engine_by_name(tmp_path, engine):
+    from papermill.exceptions import PapermillExecutionError
+    from papermill.execute import execute_notebook
+
+    run(tmp_path, "x")  # registers both, as the entry points of an installed package do
+    source = notebook(tmp_path / "n.ipynb", ["x = 1", "x + 1", "1 / 0", "x"])
+    with pytest.raises(PapermillExecutionError, match="division by zero"):
+        execute_notebook(source, tmp_path / "out.ipynb", {"x": 5}, engine_name=engine, progress_bar=False)
+    cells = [cell for cell in nbformat.read(tmp_path / "out.ipynb", 4).cells if cell.cell_type == "code"]
+    assert statuses(cells) == ["completed", "completed", "completed", "failed", "pending"]
+    assert cells[2].outputs[0].data["text/plain"] == "6"

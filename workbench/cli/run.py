@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from workbench.cli.identity import identity
 from workbench.config import find_workspace
 from workbench.errors import UnknownName, UsageError
 from workbench.model import Interval
+
+if TYPE_CHECKING:
+    from workbench.store.records import RunRecord
 
 
 @click.command()
@@ -42,38 +46,20 @@ def run(pipeline: str, interval: str | None, parameters: tuple[str, ...], engine
       workbench run late_departures --interval 2013-07-01..2013-07-08
       workbench run late_departures -p min_delay=30 --json
     """
-    from workbench.operate.run import run_pipeline
-    from workbench.render.run import run_json, run_view
-
-    workspace = find_workspace()
     span = None if interval is None else Interval.parse(interval)
-    given = _pairs(parameters)
-    with _progress() as on_cell:
-        record = run_pipeline(
-            workspace,
-            pipeline,
-            interval=span,
-            parameters=given,
-            who=identity(),
-            now=dt.datetime.now(dt.UTC),
-            engine=engine,
-            on_cell=on_cell,
-        )
-    if as_json:
-        emit_json(run_json(record))
-    else:
-        console().print(run_view(record))
-    return 0 if record.status == "succeeded" else 1
+    return _run(pipeline, span, _pairs(parameters), engine, as_json=as_json)
 
 
 @click.group()
 def runs() -> None:
-    """List and show runs.
+    """List and show runs, open their executed notebooks, run them again.
 
     \b
     Examples:
       workbench runs ls
       workbench runs show R-3
+      workbench runs open R-3
+      workbench runs retry R-3
     """
 
 
@@ -118,6 +104,68 @@ def show(run_id: str, as_json: bool) -> None:
       workbench runs show R-3 --json
     """
     from workbench.render.run import run_json, run_view
+
+    record = _find(run_id)
+    if as_json:
+        emit_json(run_json(record))
+    else:
+        console().print(run_view(record, whole=True))
+
+
+@runs.command()
+@click.argument("run_id", metavar="RUN")
+@json_option
+def retry(run_id: str, as_json: bool) -> int:
+    """Run again what RUN ran: its pipeline's live version, for the same interval and with the same parameters.
+
+    \b
+    Examples:
+      workbench runs retry R-3
+      workbench runs retry R-3 --json
+    """
+    earlier = _find(run_id)
+    return _run(
+        earlier.pipeline, earlier.interval, earlier.parameters, earlier.facts.get("engine", "workbench"), as_json=as_json
+    )
+
+
+@runs.command("open")
+@click.argument("run_id", metavar="RUN")
+@click.option("--no-browser", is_flag=True, help="Only write the page and say where it is.")
+@json_option
+def open_(run_id: str, no_browser: bool, as_json: bool) -> None:
+    """Show the executed notebook of RUN in a browser, at the cell that failed.
+
+    The page is written beside the record. It runs no script and loads nothing.
+
+    \b
+    Examples:
+      workbench runs open R-3
+      workbench runs open R-3 --no-browser --json
+    """
+    from workbench.render.record import page
+    from workbench.runtime.files import write_atomic
+
+    workspace = find_workspace()
+    found = _find(run_id)
+    record = workspace.root / found.notebook
+    if not found.notebook or not record.is_file():
+        raise UsageError(f"{found.id} has no executed notebook: it ended before", hint=f"workbench runs show {found.id}")
+    place = record.with_suffix(".html")
+    write_atomic(place, page(record.read_text(encoding="utf-8"), title=f"{found.id} {found.pipeline}@{found.version}"))
+    anchor = "#failed" if found.facts.get("cell") else ""
+    if not no_browser:
+        import webbrowser
+
+        webbrowser.open(place.as_uri() + anchor)
+    shown = place.relative_to(workspace.root).as_posix()
+    if as_json:
+        emit_json({"run": found.id, "page": shown, "failed_cell": found.facts.get("cell") or None})
+    else:
+        click.echo(shown)
+
+
+def _find(run_id: str) -> RunRecord:
     from workbench.store import Store
 
     with Store.open(find_workspace(), read_only=True) as store:
@@ -125,10 +173,30 @@ def show(run_id: str, as_json: bool) -> None:
         known = [] if record is not None else [each.id for each in store.runs(limit=50)]
     if record is None:
         raise UnknownName.of("run", run_id, known, hint="workbench runs ls")
+    return record
+
+
+def _run(pipeline: str, interval: Interval | None, parameters: Mapping[str, Any], engine: str, *, as_json: bool) -> int:
+    from workbench.operate.run import run_pipeline
+    from workbench.render.run import run_json, run_view
+
+    now = dt.datetime.now(dt.UTC)
+    with _progress() as on_cell:
+        record = run_pipeline(
+            find_workspace(),
+            pipeline,
+            interval=interval,
+            parameters=parameters,
+            who=identity(),
+            now=now,
+            engine=engine,
+            on_cell=on_cell,
+        )
     if as_json:
         emit_json(run_json(record))
     else:
-        console().print(run_view(record, whole=True))
+        console().print(run_view(record))
+    return 0 if record.status == "succeeded" else 1
 
 
 def _pairs(given: tuple[str, ...]) -> dict[str, str]:

@@ -93,6 +93,7 @@ def run_pipeline(
                 parameters={name: _json(value) for name, value in values.items()},
                 status="running",
                 started=now,
+                code_sha256=read_manifest(version_dir(workspace, version))["files"]["__init__.py"],
                 who=who,
                 facts={
                     "pid": os.getpid(),
@@ -173,7 +174,7 @@ class _Run:
             return self.end("killed" if execution.outcome == "killed" else "failed", error=_reason(execution, result), **what)
         if not result.get("finished"):
             return self.end("failed", error="the run notebook left no result", **what)
-        if result["code_sha256"] != read_manifest(version_dir(self.workspace, version))["files"]["__init__.py"]:
+        if result["code_sha256"] != self.run.code_sha256:
             return self.end("failed", error=f"the code that ran is not that of {version}", **what)
         if result["empty"]:
             return self.end("degraded", error=_empty(self.run, result), **what)
@@ -229,10 +230,11 @@ def _kept(execution: Execution, result: Mapping[str, Any]) -> dict[str, Any]:
     told = ("inputs", "rows_in", "rows_out", "partitions", "bytes", "base", "environment_sha256")
     facts = {name: result[name] for name in told if name in result}
     facts |= {"steps": execution.steps, "memory": execution.memory, "cell": execution.cell, "outcome": execution.outcome}
+    ran = {"code_sha256": result["code_sha256"]} if result.get("code_sha256") else {}
     return {
+        **ran,
         "snapshot": result.get("snapshot"),
         "rows": result.get("rows"),
-        "code_sha256": result.get("code_sha256", ""),
         "checks": tuple(result.get("checks", ())),
         "facts": facts,
     }

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from workbench.config import parse_duration
 from workbench.errors import ConfigError, UsageError
@@ -40,9 +41,7 @@ class PipelineConfig(BaseModel):
     owner: str = ""
     schedule: str | None = "0 6 * * *"
     timezone: str = "UTC"
-    retries: int = Field(default=2, ge=0, le=20)
     freshness: str | None = "36h"
-    retention: str = "90d"
     time_limit: str = "1h"
     memory_limit: str | None = None
 
@@ -66,7 +65,7 @@ class PipelineConfig(BaseModel):
             raise ValueError(f"there is no time zone {value!r}{tail}") from None
         return value
 
-    @field_validator("freshness", "retention", "time_limit")
+    @field_validator("freshness", "time_limit")
     @classmethod
     def _duration(cls, value: str | None) -> str | None:
         if value is not None:
@@ -128,10 +127,8 @@ owner = {json.dumps(owner, ensure_ascii=False)}
 
 schedule = "0 6 * * *"      # cron: minute hour day month weekday; "@daily" and friends work too
 timezone = "UTC"            # the clock that the schedule goes by, for example "Europe/Berlin"
-retries = 2                 # of failures that may pass by themselves: a lock, a network, a full disk
 
 freshness = "36h"           # how old the data may become before `workbench status` calls it stale
-retention = "90d"           # how long data that no reader sees any more is kept, for rollback and reproduction
 
 time_limit = "1h"           # a run that takes longer is stopped; readers keep what they have
 # memory_limit = "4GB"      # a run that needs more ends with MemoryError; readers keep what they have
@@ -174,11 +171,11 @@ def next_due(config: PipelineConfig, now: dt.datetime) -> dt.datetime | None:
     if config.schedule is None:
         return None
     local = now.astimezone(config.zone)
-    found: dt.datetime | None = next(_iterator(config.schedule, local), None)  # type: ignore[call-overload]
+    found: dt.datetime | None = next(_iterator(config.schedule, local), None)
     return None if found is None else found.astimezone(dt.UTC)
 
 
-def _iterator(schedule: str, start: dt.datetime) -> object:
+def _iterator(schedule: str, start: dt.datetime) -> Iterator[dt.datetime]:
     from cronsim import CronSim, CronSimError
 
     try:
