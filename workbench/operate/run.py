@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.job import RESULT, variable
-from workbench.catalog.operation import move_readers
+from workbench.catalog.operation import move_readers, recover
 from workbench.catalog.showing import broken_by
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
@@ -83,7 +83,7 @@ def run_pipeline(
         check_interval(contract)
     config = read_config(workspace, pipeline)
     with _alone(workspace, pipeline), Store.open(workspace) as store:
-        settle(store, warehouse, now=now, pipeline=pipeline)
+        _mend(store, warehouse, pipeline, now)
         run = store.add_run(
             RunRecord(
                 id="",
@@ -116,6 +116,14 @@ def run_pipeline(
         except BaseException as error:
             this.end("failed", error=f"{type(error).__name__}: {error}")
             raise
+
+
+def _mend(store: Store, warehouse: Warehouse, pipeline: str, now: dt.datetime) -> None:
+    """Finish or undo what a killed process had begun, before anything builds on it."""
+    if store.operations(state="begun"):
+        with warehouse.lock():
+            recover(store, warehouse, at=now)
+    settle(store, warehouse, now=now, pipeline=pipeline)
 
 
 @contextlib.contextmanager
