@@ -1,6 +1,6 @@
 """The metadata database of a workspace: promotions, approvals, versions, runs, operations and the ledger.
 
-Importing this package is cheap; SQLAlchemy is loaded when a store is opened, Alembic when one must be created or migrated.
+Alembic is loaded only when a store must be created or migrated.
 """
 
 from __future__ import annotations

@@ -11,12 +11,15 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table
+from sqlalchemy.exc import DatabaseError
 
 from workbench.config import Workspace
 from workbench.errors import ConfigError, GuardRefused, InfrastructureError
 from workbench.model import VersionId
-from workbench.store import ledger, rows
+from workbench.store import ledger, rows, tables
 from workbench.store.engine import connect, explained, next_number, revision
 from workbench.store.records import (
     ApprovalRecord,
@@ -34,9 +37,6 @@ from workbench.store.records import (
     VersionRecord,
     promotion_digest,
 )
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
 
 
 class Store:
@@ -61,13 +61,11 @@ class Store:
             if engine is not None:
                 store._check_revision(file)
             return store
-        from workbench.store.tables import REVISION
-
         file.parent.mkdir(parents=True, exist_ok=True)
         store = cls(workspace, connect(file, read_only=False), read_only=False)
         try:
             with store.transaction() as connection:
-                if revision(connection) != REVISION:
+                if revision(connection) != tables.REVISION:
                     from workbench.store.migrations import upgrade
 
                     upgrade(connection)
@@ -95,8 +93,6 @@ class Store:
             return
         if self._engine is None:
             raise InfrastructureError("there is no store yet", hint="workbench doctor")
-        from sqlalchemy.exc import DatabaseError
-
         try:
             with self._engine.begin() as connection:
                 self._connection = connection
@@ -125,8 +121,6 @@ class Store:
 
         Earlier promotions of the same pipelines that still wait, or are approved and were not published, are superseded.
         """
-        from workbench.store import tables
-
         with self.transaction() as connection:
             record = PromotionRecord(
                 id=f"P-{next_number(connection, tables.promotions)}",
@@ -142,52 +136,23 @@ class Store:
             if status == "waiting":
                 self._supersede(record)
             connection.execute(tables.promotions.insert().values(rows.from_promotion(record)))
-            by_version = {VersionId(each.pipeline, each.version): each for each in candidates if each.new}
-            for version, manifest in manifests.items():
-                each = by_version[version]
-                made = VersionRecord(
-                    version.pipeline,
-                    version.number,
-                    record.id,
-                    at,
-                    manifest,
-                    each.module_sha256,
-                    each.contract_sha256,
-                    notebook_sha256,
-                )
-                connection.execute(tables.versions.insert().values(rows.from_version(made)))
-            said = {
-                "promotion": record.id,
-                "status": status,
-                "who": who,
-                "why": why,
-                "notebook": notebook,
-                "digest": record.digest,
-            }
-            gates = {
-                str(VersionId(c.pipeline, c.version)): {gate.gate: gate.verdict.value for gate in c.gates} for c in candidates
-            }
-            self.append_ledger("promotion", said | {"gates": gates}, at=at)
+            for version in rows.versions_of(record, manifests):
+                connection.execute(tables.versions.insert().values(rows.from_version(version)))
+            self.append_ledger("promotion", rows.said_of(record), at=at)
         self.write_head()
         return record
 
     def promotion(self, identity: str) -> PromotionRecord | None:
         """The promotion of that id, or None."""
-        from workbench.store import tables
-
         found = self._numbered(tables.promotions, "P", identity)
         return None if found is None else rows.to_promotion(found)
 
     def promotions(self) -> tuple[PromotionRecord, ...]:
         """All promotions, the oldest first."""
-        from workbench.store import tables
-
         return tuple(rows.to_promotion(row) for row in self._select(tables.promotions))
 
     def set_promotion_status(self, identity: str, status: PromotionStatus) -> None:
         """Move a promotion to another status."""
-        from workbench.store import tables
-
         with self.transaction() as connection:
             serial = rows.number("P", identity)
             connection.execute(tables.promotions.update().where(tables.promotions.c.number == serial).values(status=status))
@@ -203,16 +168,12 @@ class Store:
 
     def version(self, version: VersionId) -> VersionRecord | None:
         """What is known of a version, or None."""
-        from workbench.store import tables
-
         table = tables.versions
         found = self._select(table, (table.c.pipeline == version.pipeline) & (table.c.number == version.number))
         return rows.to_version(found[0]) if found else None
 
     def versions(self, pipeline: str | None = None) -> tuple[VersionRecord, ...]:
         """All versions, or those of one pipeline, by name and number."""
-        from workbench.store import tables
-
         condition = None if pipeline is None else tables.versions.c.pipeline == pipeline
         return tuple(rows.to_version(row) for row in self._select(tables.versions, condition))
 
@@ -225,8 +186,6 @@ class Store:
 
         Raises ``GuardRefused`` when another decision came first.
         """
-        from workbench.store import tables
-
         with self.transaction() as connection:
             current = self.promotion(promotion)
             if current is None or current.status not in ("waiting", "approved") or current.digest != digest:
@@ -243,8 +202,6 @@ class Store:
 
     def approvals(self, promotion: str) -> tuple[ApprovalRecord, ...]:
         """All decisions on a promotion, the oldest first."""
-        from workbench.store import tables
-
         found = self._select(tables.approvals, tables.approvals.c.promotion == promotion)
         return tuple(rows.to_approval(row) for row in found)
 
@@ -252,8 +209,6 @@ class Store:
 
     def add_run(self, record: RunRecord) -> RunRecord:
         """Record a run that begins; its id is given here."""
-        from workbench.store import tables
-
         with self.transaction() as connection:
             numbered = replace(record, id=f"R-{next_number(connection, tables.runs)}")
             connection.execute(tables.runs.insert().values(rows.from_run(numbered)))
@@ -261,16 +216,12 @@ class Store:
 
     def update_run(self, record: RunRecord) -> None:
         """Replace what is known of a run."""
-        from workbench.store import tables
-
         with self.transaction() as connection:
             serial = rows.number("R", record.id)
             connection.execute(tables.runs.update().where(tables.runs.c.number == serial).values(rows.from_run(record)))
 
     def run(self, identity: str) -> RunRecord | None:
         """The run of that id, or None."""
-        from workbench.store import tables
-
         found = self._numbered(tables.runs, "R", identity)
         return None if found is None else rows.to_run(found)
 
@@ -279,8 +230,6 @@ class Store:
     ) -> tuple[RunRecord, ...]:
         """The newest runs first, of all pipelines or one, in any status or one."""
         from sqlalchemy import and_, true
-
-        from workbench.store import tables
 
         wanted = {tables.runs.c.pipeline: pipeline, tables.runs.c.status: status}
         condition = and_(true(), *(column == value for column, value in wanted.items() if value is not None))
@@ -300,8 +249,6 @@ class Store:
         run: str | None = None,
     ) -> OperationRecord:
         """Write down the intent to move readers, before anything moves."""
-        from workbench.store import tables
-
         with self.transaction() as connection:
             identity = f"O-{next_number(connection, tables.operations)}"
             record = OperationRecord(identity, kind, "begun", tuple(targets), who, at, why, promotion, run)
@@ -310,16 +257,12 @@ class Store:
 
     def end_operation(self, identity: str, state: OperationState) -> None:
         """Mark an operation done or aborted."""
-        from workbench.store import tables
-
         with self.transaction() as connection:
             serial = rows.number("O", identity)
             connection.execute(tables.operations.update().where(tables.operations.c.number == serial).values(state=state))
 
     def operations(self, *, state: OperationState | None = None) -> tuple[OperationRecord, ...]:
         """All operations, or those in one state, the oldest first."""
-        from workbench.store import tables
-
         condition = None if state is None else tables.operations.c.state == state
         return tuple(rows.to_operation(row) for row in self._select(tables.operations, condition))
 
@@ -327,46 +270,24 @@ class Store:
 
     def append_ledger(self, kind: str, payload: Mapping[str, Any], *, at: dt.datetime) -> LedgerEntry:
         """Add one sealed entry, in the transaction of what it tells about."""
-        from workbench.store import tables
-
         with self.transaction() as connection:
             last = self._select(tables.ledger, newest_first=True, limit=1)
-            seq, previous = (int(last[0]["seq"]) + 1, str(last[0]["hash"])) if last else (1, "")
-            key = ledger.read_key(self.workspace.state)
-            if key is None:
-                if last:
-                    raise GuardRefused(
-                        "the ledger's key is gone, so nothing can be recorded", hint="restore .workbench/ledger.key"
-                    )
-                key = ledger.make_key(self.workspace.state)
-            when, said = rows.moment(at), rows.text(dict(payload))
-            digest = ledger.seal(key, seq, when, kind, said, previous)
-            row = {"seq": seq, "at": when, "kind": kind, "payload": said, "previous": previous, "hash": digest}
+            row = ledger.entry(self.workspace.state, last[0] if last else None, kind, rows.text(dict(payload)), rows.moment(at))
             connection.execute(tables.ledger.insert().values(row))
         return rows.to_entry(row)
 
     def ledger(self) -> tuple[LedgerEntry, ...]:
         """All entries, the oldest first."""
-        from workbench.store import tables
-
         return tuple(rows.to_entry(row) for row in self._select(tables.ledger))
 
     def verify_ledger(self) -> tuple[LedgerProblem, ...]:
         """What is wrong with the ledger; empty when it is whole and reaches what ``LEDGER_HEAD`` knows."""
-        from workbench.store import tables
-
-        names = ("seq", "at", "kind", "payload", "previous", "hash")
-        entries = (tuple(row[name] for name in names) for row in self._select(tables.ledger))
         anchor = ledger.read_anchor(self.workspace.promoted)
-        return ledger.verify(ledger.read_key(self.workspace.state), entries, anchor)
+        return ledger.verify(ledger.read_key(self.workspace.state), self._select(tables.ledger), anchor)
 
     def write_head(self) -> None:
         """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``, unless a transaction is still open."""
-        from workbench.store import tables
-
-        if self._connection is not None:
-            return
-        last = self._select(tables.ledger, newest_first=True, limit=1)
+        last = self._select(tables.ledger, newest_first=True, limit=1) if self._connection is None else []
         if last:
             ledger.write_anchor(self.workspace.promoted, int(last[0]["seq"]), str(last[0]["hash"]))
 
@@ -388,8 +309,6 @@ class Store:
             query = query.limit(limit)
         if self._connection is not None:
             return [dict(row) for row in self._connection.execute(query).mappings()]
-        from sqlalchemy.exc import DatabaseError
-
         try:
             with self._engine.connect() as connection:
                 return [dict(row) for row in connection.execute(query).mappings()]
@@ -397,10 +316,6 @@ class Store:
             raise explained(error) from error
 
     def _check_revision(self, file: Path) -> None:
-        from sqlalchemy.exc import DatabaseError
-
-        from workbench.store.tables import REVISION
-
         assert self._engine is not None
         try:
             with self._engine.connect() as connection:
@@ -409,5 +324,5 @@ class Store:
             raise explained(error) from error
         if found is None:
             self._engine = None  # the file was made, but its first transaction never ended: an empty store
-        elif found != REVISION:
+        elif found != tables.REVISION:
             raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from workbench.errors import GuardRefused
 from workbench.store.records import LedgerProblem
 
 KEY_VARIABLE = "WORKBENCH_LEDGER_KEY"
 HEAD = "LEDGER_HEAD"
-Row = tuple[int, str, str, str, str, str]  # seq, at, kind, payload, previous, hash
+Row = Mapping[str, Any]  # seq, at, kind, payload, previous, hash
+COLUMNS = ("seq", "at", "kind", "payload", "previous", "hash")
 
 
 def read_key(state: Path) -> bytes | None:
@@ -55,11 +58,24 @@ def seal(key: bytes, seq: int, at: str, kind: str, payload: str, previous: str) 
     return hmac.digest(key, f"{seq}\0{at}\0{kind}\0{previous}\0{payload}".encode(), "sha256").hex()
 
 
+def entry(state: Path, last: Row | None, kind: str, payload: str, at: str) -> dict[str, Any]:
+    """The row that continues a chain after ``last``, sealed; the first one makes the key."""
+    key = read_key(state)
+    if key is None:
+        if last is not None:
+            raise GuardRefused("the ledger's key is gone, so nothing can be recorded", hint="restore .workbench/ledger.key")
+        key = make_key(state)
+    seq, previous = (1, "") if last is None else (int(last["seq"]) + 1, str(last["hash"]))
+    digest = seal(key, seq, at, kind, payload, previous)
+    return {"seq": seq, "at": at, "kind": kind, "payload": payload, "previous": previous, "hash": digest}
+
+
 def verify(key: bytes | None, entries: Iterable[Row], anchor: tuple[int, str] | None) -> tuple[LedgerProblem, ...]:
     """What is wrong with a chain; ``anchor`` is what ``LEDGER_HEAD`` says. Empty when all is well."""
     problems: list[LedgerProblem] = []
     expected, before, anchored = 1, "", None
-    for seq, at, kind, payload, previous, digest in entries:
+    for row in entries:
+        seq, at, kind, payload, previous, digest = (row[name] for name in COLUMNS)
         if key is None:
             return (LedgerProblem(seq, "the ledger's key is gone, so that nothing can be verified"),)
         if seq != expected:

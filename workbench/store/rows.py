@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from workbench.model import GateResult, Interval, Verdict
+from workbench.model import GateResult, Interval, Verdict, VersionId
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -80,6 +80,41 @@ def to_promotion(row: Row) -> PromotionRecord:
 
 def from_version(record: VersionRecord) -> dict[str, Any]:
     return asdict(record) | {"at": moment(record.at)}
+
+
+def versions_of(promotion: PromotionRecord, manifests: Mapping[VersionId, str]) -> list[VersionRecord]:
+    """The versions that a promotion made; ``manifests`` has the hash of each one's manifest."""
+    made = {VersionId(each.pipeline, each.version): each for each in promotion.candidates if each.new}
+    return [
+        VersionRecord(
+            pipeline=version.pipeline,
+            number=version.number,
+            promotion=promotion.id,
+            at=promotion.at,
+            manifest_sha256=manifest,
+            module_sha256=made[version].module_sha256,
+            contract_sha256=made[version].contract_sha256,
+            notebook_sha256=promotion.notebook_sha256,
+        )
+        for version, manifest in manifests.items()
+    ]
+
+
+def said_of(promotion: PromotionRecord) -> dict[str, Any]:
+    """What the ledger says of a promotion."""
+    gates = {
+        str(VersionId(each.pipeline, each.version)): {gate.gate: gate.verdict.value for gate in each.gates}
+        for each in promotion.candidates
+    }
+    return {
+        "promotion": promotion.id,
+        "status": promotion.status,
+        "who": promotion.who,
+        "why": promotion.why,
+        "notebook": promotion.notebook,
+        "digest": promotion.digest,
+        "gates": gates,
+    }
 
 
 def to_version(row: Row) -> VersionRecord:
