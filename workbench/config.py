@@ -113,11 +113,12 @@ class Gates(_Strict):
 
 
 class Sandbox(_Strict):
-    """Defaults of ``workbench sandbox create``."""
+    """Defaults of ``workbench sandbox create``; and how far a column may differ beyond sampling noise, 0..1."""
 
     sample: str = "1%"
     seed: int = 7
     ttl: str = "14d"
+    parity_threshold: float = Field(default=0.05, ge=0, le=1)
 
     @field_validator("sample")
     @classmethod

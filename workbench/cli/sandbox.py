@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from workbench.cli.common import console, emit_json, json_option
@@ -28,8 +30,8 @@ def sandbox() -> None:
 @click.option("--max-rows", type=click.IntRange(min=1), default=5_000_000, show_default=True, help="Refuse a larger sandbox.")
 @json_option
 def create(
-    sample: str | None, seed: int | None, ttl: str | None, anchors: tuple[str, ...], where: str, strata: tuple[str, ...], floor: int,
-    max_rows: int, as_json: bool,
+    sample: str | None, seed: int | None, ttl: str | None, anchors: tuple[str, ...], where: str, strata: tuple[str, ...],
+    floor: int, max_rows: int, as_json: bool,
 ) -> int:  # fmt: skip
     """Make a sampled, masked copy of the sources, in which joins keep matching. Production is only read.
 
@@ -105,6 +107,45 @@ def use(sandbox_id: str | None, newest: bool, as_json: bool) -> int:
     else:
         click.echo(f"notebooks read {active}" if active else "there is no sandbox to read; next: workbench sandbox create")
     return 0
+
+
+@sandbox.command()
+@click.argument("sandbox_id", required=False)
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Distance beyond noise that is too much.  [default: 0.05]")
+@click.option("--by", default="", metavar="COLUMN", help="Tell counts and means apart by this column, too.")
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the report with its plots to this file."
+)
+@json_option
+def parity(sandbox_id: str | None, threshold: float | None, by: str, page: Path | None, as_json: bool) -> int:
+    """Say how representative a sandbox is: its columns, joins and figures beside production's, which is read for it.
+
+    Exits 1 when a sampled column differs from production by more than sampling noise and the threshold explain.
+
+    \b
+    Examples:
+      workbench sandbox parity
+      workbench sandbox parity --by origin --html parity.html
+    """
+    from workbench.render.parity import html, parity_json, parity_view
+    from workbench.sandbox.parity import judge
+
+    workspace = find_workspace()
+    info = registry.find(workspace, sandbox_id) if sandbox_id else registry.active(workspace)
+    limit = workspace.settings.sandbox.parity_threshold if threshold is None else threshold
+    with steps() as tell:
+        report = judge(workspace, info, limit, by, tell)
+    if page is not None:
+        from workbench.runtime.files import write_atomic
+
+        write_atomic(page, html(report))
+    if as_json:
+        emit_json(parity_json(report) | ({"html": str(page)} if page else {}))
+    else:
+        console().print(parity_view(report), soft_wrap=True)
+        if page is not None:
+            click.echo(f"written to {page}")
+    return 0 if report.ok else 1
 
 
 @sandbox.command()

@@ -214,7 +214,7 @@ def _permutation(values: str, bits: int, slot: str) -> str:
 
 
 def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str) -> str:
-    """A masked column of a table ``s`` as SQL, NULL staying NULL; ``cluster`` tells entities apart. Tokens are not made here."""
+    """A masked column of a table ``s`` as SQL, NULL staying NULL; ``cluster`` tells entities apart. No tokens."""
     name = f"s.{identifier(column)}"
     word, _, argument = rule.partition(":")
     match word:
@@ -226,10 +226,10 @@ def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str)
             return f"CAST(NULL AS {duckdb_type})"
         case "generalise":
             return _generalised(name, argument, duckdb_type, column)
-        case "shift_dates" if _is_time(duckdb_type):
+        case "shift_dates" if is_time(duckdb_type):
             days = f"(CAST('0x' || left({hmac_sql(cluster, slot)}, 12) AS BIGINT) % {2 * int(argument) + 1} - {argument})"
             return f"CAST({name} + to_days(CAST({days} AS INTEGER)) AS {duckdb_type})"
-        case "noise" if _is_number(duckdb_type):
+        case "noise" if is_number(duckdb_type):
             hashed = hmac_sql(f"{cluster} || CAST({name} AS VARCHAR)", slot)
             unit = f"(CAST('0x' || left({hashed}, 13) AS BIGINT) / {float(1 << 52)})"
             noisy = f"{name} * (1 + {float(argument[:-1]) / 100} * (2 * {unit} - 1))"
@@ -242,11 +242,11 @@ def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str)
 
 def _generalised(name: str, argument: str, duckdb_type: str, column: str) -> str:
     number = re.fullmatch(r"[0-9.]+", argument) is not None
-    if _is_time(duckdb_type) and not number:
+    if is_time(duckdb_type) and not number:
         return f"CAST(date_trunc('{argument}', {name}) AS {duckdb_type})"
     if is_text(duckdb_type) and number and "." not in argument:
         return f"left(CAST({name} AS VARCHAR), {argument})"
-    if _is_number(duckdb_type) and number:
+    if is_number(duckdb_type) and number:
         return f"CAST(floor({name} / {argument}) * {argument} AS {duckdb_type})"
     raise ConfigError(
         f"generalise:{argument} does not fit {column}, which is {duckdb_type}",
@@ -254,9 +254,9 @@ def _generalised(name: str, argument: str, duckdb_type: str, column: str) -> str
     )
 
 
-def _is_time(duckdb_type: str) -> bool:
+def is_time(duckdb_type: str) -> bool:
     return duckdb_type == "DATE" or duckdb_type.startswith("TIMESTAMP")
 
 
-def _is_number(duckdb_type: str) -> bool:
+def is_number(duckdb_type: str) -> bool:
     return duckdb_type in (*_INTEGER_BITS, *_WIDE, "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL")

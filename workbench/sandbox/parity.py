@@ -1,0 +1,61 @@
+"""How representative a sandbox is: columns, joins and figures beside production's, and how much sampling explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workbench.config import Workspace
+from workbench.errors import UsageError
+from workbench.runtime import files
+from workbench.runtime.duck import literal
+from workbench.sandbox.compare import ColumnParity, Comparison, FanOut
+from workbench.sandbox.figures import Figure, figures
+from workbench.sandbox.graph import links
+from workbench.sandbox.production import reading
+from workbench.sandbox.registry import SandboxInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """The whole report."""
+
+    sandbox: str
+    threshold: float
+    columns: tuple[ColumnParity, ...]
+    fan_outs: tuple[FanOut, ...]
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def worst(self) -> ColumnParity | None:
+        return max(self.columns, key=lambda each: each.excess, default=None)
+
+    @property
+    def ok(self) -> bool:
+        return self.worst is None or self.worst.excess <= self.threshold
+
+
+def judge(
+    workspace: Workspace, info: SandboxInfo, threshold: float, group: str = "", tell: Callable[[str], None] = lambda _: None
+) -> Parity:
+    """Compare a sandbox with production as it is now. ``group`` names a column by which figures are told apart, too."""
+    missing = sorted(set(info.tables) - set(workspace.settings.sources))
+    if missing:
+        raise UsageError(f"{', '.join(missing)} of sandbox {info.id} is no source any more", hint="workbench sandbox create")
+    with files.working_folder(workspace.sandboxes) as work, reading(workspace, work / "spill", tell) as production:
+        production.con.execute(f"ATTACH {literal(str(info.path))} AS box (READ_ONLY)")
+        comparison = Comparison(production, info)
+        comparison.restrict(links({name: workspace.settings.sources[name] for name in info.tables}))
+        columns: list[ColumnParity] = []
+        found: list[Figure] = []
+        for name in info.tables:
+            tell(f"comparing {name}")
+            columns += comparison.columns(name)
+            found += figures(comparison, name, group)
+        if group and not any(each.group for each in found):
+            raise UsageError(f"--by {group}: no sampled source has that column", hint="workbench sandbox parity --help")
+        notes = comparison.notes()
+        parity = Parity(info.id, threshold, tuple(columns), tuple(comparison.fan_outs()), tuple(found), notes)
+        production.con.execute("DETACH box")
+    return parity
