@@ -56,7 +56,7 @@ def test_a_notebook_that_is_not_there_is_named(shop):
 
 def test_a_notebook_without_a_mark_says_what_a_mark_is(shop):
     shop.cells("orders.head()")
-    refused(shop.run("check", "notebooks/sales.py"), 2, "wb.output")
+    refused(shop.run("promote", "notebooks/sales.py", "--why", "x"), 2, "wb.output")
 
 
 def test_two_outputs_of_one_name_are_refused_with_both_places(shop):

@@ -138,7 +138,7 @@ def test_code_outside_of_cells_is_named_and_never_dropped(shop: Shop) -> None:
 def test_fix_writes_ibis_before_each_underscore_and_nothing_else(shop: Shop) -> None:
     cells(
         shop,
-        "from ibis import _\nrows = orders.filter(_.amount > 5)  # `_` stays in comments",
+        "from ibis import _  # `_` is column-like\n# `_` stays in comments\nrows = orders.filter(_.amount > 5)",
         'from ibis import _, desc\nbest = rows.order_by(desc(_.amount))\n[_ for _ in "ab"]\n(lambda _: _)(1)',
         'wb.output("late", best.filter(_.amount < 50), key=["order_id"], doc="Late.", columns={"order_id": "id"})',
     )
@@ -151,7 +151,7 @@ def test_fix_writes_ibis_before_each_underscore_and_nothing_else(shop: Shop) -> 
     assert ran.json["findings"] == []
     assert [each["rule"] for each in ran.json["fixed"]] == ["ibis-underscore", "ibis-underscore"]
     assert shop.notebook.read_text() == (
-        before.replace("    from ibis import _\n", "")
+        before.replace("    from ibis import _  # `_` is column-like\n", "")
         .replace("orders.filter(_.amount > 5)", "orders.filter(ibis._.amount > 5)")
         .replace("from ibis import _, desc", "from ibis import desc")
         .replace("desc(_.amount)", "desc(ibis._.amount)")

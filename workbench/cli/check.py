@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,49 +12,64 @@ from workbench.cli.common import console, emit_json, json_option
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
 
+if TYPE_CHECKING:
+    from workbench.promote.check import Checked
+
 
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--fix", is_flag=True, help="Mend first what is mechanical; every other byte of the file stays.")
+@click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations for a workflow of GitHub Actions.",
+)
+@click.option("--ignore-scripts", is_flag=True, help="Pass over Python files that are no marimo notebooks, such as helpers.")
 @json_option
-def check(notebooks: tuple[Path, ...], as_json: bool) -> int:
-    """Show what each marked output of NOTEBOOKS needs, or why it can't be cut. Never runs a notebook, reads no data.
+def check(notebooks: tuple[Path, ...], fix: bool, strict: bool, form: str, ignore_scripts: bool, as_json: bool) -> int:
+    """Show what each marked output of NOTEBOOKS needs, or why it can't be cut, and what else could be better.
 
-    Without NOTEBOOKS all of the workspace's notebooks/ are checked. Exits 1 when anything is refused.
+    Never runs a notebook and reads no data. Marimo's own check is included. Without NOTEBOOKS all of the workspace's
+    notebooks/ are checked. Exits 1 when anything is refused or wrong, 2 when a file is no notebook.
 
     \b
     Examples:
       workbench check notebooks/orders.py
+      workbench check --fix
+      workbench check --strict --format github
       workbench check --json notebooks/orders.py
     """
-    from workbench.promote.notebook import read_notebook
-    from workbench.promote.slice import slice_notebook
-    from workbench.render.slicing import outputs_json, refusal_json, slicing_view
+    from workbench.promote.check import check_file, is_script
 
     workspace = find_workspace()
     files = notebooks or _all(workspace)
-    slicings = [slice_notebook(read_notebook(file), workspace.settings.sources) for file in files]
-    refused = any(slicing.refusals for slicing in slicings)
-    if as_json:
-        emit_json(
-            {
-                "notebooks": [str(file) for file in files],
-                "outputs": [
-                    {"notebook": str(file), **output}
-                    for file, cut in zip(files, slicings, strict=True)
-                    for output in outputs_json(cut)
-                ],
-                "refusals": [
-                    {**refusal_json(refusal), "notebook": str(file)}
-                    for file, cut in zip(files, slicings, strict=True)
-                    for refusal in cut.refusals
-                ],
-            }
-        )
+    if ignore_scripts or not notebooks:
+        files = tuple(file for file in files if not is_script(file))
+    checked = [check_file(workspace, file, fix=fix) for file in files]
+    if len(checked) == 1 and checked[0].error is not None and form != "github":
+        raise checked[0].error
+    _say(checked, "json" if as_json else form)
+    if any(each.error is not None for each in checked):
+        return UsageError.exit_code
+    return int(any(each.fails(strict=strict) for each in checked))
+
+
+def _say(checked: list[Checked], form: str) -> None:
+    from workbench.render.findings import checked_json, checked_view, github_lines
+
+    if form == "json":
+        emit_json(checked_json(checked))
+    elif form == "github":
+        for line in github_lines(checked):
+            click.echo(line)
     else:
         screen = console()
-        for file, cut in zip(files, slicings, strict=True):
-            screen.print(slicing_view(cut, str(file)))
-    return 1 if refused else 0
+        for each in checked:
+            screen.print(checked_view(each))
 
 
 def _all(workspace: Workspace) -> tuple[Path, ...]:

@@ -1,0 +1,136 @@
+"""Our own rules for notebooks: what the slicer takes as it stands, and what a reviewer or a reader would ask about.
+
+Each rule is one function that yields findings, named as its rule; ``docs/check.md`` has a paragraph for each.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Mapping
+
+from workbench.promote.finding import Finding, Severity
+from workbench.promote.fix import fix_underscore, underscore_imports
+from workbench.promote.marks import Marks, Widget, read_marks
+from workbench.promote.notebook import Notebook
+from workbench.promote.outputs import Output
+from workbench.promote.program import Program, Statement, read_program, walk
+from workbench.promote.slice import Slicing
+
+_MARKS = ("workbench.output", "workbench.model")
+
+
+def lint(slicing: Slicing, sources: Collection[str], promoted: Mapping[str, Collection[str]]) -> tuple[Finding, ...]:
+    """The findings of all rules in a notebook that marks something, by line.
+
+    ``promoted`` maps outputs that have a version to the columns of its latest one.
+    """
+    program = read_program(slicing.notebook)
+    marks = read_marks(program, sources)
+    found = [*ibis_underscore(program), *parameters(slicing, marks), *unused_marks(slicing, program, marks)]
+    for output in marks.outputs:
+        found += outputs(output, promoted.get(output.mark.name, ()))
+    return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
+
+
+def lint_unmarked(notebook: Notebook) -> tuple[Finding, ...] | None:
+    """The findings of a notebook that marks nothing; None when it does mark something."""
+    program = read_program(notebook)
+    for statement in program.statements:
+        for node in walk(statement):
+            if isinstance(node, (ast.Name, ast.Attribute)) and program.dotted(statement, node) in _MARKS:
+                return None
+    hint = 'to promote a table, mark it: late = wb.output("daily_orders", table, key=["day"])'
+    nothing = Finding(1, None, "workbench", "no-output", Severity.NOTE, "the notebook marks no output", hint)
+    return (nothing, *ibis_underscore(program))
+
+
+def ibis_underscore(program: Program) -> Iterator[Finding]:
+    """``from ibis import _`` works in its own cell alone: everywhere else ``_`` is a NameError."""
+    found = list(underscore_imports(program))
+    fixable = fix_underscore(program.notebook)[1] if found else frozenset()
+    for each in found:
+        mechanical = each.line in fixable
+        message = f"marimo keeps {each.name} to this cell: in every other cell it is not defined"
+        hint = "write ibis._ instead" + (f": workbench check --fix {program.notebook.path}" if mechanical else "")
+        yield _at(each.statement, each.node, "ibis-underscore", message, hint, fixable=mechanical)
+
+
+def parameters(slicing: Slicing, marks: Marks) -> Iterator[Finding]:
+    """A parameter says what it means and which values make sense: people set it in production, the proof tries its ends."""
+    needed = {parameter.name for parameter in slicing.parameters}
+    for widget in marks.widgets.values():
+        parameter = widget.parameter
+        if parameter is None or parameter.name not in needed:
+            continue
+        argument = "doc" if widget.kind == "param" else "label"
+        if not parameter.doc.strip():
+            hint = f'say what it means, with its unit: {argument}="…"'
+            yield _at(widget.statement, widget.call, "parameter-doc", f"parameter {parameter.name} has no {argument}=", hint)
+        if parameter.choices is None and parameter.type != "bool" and (parameter.ge is None or parameter.le is None):
+            message = f"parameter {parameter.name} takes {parameter.domain()}, without limit"
+            yield _at(widget.statement, widget.call, "parameter-range", message, _range_hint(widget))
+
+
+def _range_hint(widget: Widget) -> str:
+    text = widget.parameter is not None and widget.parameter.type == "str"
+    if widget.kind == "param":
+        return "give choices=[…]" if text else "give ge= and le=, or choices=[…]"
+    return "use a dropdown" if text else "give start= and stop="
+
+
+def unused_marks(slicing: Slicing, program: Program, marks: Marks) -> Iterator[Finding]:
+    """A mark that no output needs: forgotten, or there for a look only. Plain widgets are no marks."""
+    unused = set(slicing.unused_marks)
+    for statement in program.statements:
+        for call, _ in program.calls(statement):
+            name = marks.sources.get(id(call))
+            if name in unused:
+                read = any(_reads(program, statement, key) for key in statement.stores())
+                message = f"source {name} is marked, but no output needs it" + ("; only display reads it" if read else "")
+                hint = "" if read else f"remove it, or read it where {name} was meant"
+                yield _at(statement, call, "unused-mark", message, hint, Severity.NOTE if read else Severity.WARNING)
+    for widget in marks.widgets.values():
+        if widget.kind == "param" and widget.parameter is not None and widget.parameter.name in unused:
+            name = widget.parameter.name
+            message = f"parameter {name} is marked, but no output needs it: no pipeline will have it"
+            hint = f"remove it, use {widget.key}.value in an output, or make it a plain mo.ui widget"
+            yield _at(widget.statement, widget.call, "unused-mark", message, hint)
+
+
+def _reads(program: Program, definition: Statement, key: str) -> bool:
+    return any(
+        use.context == "load" and statement.key(use.name) == key
+        for statement in program.statements
+        if statement is not definition
+        for use in statement.uses
+    )
+
+
+def outputs(output: Output, promoted: Collection[str]) -> Iterator[Finding]:
+    """A table that others read has a key, a description, and a description of each column."""
+    mark, statement, call = output.mark, output.statement, output.call
+    if not mark.key:
+        message = f"output {mark.name} has no key: its rows can't be told apart, so versions are compared by whole rows only"
+        yield _at(statement, call, "output-key", message, 'name the columns that identify a row: key=["…"]')
+    if not mark.doc.strip():
+        yield _at(statement, call, "output-doc", f"output {mark.name} has no description", 'say what a row is: doc="…"')
+    known = [*mark.key, mark.partition_by or ""]
+    known += [name for check in mark.checks for name in check.columns]
+    silent = [name for name in dict.fromkeys([*known, *promoted]) if name and not mark.columns.get(name, "").strip()]
+    if silent:
+        hint = f'describe each, with its unit: columns={{"{silent[0]}": "…"}}'
+        yield _at(statement, call, "column-doc", f"output {mark.name} does not describe {', '.join(silent)}", hint)
+
+
+def _at(
+    statement: Statement,
+    node: ast.AST,
+    rule: str,
+    message: str,
+    hint: str,
+    severity: Severity = Severity.WARNING,
+    *,
+    fixable: bool = False,
+) -> Finding:
+    line = statement.cell.line + getattr(node, "lineno", statement.line) - 1
+    return Finding(line, statement.cell.index, "workbench", rule, severity, message, hint, fixable)
