@@ -14,6 +14,7 @@ from workbench.render.card_facts import Facts, LiveFacts
 if TYPE_CHECKING:
     from jinja2 import Template
 
+TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 5
 LONGEST = 40
 _PARTS = {
@@ -49,15 +50,15 @@ def card_html(facts: Facts) -> str:
 def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    loader = FileSystemLoader(Path(__file__).parent)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("card.html.j2")
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("card.html.j2")
 
 
 @functools.cache
 def _style() -> Any:
     from markupsafe import Markup
 
-    return Markup((Path(__file__).parent / "card.css").read_text(encoding="utf-8"))  # noqa: S704  # our own file, no value in it
+    return Markup((TEMPLATES / "card.css").read_text(encoding="utf-8"))  # noqa: S704  # our own file, no value in it
 
 
 def _state(facts: Facts) -> dict[str, str]:
