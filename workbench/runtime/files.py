@@ -101,3 +101,11 @@ def sweep(parent: Path) -> tuple[Path, ...]:
         lock.release()
         removed.append(folder)
     return tuple(removed)
+
+
+def sync_tree(folder: Path, *, deep: bool = True) -> None:
+    """Make a folder durable: with ``deep`` all files and folders below it too, else its list of names alone."""
+    if deep:
+        for path in folder.rglob("*"):
+            fsync(path)
+    fsync(folder)
