@@ -122,9 +122,7 @@ def write_version(folder: Path, texts: dict[str, str]) -> None:
             place = temporary / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8", newline="\n")
-            files.fsync(place)
-        for place in (temporary, *(path for path in temporary.rglob("*") if path.is_dir())):
-            files.fsync(place)
+        files.sync_tree(temporary)
         temporary.rename(folder)
     files.fsync(folder.parent)
 
