@@ -10,17 +10,16 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DatabaseError
 
 from workbench.config import Workspace
-from workbench.errors import ConfigError, GuardRefused, InfrastructureError
+from workbench.errors import GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows, tables
-from workbench.store.engine import connect, explained, next_number, revision
+from workbench.store.engine import connect, explained, next_number, reading, revision
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -56,11 +55,7 @@ class Store:
         """
         file = workspace.root / workspace.settings.store.removeprefix("sqlite:")
         if read_only:
-            engine = connect(file, read_only=True) if file.exists() else None
-            store = cls(workspace, engine, read_only=True)
-            if engine is not None:
-                store._check_revision(file)
-            return store
+            return cls(workspace, reading(file), read_only=True)
         file.parent.mkdir(parents=True, exist_ok=True)
         store = cls(workspace, connect(file, read_only=False), read_only=False)
         try:
@@ -314,15 +309,3 @@ class Store:
                 return [dict(row) for row in connection.execute(query).mappings()]
         except DatabaseError as error:
             raise explained(error) from error
-
-    def _check_revision(self, file: Path) -> None:
-        assert self._engine is not None
-        try:
-            with self._engine.connect() as connection:
-                found = revision(connection)
-        except DatabaseError as error:
-            raise explained(error) from error
-        if found is None:
-            self._engine = None  # the file was made, but its first transaction never ended: an empty store
-        elif found != tables.REVISION:
-            raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")

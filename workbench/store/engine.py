@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InfrastructureError, LockHeld
+from workbench.errors import ConfigError, InfrastructureError, LockHeld
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
@@ -33,6 +33,25 @@ def connect(file: Path, *, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def reading(file: Path) -> Engine | None:
+    """A read-only engine for a store; None where there is none, or where its first transaction never ended."""
+    from sqlalchemy.exc import DatabaseError
+
+    from workbench.store.tables import REVISION
+
+    if not file.exists():
+        return None
+    engine = connect(file, read_only=True)
+    try:
+        with engine.connect() as connection:
+            found = revision(connection)
+    except DatabaseError as error:
+        raise explained(error) from error
+    if found not in (None, REVISION):
+        raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
+    return None if found is None else engine
 
 
 def _escaped(file: Path) -> str:
