@@ -79,8 +79,9 @@ def demo(published: Demo) -> Demo:
     return published
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """A browser. Not kept for longer: while Playwright lives, no other test of the process can start an event loop."""
     found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
     if found is None:
         pytest.fail("the browser tests need Chromium: apt-get install chromium")
