@@ -96,7 +96,8 @@ def proved(tmp_path: Path):
 
 def test_a_widget_and_a_parameter_are_both_tried_at_other_values(proved):
     equality = proved(
-        'kept = orders.filter(ibis._.amount >= least.value).mutate(region=ibis.literal(region.value))\nwb.output("kept", kept, key=["id"])'
+        "kept = orders.filter(ibis._.amount >= least.value).mutate(region=ibis.literal(region.value))\n"
+        'wb.output("kept", kept, key=["id"])'
     )
     assert equality.verdict == "equal"
     assert {check.parameters["region"] for check in equality.checked} == {"north", "south"}

@@ -103,8 +103,8 @@ def test_hostile_column_names_survive_also_as_partitions(warehouse, con, name):
 
 def test_values_of_every_kind_survive(warehouse, con):
     sql = (
-        "SELECT * FROM (VALUES (1::HUGEINT, 'NaN'::DOUBLE, 1.10::DECIMAL(10,2), TIMESTAMPTZ '2024-03-31 02:30:00+02', [1, NULL], "
-        "{'a': NULL::INT}, true, ''), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) t(a, b, c, d, e, f, g, h)"
+        "SELECT * FROM (VALUES (1::HUGEINT, 'NaN'::DOUBLE, 1.10::DECIMAL(10,2), TIMESTAMPTZ '2024-03-31 02:30:00+02', "
+        "[1, NULL], {'a': NULL::INT}, true, ''), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)) t(a, b, c, d, e, f, g, h)"
     )
     snapshot = warehouse.write(table(con, sql), pipeline="p", version=1)
     assert repr(content(warehouse, con, snapshot)) == repr(content_of(con, sql))  # by text, as NaN differs from NaN
