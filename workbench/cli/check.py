@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.map import page_option, show_maps
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
 
@@ -28,9 +29,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="github: annotations for a workflow of GitHub Actions.",
 )
+@click.option("--map", "mapped", is_flag=True, help="Show the cells beside the module that each output would become.")
+@page_option
 @click.option("--ignore-scripts", is_flag=True, help="Pass over Python files that are no marimo notebooks, such as helpers.")
 @json_option
-def check(notebooks: tuple[Path, ...], fix: bool, strict: bool, form: str, ignore_scripts: bool, as_json: bool) -> int:
+def check(
+    notebooks: tuple[Path, ...],
+    fix: bool,
+    strict: bool,
+    form: str,
+    mapped: bool,
+    page: Path | None,
+    ignore_scripts: bool,
+    as_json: bool,
+) -> int:
     """Show what each marked output of NOTEBOOKS needs, or why it can't be cut, and what else could be better.
 
     Never runs a notebook and reads no data. Marimo's own check is included. Without NOTEBOOKS all of the workspace's
@@ -42,9 +54,12 @@ def check(notebooks: tuple[Path, ...], fix: bool, strict: bool, form: str, ignor
       workbench check --fix
       workbench check --strict --format github
       workbench check --json notebooks/orders.py
+      workbench check --map notebooks/orders.py
     """
     from workbench.promote.check import check_file, is_script
 
+    if page is not None and not mapped:
+        raise UsageError("--html writes the map: say --map too", hint="workbench check NOTEBOOK --map --html map.html")
     workspace = find_workspace()
     files = notebooks or _all(workspace)
     if ignore_scripts or not notebooks:
@@ -52,7 +67,11 @@ def check(notebooks: tuple[Path, ...], fix: bool, strict: bool, form: str, ignor
     checked = [check_file(workspace, file, fix=fix) for file in files]
     if len(checked) == 1 and checked[0].error is not None and form != "github":
         raise checked[0].error
-    _say(checked, "json" if as_json else form)
+    form = "json" if as_json else form
+    if mapped:
+        _map(checked, page, form)
+    else:
+        _say(checked, form)
     if any(each.error is not None for each in checked):
         return UsageError.exit_code
     return int(any(each.fails(strict=strict) for each in checked))
@@ -70,6 +89,23 @@ def _say(checked: list[Checked], form: str) -> None:
         screen = console()
         for each in checked:
             screen.print(checked_view(each))
+
+
+def _map(checked: list[Checked], page: Path | None, form: str) -> None:
+    """The maps of all outputs that can be cut, after what was found where that is asked for as text."""
+    from workbench.promote.mapping import build_map
+    from workbench.promote.module import build_module
+    from workbench.render.findings import checked_json
+
+    maps = []
+    for slicing in (each.slicing for each in checked if each.slicing is not None):
+        for cut in slicing.slices:
+            if not cut.refusals:
+                module = build_module(cut, slicing.notebook)
+                maps.append((cut.mark.name, build_map(cut, module, slicing.notebook)))
+    if form != "json":
+        _say(checked, form)
+    show_maps(maps, ", ".join(each.path.name for each in checked), page, checked_json(checked) if form == "json" else None)
 
 
 def _all(workspace: Workspace) -> tuple[Path, ...]:

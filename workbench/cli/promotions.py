@@ -9,10 +9,14 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option
 from workbench.cli.identity import identity
+from workbench.cli.map import page_option, show_maps
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workbench.promote.mapping import Map
     from workbench.store.records import PromotionRecord
 
 _REFUSAL_HINT = "workbench show"
@@ -21,19 +25,24 @@ _REFUSAL_HINT = "workbench show"
 @click.command()
 @click.argument("promotion", required=False)
 @click.option("--rows", default=5, show_default=True, help="Example rows to show for each kind of difference.")
+@click.option("--map", "mapped", is_flag=True, help="Show the notebook's cells beside the modules that were made of them.")
+@page_option
 @json_option
-def show(promotion: str | None, rows: int, as_json: bool) -> None:
+def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, as_json: bool) -> None:
     """Show PROMOTION (P-2, or late_departures@2): who, why, gates and differences. Without it, list all promotions.
 
     \b
     Examples:
       workbench show
       workbench show P-2
+      workbench show P-2 --map --html map.html
       workbench show orders_daily@3 --json
     """
     from workbench.render.promotion import differences_view, promotion_json, promotion_list, promotion_view
 
     workspace = find_workspace()
+    if (mapped and promotion is None) or (page is not None and not mapped):
+        raise UsageError("name the promotion whose map to show", hint="workbench show P-2 --map --html map.html")
     if promotion is None:
         found = _all(workspace)
         if as_json:
@@ -42,7 +51,10 @@ def show(promotion: str | None, rows: int, as_json: bool) -> None:
             console().print(promotion_list(found))
         return
     wanted = _find(workspace, promotion)
-    if as_json:
+    if mapped:
+        only = promotion.partition("@")[0] if "@" in promotion else None
+        show_maps(_maps(workspace, wanted, only), wanted.id, page, promotion_json(wanted) if as_json else None)
+    elif as_json:
         emit_json(promotion_json(wanted))
     else:
         console().print(promotion_view(wanted, differences_view(workspace, wanted, rows)))
@@ -112,6 +124,19 @@ def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:
     following = f"workbench publish {decided.id}" if decided.status == "approved" else "workbench show " + decided.id
     click.echo(f"{decided.id} is {decided.status} by {identity()}: {named}")
     click.echo(f"next: {following}")
+
+
+def _maps(workspace: Workspace, promotion: PromotionRecord, only: str | None) -> list[tuple[str, Map]]:
+    """The maps of the versions that a promotion made, or of one of them."""
+    from workbench.promote.evidence import stored_map
+
+    wanted = [each for each in promotion.candidates if each.new and only in (None, each.pipeline)]
+    found = [(f"{each.pipeline}@{each.version}", stored_map(workspace, promotion, each)) for each in wanted]
+    maps = [(title, each) for title, each in found if each is not None]
+    if not maps:
+        hint = f"workbench check {promotion.notebook} --map"
+        raise UsageError(f"no map was kept with {promotion.id}: it made no module that could be tried", hint=hint)
+    return maps
 
 
 def _all(workspace: Workspace) -> tuple[PromotionRecord, ...]:

@@ -21,6 +21,7 @@ from workbench.model import SCHEMA_VERSION, VersionId
 from workbench.promote.candidate import Candidate
 from workbench.promote.diff import TableDiff
 from workbench.promote.equality import Equality
+from workbench.promote.mapping import Map, build_map
 from workbench.promote.notebook import Notebook
 from workbench.promote.run_notebook import build as build_run_notebook
 from workbench.promote.trial import Tried
@@ -28,6 +29,7 @@ from workbench.runtime import files
 from workbench.store.records import CandidateRecord, PromotionRecord
 
 DIFF = "evidence/diff.json"
+MAP = "evidence/map.json"
 Report = Callable[[str, list[tuple[str, str, TableDiff]]], str]
 
 
@@ -45,6 +47,7 @@ def version_files(
             {"pipeline": proof.pipeline, "verdict": proof.verdict, "checked": [check.to_json() for check in proof.checked]}
         ),
         DIFF: diff_text(tried),
+        MAP: _json(build_map(candidate.cut, candidate.module, notebook).to_json()),
         "evidence/diff.html": report(f"{candidate.pipeline}@{candidate.version}", sections(tried)),
     }
     hashes = {name: _sha256(text) for name, text in sorted(texts.items())}
@@ -105,14 +108,25 @@ def diff_text(tried: Tried) -> str:
 
 def stored_evidence(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord) -> dict[str, Any] | None:
     """The comparisons as they were stored: with the version, or with the promotion where it made none."""
+    file = _kept(workspace, promotion, candidate, DIFF)
+    document: dict[str, Any] | None = None if file is None else json.loads(file.read_text(encoding="utf-8"))
+    return document
+
+
+def stored_map(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord) -> Map | None:
+    """The notebook of that time beside the module; None where no module was made."""
+    file = _kept(workspace, promotion, candidate, MAP)
+    if file is None:
+        return None
+    module = (file.parents[1] / "__init__.py").read_text(encoding="utf-8")
+    return Map.from_json(json.loads(file.read_text(encoding="utf-8")), module)
+
+
+def _kept(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord, name: str) -> Path | None:
     stored = version_dir(workspace, VersionId(candidate.pipeline, candidate.version))
     beside = workspace.state / "promotions" / promotion.id / candidate.pipeline
-    for folder in (beside, stored) if candidate.new else (beside,):
-        file = folder / DIFF
-        if file.is_file():
-            document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            return document
-    return None
+    places = (beside / name, stored / name) if candidate.new else (beside / name,)
+    return next((file for file in places if file.is_file()), None)
 
 
 def write_version(folder: Path, texts: dict[str, str]) -> None:
