@@ -19,12 +19,13 @@ def test_an_unpromoted_notebook_is_shown_beside_its_modules(shop: Shop) -> None:
     kept = next(line for line in ran.out.splitlines() if line.count("# only what was really paid") == 2)
     numbers = re.findall(r"(?:^|\s)(\d+) ", kept)
     assert len(numbers) == 2
-    assert re.search(r'customers = wb.source\("customers"\) +left out: argument customers', ran.out)
+    assert re.search(r'customers = wb.source\("customers"\) +becomes argument customers', ran.out)
     assert "left out: display" in ran.out
-    assert "left out: parameter min_amount" in ran.out
+    assert "becomes parameter min_amount" in ran.out
     page = shop.root / "map.html"
     assert shop.run("check", "notebooks/sales.py", "--map", "--html", str(page)).out.endswith(f"wrote {page}\n")
     html = page.read_text()
+    assert "left out: parameter min_amount, which region_totals does not take" in html
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)" in html
     assert not re.search(r"""(src|href)=|url\(|@import|https?://""", html)

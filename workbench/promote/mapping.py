@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -68,6 +69,14 @@ class Map:
             tuple(MappedLine(**each) for each in plain["lines"]),
             module,
         )
+
+    def told(self, row: Row) -> str:
+        """What became of a dropped statement, in words; nothing for other rows."""
+        kind, _, name = row.reason.partition(" ")
+        if not row.reason or kind not in ("argument", "parameter"):
+            return row.reason and f"left out: {row.reason}"
+        taken = re.search(rf"\b{re.escape(name)}: ", self.module) is not None
+        return f"becomes {kind} {name}" if taken else f"left out: {kind} {name}, which {self.pipeline} does not take"
 
     def rows(self) -> Iterator[Row]:
         """The notebook in its order, with the lines of the module beside those that they come from.

@@ -28,7 +28,7 @@ def map_view(found: Map, title: str) -> RenderableType:
         left = Text(row.text, style="dim" if row.dropped else "")
         right = Text(row.module_text, style="italic dim" if row.ours else "")
         if row.reason:
-            right = Text(f"left out: {row.reason}", style="dim yellow")
+            right = Text(found.told(row), style="dim yellow")
         table.add_row(str(row.line or ""), left, str(row.module_line or ""), right)
     return Group(table, Text(""))
 
@@ -55,5 +55,5 @@ def _parts(found: Map) -> list[dict[str, Any]]:
     for row in found.rows():
         if not parts or parts[-1]["cell"] != row.cell:
             parts.append({"cell": row.cell, "label": labels[row.cell], "rows": []})
-        parts[-1]["rows"].append(row)
+        parts[-1]["rows"].append((row, found.told(row)))
     return parts
