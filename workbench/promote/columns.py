@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from workbench.promote.marks import Marks, assigned
-from workbench.promote.program import Program, Statement, walk
+from workbench.promote.marks import Marks
+from workbench.promote.program import Program, Statement, assigned, walk
 
 # Methods of a table whose text arguments, and deferred columns, are columns of that table.
 _SELECTING = frozenset(

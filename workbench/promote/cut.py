@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from workbench.promote.closure import Closure, Reach
 from workbench.promote.effects import chain, find_effects
 from workbench.promote.guards import find_guards
-from workbench.promote.layout import Plan, lay_out
-from workbench.promote.marks import Marks, Output, Widget, used_widgets
+from workbench.promote.layout import lay_out
+from workbench.promote.marks import Marks, Widget, used_widgets
 from workbench.promote.mutation import Mutations, find_mutations
+from workbench.promote.outputs import Output
+from workbench.promote.plan import Plan
 from workbench.promote.program import BUILTINS, Key, Program, Statement, walk
 from workbench.promote.queries import Queries, misused
 from workbench.promote.refusal import Reason, Refusal

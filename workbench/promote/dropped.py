@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from workbench.promote.marks import Marks, Output
+from workbench.promote.marks import Marks
+from workbench.promote.outputs import Output
 from workbench.promote.program import Key, Program, Statement
 
 

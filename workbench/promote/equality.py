@@ -9,20 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from workbench.errors import InfrastructureError, UsageError
+from workbench.errors import UsageError
 from workbench.model import Parameter
 from workbench.promote.module import Module, with_values
 from workbench.promote.notebook import Notebook
+from workbench.promote.sandboxed import run_job, stage
 from workbench.promote.slice import Slice
-from workbench.sandbox.environment import analyst_environment
 
 MOST_RUNS = 25
 Outcome = Literal["equal", "different", "not proved"]
@@ -136,40 +134,15 @@ def prove(
     with TemporaryDirectory(prefix="workbench-equality-") as name:
         folder = Path(name)
         job = {
-            "root": str(root),
-            "notebooks": str(notebook.path.resolve().parent),
-            "sandbox": str(sandbox),
-            "result": str(folder / "result.json"),
-            "modules": [_stage(folder, each, module) for each, module in zip(slices, modules, strict=True)],
+            "modules": [stage(folder, each, module) for each, module in zip(slices, modules, strict=True)],
             "runs": [_run(folder, index, notebook, setting, parameters) for index, setting in enumerate(tried)],
         }
-        (folder / "job.json").write_text(json.dumps(job, default=str), encoding="utf-8")
-        log = _execute(folder, root, sandbox, timeout)
-        try:
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            tail = log.strip().splitlines()[-1:] or ["no message"]
-            return {
-                each.mark.name: Equality(each.mark.name, "not proved", (), f"the sandbox process ended: {tail[0]}")
-                for each in slices
-            }
+        worker = "workbench.promote.equality_run"
+        result, log = run_job(worker, job, folder, root=root, notebook=notebook.path, sandbox=sandbox, timeout=timeout)
+    if result is None:
+        why = f"the sandbox process ended: {log}"
+        return {each.mark.name: Equality(each.mark.name, "not proved", (), why) for each in slices}
     return {each.mark.name: _judge(each.mark.name, result[each.mark.name]) for each in slices}
-
-
-def _stage(folder: Path, cut: Slice, module: Module) -> dict[str, Any]:
-    place = folder / "modules" / cut.mark.name
-    place.mkdir(parents=True)
-    (place / "__init__.py").write_text(module.text, encoding="utf-8")
-    for name, text in module.files.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text, encoding="utf-8")
-    return {
-        "pipeline": cut.mark.name,
-        "file": str(place / "__init__.py"),
-        "inputs": [asdict(source) for source in cut.inputs],
-        "parameters": [parameter.name for parameter in cut.parameters],
-        "key": list(cut.mark.key),
-    }
 
 
 def _run(
@@ -179,27 +152,6 @@ def _run(
     file.write_text(with_values(notebook, setting), encoding="utf-8")
     dates = [name for name, parameter in parameters.items() if parameter.type == "date"]
     return {"notebook": str(file), "parameters": setting, "dates": dates}
-
-
-def _execute(folder: Path, root: Path, sandbox: Path, timeout: float) -> str:
-    environment = analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "workbench.promote.equality_run", str(folder / "job.json")]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise InfrastructureError(
-            f"the notebook did not finish in the sandbox within {timeout:.0f} s", hint="workbench sandbox create --sample 0.1%"
-        ) from None
-    return done.stderr
 
 
 def _judge(pipeline: str, checks: list[dict[str, Any]]) -> Equality:

@@ -14,15 +14,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.promote.sandboxed import call, read_job, say, write_result
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
 def main(job_file: str) -> None:
     """Do the job that a file describes; the result is written to the file that it names."""
-    job = json.loads(Path(job_file).read_text(encoding="utf-8"))
-    # Helper modules beside the notebook, and packages of the workspace, import as they do in the editor.
-    sys.path[:0] = [job["notebooks"], job["root"]]
+    job = read_job(job_file)
     result: dict[str, list[dict[str, Any]]] = {module["pipeline"]: [] for module in job["modules"]}
     for index, run in enumerate(job["runs"]):
         values = {
@@ -33,9 +33,7 @@ def main(job_file: str) -> None:
             wanted = {name: values[name] for name in module["parameters"]}
             check = {"parameters": {name: run["parameters"][name] for name in module["parameters"]}}
             result[module["pipeline"]].append(check | _compare(module, wanted, outputs, error))
-    Path(job["result"]).write_text(
-        json.dumps({name: _distinct(checks) for name, checks in result.items()}, default=str), encoding="utf-8"
-    )
+    write_result(job, {name: _distinct(checks) for name, checks in result.items()})
 
 
 def _run_notebook(index: int, file: str, sandbox: str, values: dict[str, Any]) -> tuple[dict[str, ir.Table], Exception | None]:
@@ -61,35 +59,19 @@ def _compare(
 ) -> dict[str, Any]:
     theirs = outputs.get(module["pipeline"])
     try:
-        ours = _call(module, values, outputs)
+        ours = call(module, values, outputs)
     except Exception as own:
-        if theirs is None and error is not None and _same(own, error):
-            return {"verdict": "equal", "how": "error", "difference": {"both raise": _text(own)}}
+        if theirs is None and error is not None and say(own) == say(error):
+            return {"verdict": "equal", "how": "error", "difference": {"both raise": say(own)}}
         if theirs is None and error is not None:
-            return {"verdict": "not proved", "how": "error", "difference": {"notebook raises": _text(error)}}
-        return {"verdict": "different", "how": "error", "difference": {"module raises": _text(own)}}
+            return {"verdict": "not proved", "how": "error", "difference": {"notebook raises": say(error)}}
+        return {"verdict": "different", "how": "error", "difference": {"module raises": say(own)}}
     if theirs is None:
-        reason = {"notebook raises": _text(error)} if error else {"notebook": "did not reach this output"}
+        reason = {"notebook raises": say(error)} if error else {"notebook": "did not reach this output"}
         return {"verdict": "not proved", "how": "error", "difference": reason}
     if theirs.equals(ours):
         return {"verdict": "equal", "how": "structure"}
     return _compare_data(theirs, ours, module["key"])
-
-
-def _call(module: dict[str, Any], values: dict[str, Any], outputs: dict[str, ir.Table]) -> ir.Table:
-    from workbench.promote.module import load_module
-    from workbench.sandbox import session
-
-    function = load_module(Path(module["file"]), module["pipeline"])
-    inputs = {}
-    for source in module["inputs"]:
-        if source["kind"] == "pipeline":
-            if source["name"] not in outputs:
-                raise LookupError(f"the notebook did not reach output {source['name']}")
-            inputs[source["argument"]] = outputs[source["name"]]
-        else:
-            inputs[source["argument"]] = session.source(source["name"])
-    return function(**inputs, **values)
 
 
 def _compare_data(theirs: ir.Table, ours: ir.Table, key: list[str]) -> dict[str, Any]:
@@ -104,7 +86,7 @@ def _compare_data(theirs: ir.Table, ours: ir.Table, key: list[str]) -> dict[str,
     try:
         found = diff(theirs, ours, key=key, samples=1, distributions=False)
     except Exception as error:
-        return {"verdict": "not proved", "how": "data", "difference": {"comparison fails": _text(error)}}
+        return {"verdict": "not proved", "how": "data", "difference": {"comparison fails": say(error)}}
     if found.identical:
         return {"verdict": "equal", "how": "data", "rows": found.rows.base}
     document = found.to_json()
@@ -115,15 +97,6 @@ def _compare_data(theirs: ir.Table, ours: ir.Table, key: list[str]) -> dict[str,
         "rows": found.rows.base,
         "difference": {"schema": document["schema"], **samples},
     }
-
-
-def _same(one: Exception, other: Exception) -> bool:
-    return _text(one) == _text(other)
-
-
-def _text(error: Exception | None) -> str:
-    cause = error.__cause__ if error is not None and type(error).__module__.startswith("marimo") and error.__cause__ else error
-    return f"{type(cause).__name__}: {cause}"
 
 
 def _distinct(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -46,6 +46,8 @@ class Guards:
             statement = statements[number]
             reads = {statement.key(use.name) for use in statement.uses if use.context == "load"} - set(self.program.imports)
             about = {key for key in reads if key in self.program.definitions}
+            if statement.cell.index == root.cell.index and number > root.number:
+                continue  # the output is there by then
             if statement.cell.index in giving or (
                 number in self.required and about and about <= bound and self._alone(statement)
             ):

@@ -6,34 +6,14 @@ import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
 
 from workbench.errors import NotebookError, UsageError
-from workbench.model import Check, OutputMark, Parameter, check_name
+from workbench.model import Parameter, check_name
 from workbench.promote.literals import NotLiteral, arguments, value
-from workbench.promote.program import Key, Program, Statement, walk
+from workbench.promote.outputs import LITERAL_HINT, Output, check_names, read_outputs
+from workbench.promote.program import Key, Program, Statement, assigned, walk
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.widgets import SIGNATURES, BadWidget, from_param, from_widget
-
-_OUTPUT = ("name", "expr")
-_OUTPUT_KEYWORDS = frozenset({"key", "doc", "columns", "checks", "partition_by"})
-_LITERAL_HINT = "write the argument out as a literal: workbench reads marks without running the notebook"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Output:
-    """One marked output.
-
-    ``expr`` is the table's expression, ``call`` the call that marks it, and ``key`` the variable that holds the result. For
-    ``@wb.model`` both are the one call of the function, and ``decorator`` is the mark.
-    """
-
-    mark: OutputMark
-    statement: Statement
-    call: ast.Call
-    expr: ast.expr
-    key: Key | None
-    decorator: ast.expr | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,31 +47,18 @@ def read_marks(program: Program, sources: Collection[str]) -> Marks:
 
     Raises ``NotebookError`` when nothing is marked, or when the outputs' names can't stand.
     """
-    outputs: list[Output] = []
     named: dict[int, str] = {}
     undeclared: dict[int, Refusal] = {}
-    refusals: list[Refusal] = []
+    outputs, refusals = read_outputs(program)
     for statement in program.statements:
         for call, path in program.calls(statement):
             if path == "workbench.source":
                 _source(program, statement, call, sources, named, undeclared)
-            elif path == "workbench.output":
-                found = _output(program, statement, call)
-                if isinstance(found, Refusal):
-                    refusals.append(found)
-                else:
-                    outputs.append(found)
-        for decorator in _models(program, statement):
-            found = _model(program, statement, decorator)
-            if isinstance(found, Refusal):
-                refusals.append(found)
-            else:
-                outputs.append(found)
     path_ = program.notebook.path
     if not outputs and not refusals and not program.refusals:
         hint = f'mark a table: late = wb.output("daily_orders", table, key=["day"]); then: workbench check {path_}'
         raise NotebookError(f"{path_} marks no output", hint=hint)
-    _check_names(outputs, program)
+    check_names(outputs, program)
     return Marks(tuple(outputs), read_widgets(program), named, tuple(refusals), undeclared)
 
 
@@ -105,18 +72,6 @@ def read_widget(program: Program, key: Key) -> Widget | None:
     """The widget that a variable holds, if it does."""
     found = [_widget(program, program.statements[number]) for number in program.definitions.get(key, ())]
     return found[0] if len(found) == 1 else None
-
-
-def assigned(statement: Statement) -> tuple[str, ast.expr] | None:
-    """The one name that a plain assignment binds, and its value."""
-    match statement.node:
-        case (
-            ast.Assign(targets=[ast.Name(id=name)], value=expr)
-            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as expr)
-        ):
-            return name, expr
-        case _:
-            return None
 
 
 def _source(
@@ -133,7 +88,7 @@ def _source(
         }
     except NotLiteral as error:
         bad[id(call)] = statement.refuse(
-            Reason.MARK_ARGUMENTS, error.node, "wb.source", "the argument of wb.source is not a literal", _LITERAL_HINT
+            Reason.MARK_ARGUMENTS, error.node, "wb.source", "the argument of wb.source is not a literal", LITERAL_HINT
         )
         return
     name = given.get("name")
@@ -148,163 +103,6 @@ def _source(
         bad[id(call)] = statement.refuse(Reason.UNDECLARED_SOURCE, call, name, what, hint)
     else:
         named[id(call)] = name
-
-
-def _output(program: Program, statement: Statement, call: ast.Call) -> Output | Refusal:
-    pair = assigned(statement)
-    named = pair is not None and pair[1] is call
-    if not named and not (isinstance(statement.node, ast.Expr) and statement.node.value is call):
-        what = "wb.output stands inside another statement, where it can't be told what it marks"
-        hint = 'write it as a statement of its own at the top level of a cell: late = wb.output("name", table, …)'
-        return statement.refuse(Reason.MARK_PLACE, call, "wb.output", what, hint)
-    try:
-        given = arguments(call, _OUTPUT)
-    except NotLiteral as error:
-        return _not_literal(statement, error.node, "wb.output")
-    table = given.pop("expr", None)
-    if table is None:
-        what = "wb.output has no table to mark"
-        return statement.refuse(Reason.MARK_ARGUMENTS, call, "wb.output", what, 'write wb.output("name", table, …)')
-    mark = _mark(program, statement, call, given, "wb.output", name=None, doc="")
-    if isinstance(mark, Refusal):
-        return mark
-    return Output(mark, statement, call, table, statement.key(pair[0]) if pair is not None and named else None)
-
-
-def _models(program: Program, statement: Statement) -> list[ast.expr]:
-    """The uses of ``wb.model`` in a statement: decorators, and calls anywhere."""
-    calls = [call for call, path in program.calls(statement) if path == "workbench.model"]
-    plain = [
-        each for each in getattr(statement.node, "decorator_list", []) if program.dotted(statement, each) == "workbench.model"
-    ]
-    return [*calls, *plain]
-
-
-def _model(program: Program, statement: Statement, decorator: ast.expr) -> Output | Refusal:
-    function, verb = statement.node, "wb.model"
-    if not isinstance(function, ast.FunctionDef) or not any(each is decorator for each in function.decorator_list):
-        what = "wb.model is no decorator of a function at the top level of a cell"
-        return statement.refuse(Reason.MARK_PLACE, decorator, verb, what, "write @wb.model(…) above such a function")
-    try:
-        given = arguments(decorator, ("name",)) if isinstance(decorator, ast.Call) else {}
-    except NotLiteral as error:
-        return _not_literal(statement, error.node, verb)
-    mark = _mark(program, statement, decorator, given, verb, name=function.name, doc=ast.get_docstring(function) or "")
-    if isinstance(mark, Refusal):
-        return mark
-    places = _calls_of(program, statement.key(function.name), statement)
-    if len(places) == 1 and isinstance(places[0], tuple):
-        where, call = places[0]
-        pair = assigned(where)
-        if pair is not None and pair[1] is call:
-            return Output(mark, where, call, call, where.key(pair[0]), decorator)
-        if isinstance(where.node, ast.Expr) and where.node.value is call:
-            return Output(mark, where, call, call, None, decorator)
-    what = f"{function.name} is marked, and not called exactly once as a statement of its own"
-    hint = f"call it once at the top level of a cell: rows = {function.name}(…)"
-    return statement.refuse(Reason.MARK_PLACE, function, function.name, what, hint)
-
-
-def _calls_of(program: Program, key: Key, definition: Statement) -> list[tuple[Statement, ast.Call] | None]:
-    """The calls of a function, and None for each use of it that is no call."""
-    found: list[tuple[Statement, ast.Call] | None] = []
-    for statement in program.statements:
-        calls = {id(call.func): call for call, _ in program.calls(statement)}
-        for use in statement.uses:
-            if statement.key(use.name) == key and use.context == "load" and statement is not definition:
-                found.append((statement, calls[id(use.node)]) if id(use.node) in calls else None)
-    return found
-
-
-def _not_literal(statement: Statement, node: ast.AST, verb: str) -> Refusal:
-    what = f"an argument of {verb} is not a literal: {_short(statement, node)}"
-    return statement.refuse(Reason.MARK_ARGUMENTS, node, verb, what, _LITERAL_HINT)
-
-
-def _mark(
-    program: Program, statement: Statement, at: ast.AST, given: dict[str, ast.expr], verb: str, *, name: str | None, doc: str
-) -> OutputMark | Refusal:
-    try:
-        read = {each: _argument(program, statement, each, node) for each, node in given.items()}
-    except NotLiteral as error:
-        return _not_literal(statement, error.node, verb)
-    except UsageError as error:
-        return statement.refuse(
-            Reason.MARK_ARGUMENTS, at, verb, error.message, error.hint or f"see {Reason.MARK_ARGUMENTS.page}"
-        )
-    read.setdefault("name", name)
-    problem = _problem(read)
-    if problem:
-        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", f"see {Reason.MARK_ARGUMENTS.page}")
-    return OutputMark(
-        name=read["name"],
-        key=_names(read.get("key", ())),
-        doc=_clean(read.get("doc") or doc),
-        columns=dict(read.get("columns") or {}),
-        checks=tuple(read.get("checks") or ()),
-        partition_by=read.get("partition_by"),
-    )
-
-
-def _argument(program: Program, statement: Statement, name: str, node: ast.expr) -> Any:
-    def dotted(each: ast.expr) -> str | None:
-        return program.dotted(statement, each)
-
-    if name != "checks":
-        return value(node, dotted)
-    if not isinstance(node, (ast.List, ast.Tuple)):
-        raise NotLiteral(node)
-    return [_check(each, program, statement) for each in node.elts]
-
-
-def _check(node: ast.expr, program: Program, statement: Statement) -> Check:
-    from workbench.runtime.checks import build
-
-    def dotted(each: ast.expr) -> str | None:
-        return program.dotted(statement, each)
-
-    path = dotted(node.func) if isinstance(node, ast.Call) else None
-    if not isinstance(node, ast.Call) or path is None or not path.startswith("workbench.check."):
-        raise NotLiteral(node)
-    if any(keyword.arg is None for keyword in node.keywords):
-        raise NotLiteral(node)
-    args = [value(arg, dotted) for arg in node.args]
-    return build(
-        path.removeprefix("workbench.check."), *args, **{str(each.arg): value(each.value, dotted) for each in node.keywords}
-    )
-
-
-def _problem(read: dict[str, Any]) -> str:
-    unknown = sorted(set(read) - _OUTPUT_KEYWORDS - {"name"})
-    columns = read.get("columns") or {}
-    if unknown:
-        near = get_close_matches(unknown[0], _OUTPUT_KEYWORDS, n=1)
-        return f"there is no argument {unknown[0]}=" + (f"; did you mean {near[0]}=?" if near else "")
-    if not isinstance(read.get("name"), str):
-        return "its first argument is the output's name, a text"
-    if not isinstance(read.get("doc") or "", str):
-        return "doc= is not a text"
-    if not isinstance(columns, dict) or not all(isinstance(each, str) for pair in columns.items() for each in pair):
-        return "columns= does not map columns to their descriptions"
-    if not all(isinstance(each, str) for each in _names(read.get("key") or ())):
-        return "key= is not a list of columns"
-    if not isinstance(read.get("partition_by"), (str, type(None))):
-        return "partition_by= is not one column"
-    return ""
-
-
-def _names(key: Any) -> tuple[str, ...]:
-    return (key,) if isinstance(key, str) else tuple(key or ())
-
-
-def _clean(doc: str) -> str:
-    return "\n".join(line.strip() for line in doc.strip().splitlines())
-
-
-def _short(statement: Statement, node: ast.AST) -> str:
-    start, end = statement.text.span(node)
-    text = " ".join(statement.text.code[start:end].split())
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _widget(program: Program, statement: Statement) -> Widget | None:
@@ -354,30 +152,6 @@ def _widget(program: Program, statement: Statement) -> Widget | None:
 def _ui(program: Program, statement: Statement, call: ast.Call) -> bool:
     path = program.dotted(statement, call.func)
     return path == "workbench.param" or (path is not None and path.startswith("marimo.ui."))
-
-
-def _check_names(outputs: list[Output], program: Program) -> None:
-    path = program.notebook.path
-    hint = f"rename it, then: workbench check {path}"
-    seen: dict[str, Output] = {}
-    for output in sorted(outputs, key=_where):
-        name, where = output.mark.name, _say(output)
-        try:
-            check_name("output", name)
-        except UsageError as error:
-            raise NotebookError(f"{path}, {where}: {error.message}", hint=hint) from None
-        before = seen.setdefault(name, output)
-        if before is not output:
-            raise NotebookError(f"{path}, {where}: output {name!r} is already marked at {_say(before)}", hint=hint)
-
-
-def _where(output: Output) -> tuple[int, int]:
-    return output.statement.cell.index, output.statement.line
-
-
-def _say(output: Output) -> str:
-    cell = output.statement.cell
-    return f"{cell.label}, line {cell.line + output.statement.line - 1}"
 
 
 def used_widgets(statement: Statement, widgets: dict[Key, Widget]) -> Iterator[tuple[ast.Name, Widget, ast.Attribute | None]]:

@@ -150,6 +150,18 @@ class Program:
                 yield node, self.dotted(statement, node.func)
 
 
+def assigned(statement: Statement) -> tuple[str, ast.expr] | None:
+    """The one name that a plain assignment binds, and its value."""
+    match statement.node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=expr)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as expr)
+        ):
+            return name, expr
+        case _:
+            return None
+
+
 @functools.lru_cache(maxsize=4096)
 def _inner_imports(statement: Statement) -> dict[str, str]:
     """What imports inside functions of a statement bind, by name."""

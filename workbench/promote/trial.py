@@ -235,9 +235,15 @@ def _expression(function: Function, tables: Mapping[str, ir.Table], contract: Co
     """SHA-256 of the SQL that the version's expression compiles to, over tables named as its arguments."""
     import ibis
 
-    unbound = {argument: ibis.table(table.schema(), name=argument) for argument, table in tables.items()}
-    sql = str(ibis.to_sql(_call(function, unbound, contract), dialect="duckdb"))
-    return hashlib.sha256(sql.encode()).hexdigest()
+    schemas = {argument: table.schema() for argument, table in tables.items()}
+    try:
+        expr = _call(function, {argument: ibis.table(schema, name=argument) for argument, schema in schemas.items()}, contract)
+    except UsageError:
+        # A query written in SQL asks a database for the types of its result: empty tables are enough for that.
+        con = ibis.duckdb.connect()
+        empty = {argument: con.create_table(argument, schema=schema) for argument, schema in schemas.items()}
+        expr = _call(function, empty, contract)
+    return hashlib.sha256(str(ibis.to_sql(expr, dialect="duckdb")).encode()).hexdigest()
 
 
 def _common(key: Sequence[str], *columns: Iterable[str]) -> tuple[str, ...]:
