@@ -64,6 +64,7 @@ def run_job(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=timeout,
             check=False,
         )
@@ -85,8 +86,11 @@ def read_job(file: str) -> dict[str, Any]:
 
 
 def write_result(job: Mapping[str, Any], result: Any) -> None:
-    """Hand the result back to the parent."""
-    Path(job["result"]).write_text(json.dumps(result, default=str), encoding="utf-8")
+    """Hand the result back to the parent, wholly or not at all."""
+    place = Path(job["result"])
+    part = place.with_suffix(".part")
+    part.write_text(json.dumps(result, default=str), encoding="utf-8")
+    part.replace(place)
 
 
 def call(module: dict[str, Any], values: dict[str, Any], outputs: Mapping[str, ir.Table]) -> ir.Table:
