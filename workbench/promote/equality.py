@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,10 +124,12 @@ def prove(
     root: Path,
     sandbox: Path,
     timeout: float = 600.0,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> dict[str, Equality]:
     """The proof for each output of a notebook, by pipeline.
 
-    Runs the notebook once a setting and every module against it. ``timeout`` is in seconds of wall-clock time, for all.
+    Runs the notebook once a setting and every module against it. ``timeout`` is in seconds of wall-clock time, for all;
+    ``meanwhile`` is called in this process while the other one works.
     """
     parameters = {parameter.name: parameter for each in slices for parameter in each.parameters}
     tried = settings(list(parameters.values()))
@@ -138,7 +140,9 @@ def prove(
             "runs": [_run(folder, index, notebook, setting, parameters) for index, setting in enumerate(tried)],
         }
         worker = "workbench.promote.equality_run"
-        result, log = run_job(worker, job, folder, root=root, notebook=notebook.path, sandbox=sandbox, timeout=timeout)
+        result, log = run_job(
+            worker, job, folder, root=root, notebook=notebook.path, sandbox=sandbox, timeout=timeout, meanwhile=meanwhile
+        )
     if result is None:
         why = f"the sandbox process ended: {log}"
         return {each.mark.name: Equality(each.mark.name, "not proved", (), why) for each in slices}

@@ -6,6 +6,7 @@ Publishing is a second step (:mod:`workbench.promote.publish`), after a person h
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +48,12 @@ def promote(
         return Outcome("unchanged", notebook, slicing, unchanged=unchanged)
     progress("proof that modules equal the notebook")
     proofs = prove(
-        notebook, slices, [each.module for each in found], root=workspace.root, sandbox=registry.active(workspace).path
+        notebook,
+        slices,
+        [each.module for each in found],
+        root=workspace.root,
+        sandbox=registry.active(workspace).path,
+        meanwhile=_warm_up,
     )
     with _warehouse(workspace, dry_run=request.dry_run) as warehouse, TemporaryDirectory(prefix="workbench-promote-") as folder:
         if all(proofs[each.pipeline].verdict == "equal" for each in fresh):
@@ -60,6 +66,12 @@ def promote(
         if request.dry_run:
             return outcome
         return record(workspace, request, outcome, report=report, pipeline_toml=pipeline_toml)
+
+
+def _warm_up() -> None:
+    """Import what the trial needs; it takes as long as the proof does on its own processor."""
+    for module in ("ibis.backends.duckdb", "ibis.formats.pyarrow", "pandas", "pyarrow.compute", "sqlalchemy"):
+        importlib.import_module(module)
 
 
 @contextlib.contextmanager

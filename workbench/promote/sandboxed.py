@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,11 +41,19 @@ def stage(folder: Path, cut: Slice, module: Module) -> dict[str, Any]:
 
 
 def run_job(
-    worker: str, job: Mapping[str, Any], folder: Path, *, root: Path, notebook: Path, sandbox: Path, timeout: float
+    worker: str,
+    job: Mapping[str, Any],
+    folder: Path,
+    *,
+    root: Path,
+    notebook: Path,
+    sandbox: Path,
+    timeout: float,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[Any, str]:
     """What ``python -m worker`` wrote as its result, or None and the last line that it said before it ended.
 
-    ``timeout`` is in seconds of wall-clock time.
+    ``timeout`` is in seconds of wall-clock time. ``meanwhile`` is called in this process while the other one works.
     """
     result = folder / "result.json"
     places = {
@@ -56,26 +64,30 @@ def run_job(
     }
     file = folder / "job.json"
     file.write_text(json.dumps({**job, **places}, default=str), encoding="utf-8")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", worker, str(file)],
-            cwd=folder,
-            env=analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise InfrastructureError(
-            f"the notebook did not finish in the sandbox within {timeout:.0f} s", hint="workbench sandbox create --sample 0.1%"
-        ) from None
+    with subprocess.Popen(
+        [sys.executable, "-m", worker, str(file)],
+        cwd=folder,
+        env=analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            meanwhile()
+            _, said = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise InfrastructureError(
+                f"the notebook did not finish in the sandbox within {timeout:.0f} s",
+                hint="workbench sandbox create --sample 0.1%",
+            ) from None
+        finally:
+            process.kill()
     try:
         return json.loads(result.read_text(encoding="utf-8")), ""
     except FileNotFoundError:
-        return None, (done.stderr.strip().splitlines()[-1:] or ["no message"])[0]
+        return None, (said.strip().splitlines()[-1:] or ["no message"])[0]
 
 
 def read_job(file: str) -> dict[str, Any]:
