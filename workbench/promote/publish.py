@@ -40,7 +40,7 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
         if version.number in known:
             _refuse_changed_version(workspace, store, version)
             to = _move(warehouse, live, version.pipeline, known[version.number])
-            return _plan("publish", [to], None, [])
+            return _plan("publish", [to], None, _companions(store, version))
         promotion = _promotion_of(store, version)
     else:
         found = store.promotion(target.upper())
@@ -158,6 +158,16 @@ def _brought(store: Store, pipeline: str, version: int) -> OperationRecord | Non
         if target.old is None or target.old.version != version:
             return operation
     return None
+
+
+def _companions(store: Store, version: VersionId) -> list[str]:
+    """What else was published together with a version, and stays where it is when the version alone is published again."""
+    record = store.version(version)
+    promotion = None if record is None else store.promotion(record.promotion)
+    others = [] if promotion is None else [each.pipeline for each in promotion.candidates if each.pipeline != version.pipeline]
+    if promotion is None or not others:
+        return []
+    return [f"{', '.join(others)} stays; next, to move all of {promotion.id} together: workbench publish {promotion.id}"]
 
 
 def _promotion_of(store: Store, version: VersionId) -> PromotionRecord:
