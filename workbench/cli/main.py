@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sandbox": ("sandbox", "Make, list, reset and remove sampled and masked sandboxes."),
     "edit": ("edit", "Open a notebook in marimo on the sandbox."),
     "check": ("check", "Show what each marked output of a notebook needs, or why it can't be cut."),
+    "sweep": ("sweep", "Compute an output in the sandbox at several parameter values, and compare."),
     "promote": ("promote", "Cut the marked cells of a notebook into versions, prove them, diff them, judge them."),
     "diff": ("diff", "Say what differs between two tables, versions or promotions."),
     "show": ("promotions", "Show a promotion: versions, gates, differences."),
