@@ -122,6 +122,18 @@ def test_one_output_can_be_promoted_alone_but_not_before_what_it_reads(sandboxed
     assert not (sandboxed.root / "promoted" / "region_totals").exists()
 
 
+def test_a_query_in_sql_is_proved_and_promoted_like_an_expression(sandboxed):
+    sandboxed.cells(
+        "least = mo.ui.number(0, 50, value=20)",
+        'rows = mo.sql(f"SELECT customer_id, count(*) AS n FROM orders WHERE amount > {least.value} GROUP BY ALL")',
+        'wb.output("per_customer", ibis.memtable(rows), key=["customer_id"])',
+    )
+    ran = sandboxed.promote("--dry-run", "--json")
+    (output,) = ran.json["outputs"]
+    assert ran.code == 0, [gate for gate in output["gates"] if gate["verdict"] != "pass"]
+    assert (output["equality"]["verdict"], output["params"]["least"]["type"]) == ("equal", "int")
+
+
 def test_an_output_that_the_notebook_does_not_mark_offers_the_nearest(shop):
     ran = shop.promote("daily_sale")
     assert ran.code == 2
