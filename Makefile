@@ -45,6 +45,19 @@ demo: .venv/installed-demo  ## the whole story on real data, in a new folder
 test: .venv/installed-test browser lint  ## lint, types, import contracts and every test
 	@$(BIN)/python -m pytest -n $(JOBS) -q
 
+# The oldest marimo stands alone in a folder that comes first on the path; all else is what constraints/test.txt pins.
+.venv/oldest-marimo: constraints/oldest-marimo.txt | .venv/made
+	@echo "installing constraints/oldest-marimo.txt"
+	@rm -rf $@
+	@$(PIP) install -qq --require-hashes --no-deps --no-compile --only-binary :all: --target $@ -r constraints/oldest-marimo.txt
+	@touch $@
+
+.PHONY: test-oldest
+test-oldest: .venv/installed-test .venv/oldest-marimo  ## the tests of what reads marimo's insides, on the oldest marimo supported
+	@PYTHONPATH=$(CURDIR)/.venv/oldest-marimo WORKBENCH_TEST_MARIMO=oldest $(BIN)/python -m pytest -n $(JOBS) -q \
+		$(sort $(wildcard tests/promote/test_*marimo*.py tests/promote/test_notebook*.py tests/promote/test_slic*.py \
+		tests/promote/test_module*.py tests/promote/test_equality*.py tests/promote/test_properties*.py tests/cli/test_check*.py))
+
 .PHONY: lint
 lint: .venv/installed-test  ## ruff, import-linter and mypy
 	@$(BIN)/ruff check --no-cache .
