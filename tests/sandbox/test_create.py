@@ -65,7 +65,8 @@ def test_rows_of_the_flag_table_are_those_of_the_data(place: Place) -> None:
     for name, table in info.tables.items():
         counted = place.query(
             info,
-            f"SELECT count(*) FILTER (core), count(*) FILTER (NOT core) FROM workbench_rows.{name} r JOIN {name} d ON r.row = d.rowid",
+            f"SELECT count(*) FILTER (core), count(*) FILTER (NOT core) "
+            f"FROM workbench_rows.{name} r JOIN {name} d ON r.row = d.rowid",
         )
         assert counted == [(table.core, table.support)]
     assert place.one(info, "SELECT sum(weight) FROM workbench_rows.orders") == pytest.approx(20000, rel=0.15)

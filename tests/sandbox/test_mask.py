@@ -30,7 +30,7 @@ def clear_values(place: Place, table: str, column: str) -> list[str]:
 def test_tokens_join_across_sources(place: Place) -> None:
     info = place.make("20%", anchors=("customers",))
     expected = duckdb.sql(
-        f"SELECT count(*) FROM '{place.root}/raw/orders.parquet' JOIN '{place.root}/raw/customers.parquet' c ON customer = c.id "
+        f"SELECT count(*) FROM '{place.root}/raw/orders.parquet' JOIN '{place.root}/raw/customers.parquet' c ON customer = c.id"
     ).fetchone()
     assert expected == (19100,)
     joined = place.one(info, "SELECT count(*) FROM orders o JOIN customers c ON o.customer = c.id")

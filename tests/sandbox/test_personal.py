@@ -9,8 +9,10 @@ from workbench.sandbox.personal import by_name
 
 @pytest.mark.parametrize(
     "column",
-    "email e_mail customerEmail EMAIL mail_address phone mobile_no ssn first_name lastName surname name full_name address zip_code "
-    "birth_date dob date_of_birth iban credit_card_no passportNumber ip_address user_name social_security_no password gender".split(),
+    "email e_mail customerEmail EMAIL mail_address phone mobile_no ssn first_name lastName surname name "
+    "full_name address zip_code "
+    "birth_date dob date_of_birth iban credit_card_no passportNumber ip_address "
+    "user_name social_security_no password gender".split(),
 )
 def test_names_that_look_personal(column: str) -> None:
     assert by_name(column) is not None
@@ -18,7 +20,8 @@ def test_names_that_look_personal(column: str) -> None:
 
 @pytest.mark.parametrize(
     "column",
-    "id tailnum carrier origin file_name hostname table_name distance model engine mailbox_size rate shipping time_hour pinned".split(),
+    "id tailnum carrier origin file_name hostname table_name distance model engine mailbox_size rate "
+    "shipping time_hour pinned".split(),
 )
 def test_names_that_do_not(column: str) -> None:
     assert by_name(column) is None

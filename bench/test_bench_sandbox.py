@@ -1,0 +1,156 @@
+"""How fast a sandbox is made, beside one full scan of all columns, and how fast values are tokenised.
+
+``WORKBENCH_BENCH_SCALE`` sets the size: 1 is that of TPC-H at scale factor 1 (8 tables, 8.7 million rows), the default 0.1. The
+tables have TPC-H's shapes and references and are made by SQL.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from workbench.config import Workspace, find_workspace
+from workbench.sandbox import mask
+from workbench.sandbox.create import Request, create
+
+SCALE = float(os.environ.get("WORKBENCH_BENCH_SCALE", "0.1"))
+CUSTOMERS, ORDERS, PARTS, SUPPLIERS = (int(count * SCALE) for count in (150_000, 1_500_000, 200_000, 10_000))
+WORDS = "substr(md5(i::VARCHAR) || ' ' || md5((i * 7)::VARCHAR), 1, (hash(i, 13) % 34 + 10)::INT)"
+TEXT = f"translate({WORDS}, '0123456789', 'ghijklmnop')"
+TABLES = {
+    "region": f"SELECT i AS r_regionkey, 'REGION ' || i AS r_name, {TEXT} AS r_comment FROM range(5) t(i)",
+    "nation": f"SELECT i AS n_nationkey, 'NATION ' || i AS n_name, i % 5 AS n_regionkey, "
+    f"{TEXT} AS n_comment FROM range(25) t(i)",
+    "supplier": f"SELECT i AS s_suppkey, 'Supplier#' || i AS s_name, (hash(i, 1) % 25)::BIGINT AS s_nationkey, "
+    f"(hash(i, 2) % 999999 / 100)::DECIMAL(15, 2) AS s_acctbal, {TEXT} AS s_comment FROM range({SUPPLIERS}) t(i)",
+    "customer": f"SELECT i AS c_custkey, 'Customer#' || i AS c_name, (hash(i, 1) % 25)::BIGINT AS c_nationkey, "
+    f"'10-' || i AS c_phone, "
+    f"(hash(i, 2) % 999999 / 100)::DECIMAL(15, 2) AS c_acctbal, 'SEGMENT ' || i % 5 AS c_mktsegment, {TEXT} AS c_comment "
+    f"FROM range({CUSTOMERS}) t(i)",
+    "part": f"SELECT i AS p_partkey, {TEXT} AS p_title, 'Brand#' || i % 25 AS p_brand, (i % 50)::INTEGER AS p_size, "
+    f"(900 + i % 1000)::DECIMAL(15, 2) AS p_retailprice, {TEXT} AS p_comment FROM range({PARTS}) t(i)",
+    "partsupp": f"SELECT i // 4 AS ps_partkey, "
+    f"(i // 4 + (i % 4) * {SUPPLIERS // 4} + i // 4 // {SUPPLIERS}) % {SUPPLIERS} AS ps_suppkey, "
+    f"(hash(i, 3) % 9999)::INTEGER AS ps_availqty, {TEXT} AS ps_comment FROM range({PARTS * 4}) t(i)",
+    "orders": f"SELECT i AS o_orderkey, (hash(i, 1) % {CUSTOMERS})::BIGINT AS o_custkey, (['F', 'O', "
+    f"'P'])[(i % 3 + 1)::INT] AS o_orderstatus, "
+    f"(hash(i, 4) % 9999999 / 100)::DECIMAL(15, 2) AS o_totalprice, DATE '1992-01-01' + (hash(i, "
+    f"9) % 2500)::INT AS o_orderdate, "
+    f"'Clerk#' || hash(i, 5) % 1000 AS o_clerk, {TEXT} AS o_comment FROM range({ORDERS}) t(i)",
+    "lineitem": f"SELECT i // 4 AS l_orderkey, (i % 4)::INTEGER AS l_linenumber, p AS l_partkey, "
+    f"(p + s * {SUPPLIERS // 4} + p // {SUPPLIERS}) % {SUPPLIERS} AS l_suppkey, (hash(i, 3) % 50 + 1)::DECIMAL(15, "
+    f"2) AS l_quantity, "
+    f"(hash(i, 4) % 10000000 / 100)::DECIMAL(15, 2) AS l_extendedprice, (hash(i, 5) % 11 / 100)::DECIMAL(15, 2) AS l_discount, "
+    f"(['A', 'N', 'R'])[(hash(i, 7) % 3 + 1)::INT] AS l_returnflag, DATE '1992-01-01' + (hash(i, "
+    f"9) % 2500)::INT AS l_shipdate, "
+    f"DATE '1992-01-01' + (hash(i, 10) % 2500)::INT AS l_receiptdate, "
+    f"(['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[(hash(i, 11) % 4 + 1)::INT] AS l_shipinstruct, "
+    f"(['REG AIR', 'AIR', 'RAIL', 'SHIP', 'TRUCK', 'MAIL', 'FOB'])[(hash(i, 12) % 7 + 1)::INT] AS l_shipmode, "
+    f"{TEXT} AS l_comment "
+    f"FROM (SELECT i, (hash(i, 1) % {PARTS})::BIGINT AS p, (hash(i, 2) % 4)::BIGINT AS s FROM range({ORDERS * 4}) t(i)) t",
+}
+KEYS = {
+    "region": ["r_regionkey"],
+    "nation": ["n_nationkey"],
+    "supplier": ["s_suppkey"],
+    "customer": ["c_custkey"],
+    "part": ["p_partkey"],
+    "partsupp": ["ps_partkey", "ps_suppkey"],
+    "orders": ["o_orderkey"],
+    "lineitem": ["l_orderkey", "l_linenumber"],
+}
+REFERENCES = {
+    "nation": [(["n_regionkey"], "region")],
+    "supplier": [(["s_nationkey"], "nation")],
+    "customer": [(["c_nationkey"], "nation")],
+    "partsupp": [(["ps_partkey"], "part"), (["ps_suppkey"], "supplier")],
+    "orders": [(["o_custkey"], "customer")],
+    "lineitem": [(["l_orderkey"], "orders"), (["l_partkey", "l_suppkey"], "partsupp")],
+}
+MASKS = {"customer": '{ c_custkey = "token", c_name = "token", c_phone = "redact" }', "supplier": '{ s_name = "keep" }'}
+KEPT = {"region": '{ r_name = "keep" }', "nation": '{ n_name = "keep" }'}
+
+
+@pytest.fixture(scope="module")
+def tpch(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    root = tmp_path_factory.mktemp("tpch")
+    (root / "raw").mkdir()
+    settings = ["[tool.workbench]"]
+    with duckdb.connect() as con:
+        for name, query in TABLES.items():
+            con.execute(f"COPY ({query}) TO '{root}/raw/{name}.parquet' (FORMAT parquet)")
+            references = ", ".join(
+                f"{{ columns = {columns}, source = '{parent}' }}" for columns, parent in REFERENCES.get(name, [])
+            )
+            settings += [
+                f"[tool.workbench.sources.{name}]",
+                f"read = 'raw/{name}.parquet'",
+                f"key = {KEYS[name]}",
+                f"references = [{references}]",
+            ]
+            settings += [f"mask = {(MASKS | KEPT)[name]}"] if name in MASKS | KEPT else []
+    (root / "pyproject.toml").write_text("\n".join(settings))
+    return find_workspace(root)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def scan(root: Path) -> None:
+    with duckdb.connect() as con:
+        for name in TABLES:
+            columns = [row[0] for row in con.execute(f"DESCRIBE FROM '{root}/raw/{name}.parquet'").fetchall()]
+            con.execute(
+                f"SELECT {', '.join(f'max(hash({column}))' for column in columns)} FROM '{root}/raw/{name}.parquet'"
+            ).fetchall()
+
+
+def test_a_sandbox_costs_a_few_scans(tpch: Workspace) -> None:
+    full = min(seconds(lambda: scan(tpch.root)) for _ in range(3))
+    steps: list[tuple[float, str]] = []
+    made = []
+
+    def work() -> None:
+        steps.clear()
+        start = time.perf_counter()
+        made.append(
+            create(
+                tpch,
+                Request("1%", 7, anchors=("customer",)),
+                tell=lambda step: steps.append((time.perf_counter() - start, step)),
+            )
+        )
+        steps.append((time.perf_counter() - start, "done"))
+
+    taken = min(seconds(work) for _ in range(3))
+    tables = made[-1].tables
+    rows = sum(table.production for table in tables.values())
+    print(f"\n{rows:,} rows; one full scan {full:.2f} s; sandbox of 1% {taken:.2f} s: {taken / full:.1f}x")
+    for (start, step), (end, _) in pairwise(steps):
+        if end - start > taken / 50:
+            print(f"  {end - start:6.2f} s  {step}")
+    print("  " + ", ".join(f"{name} {table.core:,}+{table.support:,}" for name, table in tables.items()))
+    assert all(each.sandbox == 0 for table in tables.values() for each in table.orphans)
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR", "BIGINT"])
+def test_tokens_a_second(kind: str) -> None:
+    count = int(2_000_000 * min(1.0, SCALE * 5))
+    key = mask.Key(b"0123456789abcdef", lasting=True)
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE given AS SELECT CAST(range AS {kind}) AS v FROM range({count})")
+        query = mask.token_sql("SELECT v FROM given", kind, "x")
+        taken = min(
+            seconds(lambda: con.execute(f"CREATE OR REPLACE TABLE o AS {query}", mask.bind(query, key, {"x": "d"})))
+            for _ in range(3)
+        )
+    print(f"\n{count / taken / 1e6:.2f} million {kind} tokens a second")
