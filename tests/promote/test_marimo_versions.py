@@ -13,6 +13,8 @@ import marimo
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from workbench.sandbox.environment import analyst_environment
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,6 +46,12 @@ def test_the_marimo_that_runs_is_the_one_asked_for():
         assert running in promised().specifier
 
 
-def test_processes_that_the_tests_start_run_the_same_marimo():
-    said = subprocess.run([sys.executable, "-c", "import marimo; print(marimo.__version__)"], capture_output=True, text=True)
-    assert said.stdout.strip() == marimo.__version__
+def test_the_processes_that_run_notebooks_run_the_same_marimo(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-c", "import marimo; print(marimo.__version__)"],
+        env=analyst_environment(tmp_path, tmp_path / "s.duckdb"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == marimo.__version__
