@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from workbench.catalog.version import pipelines
+from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
+from workbench.model import VersionId
 from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.views import View
@@ -98,6 +99,8 @@ def _status(
         readers, reason = Readers.DAMAGED, f"{damaged[0]}{more} is missing or has another size"
     else:
         readers, reason = _judge(config, last, lost, confirmed, now)
+        if readers is Readers.GOOD:
+            reason = _behind(workspace, VersionId(name, view.version), confirmed, operations.values())
     return PipelineStatus(
         name,
         readers,
@@ -128,6 +131,25 @@ def _judge(
     if config.fresh_for is not None and confirmed is not None and now - confirmed > config.fresh_for:
         return Readers.STALE, f"last brought up to date {age(now - confirmed)} ago, promised every {config.freshness}"
     return Readers.GOOD, ""
+
+
+def _behind(
+    workspace: Workspace, version: VersionId, confirmed: dt.datetime | None, operations: Iterable[OperationRecord]
+) -> str:
+    """Which pipelines that a version reads got other data since it was computed; "" when none did."""
+    try:
+        inputs = read_manifest(version_dir(workspace, version))["lineage"]["inputs"]
+    except (ConfigError, KeyError):
+        return ""
+    read = {each["name"] for each in inputs if each["kind"] == "pipeline"}
+    moved = {
+        target.pipeline
+        for operation in operations
+        if operation.state == "done" and (confirmed is None or operation.at > confirmed)
+        for target in operation.targets
+    }
+    older = sorted(read & moved)
+    return f"older than {', '.join(older)}, which it reads" if older else ""
 
 
 def _through(kind: str, partitions: list[str | None]) -> str | None:
