@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.errors import GuardRefused, WorkbenchError
+from workbench.errors import GuardRefused, InfrastructureError
 from workbench.runtime.failpoint import reached
 from workbench.runtime.warehouse import Live, Warehouse
 from workbench.store import Store
@@ -47,7 +47,7 @@ def move_readers(
 ) -> OperationRecord:
     """Show readers of several pipelines other data, all in one atomic step, on the record.
 
-    Raises ``WorkbenchError`` when readers are no longer where ``targets`` say, ``GuardRefused`` when the ledger does not
+    Raises ``InfrastructureError`` when readers are no longer where ``targets`` say, ``GuardRefused`` when the ledger does not
     verify, ``LockHeld`` when another process publishes.
     """
     with warehouse.lock():
@@ -56,7 +56,9 @@ def move_readers(
         live = warehouse.live()
         for target in targets:
             if pointer(live.get(target.pipeline)) != target.old:
-                raise WorkbenchError(f"readers of {target.pipeline} were moved meanwhile", hint="type the same command again")
+                raise InfrastructureError(
+                    f"readers of {target.pipeline} were moved meanwhile", hint="type the same command again"
+                )
         changes = {
             each.pipeline: None if each.new is None else warehouse.snapshot(each.new.snapshot, each.pipeline)
             for each in targets

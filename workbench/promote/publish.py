@@ -48,13 +48,13 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
             raise UnknownName.of("promotion", target, [each.id for each in store.promotions()], hint="workbench show")
         promotion = found
     _refuse_undecided(workspace, store, promotion)
-    notes, targets = [], []
+    notes, targets, last = [], [], _last_data(store, promotion)
     for candidate in promotion.candidates:
-        at = live.get(candidate.pipeline)
-        targets.append(_move(warehouse, live, candidate.pipeline, Pointer(candidate.version, candidate.snapshot)))
+        at, to = live.get(candidate.pipeline), last[candidate.pipeline]
+        targets.append(_move(warehouse, live, candidate.pipeline, to))
         base = candidate.summary.get("base_snapshot")
         same_version = at is not None and at.version == candidate.base_version
-        if at is not None and same_version and base and at.snapshot.id not in (base, candidate.snapshot):
+        if at is not None and same_version and base and at.snapshot.id not in (base, to.snapshot):
             notes.append(
                 f"{candidate.pipeline} got newer data since {promotion.id} was tried; next: workbench run {candidate.pipeline}"
             )
@@ -104,6 +104,8 @@ def plan_rollback(
         elif at is not None and each.new is not None and at.version == each.new.version:
             _refuse_changed_version(workspace, store, VersionId(each.pipeline, each.old.version))
             targets.append(_move(warehouse, live, each.pipeline, each.old))
+            if at != each.new:
+                notes.append(f"{each.pipeline} got newer data since, which goes too; next: workbench run {each.pipeline}")
         else:
             notes.append(f"{each.pipeline} stays: it was moved again since")
     return _plan("rollback", targets, operation.promotion, notes)
@@ -144,6 +146,30 @@ def _pointers(store: Store, pipeline: str) -> dict[int, Pointer]:
         if target is not None and target.new is not None:
             found[target.new.version] = target.new
     return found
+
+
+def _last_data(store: Store, promotion: PromotionRecord) -> dict[str, Pointer]:
+    """What readers of each pipeline saw last while this promotion was live; before that, what its trial computed.
+
+    Runs refresh what is live: showing the trial's data again would take their days away.
+    """
+    last = {each.pipeline: Pointer(each.version, each.snapshot) for each in promotion.candidates}
+    shown: set[str] = set()
+    for operation in store.operations(state="done"):
+        for each in operation.targets:
+            known = last.get(each.pipeline)
+            if known is None or each.new is None:
+                shown.discard(each.pipeline)
+            elif operation.promotion == promotion.id and operation.kind == "publish":
+                shown.update(last)
+                last[each.pipeline] = each.new
+            elif operation.kind == "run" and each.pipeline in shown and each.new.version == known.version:
+                last[each.pipeline] = each.new
+            elif each.new == known:
+                shown.add(each.pipeline)
+            else:
+                shown.discard(each.pipeline)
+    return last
 
 
 def _brought(store: Store, pipeline: str, version: int) -> OperationRecord | None:

@@ -44,6 +44,7 @@ def make_key(state: Path) -> bytes:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, state / "ledger.key")
+        _sync_names(state)
     finally:
         temporary.unlink(missing_ok=True)
     return key
@@ -116,5 +117,15 @@ def write_anchor(promoted: Path, seq: int, digest: str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(promoted / HEAD)
+        _sync_names(promoted)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_names(folder: Path) -> None:
+    """Make a rename in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
