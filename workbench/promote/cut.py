@@ -177,22 +177,22 @@ class Cutter:
         if isinstance(statement.node, (ast.Import, ast.ImportFrom)):
             return found
         longest: set[int] = set()
-        for node in walk(statement):
-            if not isinstance(node, (ast.Name, ast.Attribute)) or id(node) in longest or id(node) in self.reach.consumed:
+        for each in walk(statement):
+            if not isinstance(each, (ast.Name, ast.Attribute)) or id(each) in longest or id(each) in self.reach.consumed:
                 continue
-            longest.update(chain(node))
-            path = self.program.dotted(statement, node)
+            longest.update(chain(each))
+            path = self.program.dotted(statement, each)
             if path is None:
                 continue
             top = path.split(".")[0]
             if top == "marimo" and not path.startswith(_HANDLED):
                 what = f"{path.replace('marimo', 'mo', 1)} is marimo's, and a pipeline runs without marimo"
                 hint = "keep logic and display apart: move the display to a statement of its own"
-                found.append((node, statement.refuse(Reason.MARIMO, node, path, what, hint)))
+                found.append((each, statement.refuse(Reason.MARIMO, each, path, what, hint)))
             elif top == "workbench" and path not in ("workbench.require", "workbench.sql"):
                 what = f"{path.replace('workbench', 'wb', 1)} is used inside the logic"
                 hint = "give it a statement of its own: name = wb.source(…), name = wb.param(…), name = wb.output(…)"
-                found.append((node, statement.refuse(Reason.MARK_PLACE, node, path, what, hint)))
+                found.append((each, statement.refuse(Reason.MARK_PLACE, each, path, what, hint)))
         return found
 
     def _missing(self, statement: Statement, key: Key) -> list[Refusal]:
@@ -230,7 +230,10 @@ class Cutter:
                 ):
                     continue
                 own = key in statement.stores() and statement is not output.statement
-                if not own and not self.reach.reaching(statement.number, key):
+                before = self.reach.reaching(statement.number, key)
+                # Python falls back to its builtin while the notebook's own is not assigned; in a function it does not.
+                maybe = use.name in BUILTINS and not any(self.program.statements[number].kills() for number in before)
+                if maybe or (not own and not before):
                     what = f"{use.name} is read before it is assigned"
                     found.append(
                         statement.refuse(

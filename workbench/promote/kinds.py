@@ -27,15 +27,16 @@ class Kind(Enum):
 
 
 _COPIES = frozenset({"list", "dict", "set", "sorted"})
+_COPYING = frozenset(f"builtins.{name}" for name in _COPIES)
 _STREAMS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
 _PLAIN_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytes callable chr complex divmod float format frozenset getattr hash hex id int isinstance issubclass "
-    "len max min oct ord pow range repr round slice str sum tuple type print".split()
+    "abs all any ascii bin bool bytes callable chr complex divmod float format frozenset getattr hash hex id int isinstance "
+    "issubclass len max min oct ord pow range repr round slice str sum tuple type print".split()
 )
 # Methods of plain values that give something that can change.
 _FRESH = frozenset({"split", "rsplit", "splitlines", "partition_by", "to_dict"})
 _FOREIGN = frozenset(
-    "execute to_pandas to_pandas_batches to_pyarrow to_pyarrow_batches to_polars to_torch pipe get_backend resolve __dataframe__".split()
+    "execute to_pandas to_pandas_batches to_pyarrow to_pyarrow_batches to_polars to_torch pipe get_backend resolve".split()
 )
 _PLAIN_MODULES = (
     "ibis",
@@ -196,9 +197,9 @@ class Kinds:
         """The variables that may share an object with the value of an expression."""
         if node is None or self.kind(statement, node) is Kind.PLAIN:
             return set()
-        if isinstance(node, ast.Call) and self.program.dotted(statement, node.func) in {f"builtins.{name}" for name in _COPIES}:
-            if all(self.kind(statement, arg) in (Kind.PLAIN, Kind.FLAT) for arg in node.args):
-                return set()
+        copies = isinstance(node, ast.Call) and self.program.dotted(statement, node.func) in _COPYING
+        if copies and all(self.kind(statement, arg) in (Kind.PLAIN, Kind.FLAT) for arg in getattr(node, "args", ())):
+            return set()
         found = set()
         for each in ast.walk(node):
             use = statement.by_node.get(id(each))

@@ -56,7 +56,8 @@ def value(node: ast.expr, dotted: Dotted) -> Any:
 def is_literal(node: ast.expr) -> bool:
     """Whether an expression is made of literals alone, operators on them included."""
     allowed = (
-        ast.Constant, ast.UnaryOp, ast.BinOp, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.operator, ast.unaryop, ast.expr_context,
+        ast.Constant, ast.UnaryOp, ast.BinOp, ast.List, ast.Tuple, ast.Set, ast.Dict,
+        ast.operator, ast.unaryop, ast.expr_context,
     )  # fmt: skip
     return all(isinstance(child, allowed) for child in ast.walk(node))
 

@@ -59,7 +59,8 @@ class _Unreturned(ast.NodeTransformer):
 
 
 def _unreturned(body: ast.Module) -> ast.AST:
-    return ast.fix_missing_locations(_Unreturned().visit(body))
+    changed: ast.Module = _Unreturned().visit(body)
+    return ast.fix_missing_locations(changed)
 
 
 def _imported(tree: ast.Module) -> set[str]:
@@ -108,4 +109,4 @@ def _strip(node: ast.AST) -> None:
     if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and body:
         first = body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            node.body = body[1:] or [ast.Pass()]  # type: ignore[union-attr]
+            node.body = body[1:] or [ast.Pass()]

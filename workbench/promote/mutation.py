@@ -17,14 +17,21 @@ from workbench.promote.program import Key, Program, Statement
 from workbench.promote.refusal import Reason, Refusal
 
 _CHANGING = frozenset(
-    "append extend insert remove pop clear sort reverse update add discard setdefault popitem difference_update intersection_update "
-    "symmetric_difference_update appendleft extendleft popleft rotate write writelines fill put resize move_to_end subtract send throw "
-    "close seek truncate readline readlines read push __setitem__ __delitem__ __setattr__ __iadd__ __next__".split()
+    "append extend insert remove pop clear sort reverse update add discard setdefault popitem difference_update "
+    "intersection_update symmetric_difference_update appendleft extendleft popleft rotate write writelines fill put "
+    "resize move_to_end subtract send throw close seek truncate readline readlines read push __setitem__ __delitem__ "
+    "__setattr__ __iadd__ __next__".split()
 )
 _CHANGING_FUNCTIONS = (
-    "random.shuffle", "heapq.", "bisect.insort", "operator.setitem", "operator.delitem", "operator.i", "numpy.put", "numpy.copyto",
-    "numpy.fill_diagonal", "builtins.next", "builtins.setattr", "builtins.delattr",
+    "random.shuffle", "heapq.", "bisect.insort", "operator.setitem", "operator.delitem", "operator.i", "numpy.put",
+    "numpy.copyto", "numpy.fill_diagonal", "builtins.next", "builtins.setattr", "builtins.delattr",
 )  # fmt: skip
+# Modules whose functions leave their arguments alone, so that a call for effect is one for display.
+_HARMLESS = frozenset(
+    "builtins marimo ibis altair plotly matplotlib seaborn pandas numpy polars pyarrow workbench warnings logging math "
+    "statistics json re datetime itertools functools operator string textwrap decimal fractions calendar typing "
+    "dataclasses enum copy pprint time rich".split()
+)
 _HARMLESS_FUNCTIONS = ("operator.index", "operator.itemgetter", "operator.is_", "operator.inv", "operator.invert")
 
 
@@ -111,7 +118,9 @@ class _Finder:
             key = statement.key(use.name)
             if use.context != "load" or key in statement.stores():
                 continue
-            if (key in self.summaries and not isinstance(statement.node, (ast.FunctionDef, ast.ClassDef))) or (key in self.summaries and not use.late):
+            # Inside a `def` a late use is a call to come; elsewhere, and in a decorator, it may be a call now.
+            defined = isinstance(statement.node, (ast.FunctionDef, ast.ClassDef))
+            if key in self.summaries and not (defined and use.late):
                 yield from self.summaries[key].variables
             if self.kinds.of.get(key) is Kind.STREAM:
                 yield key
@@ -192,8 +201,8 @@ class _Finder:
             for part in (*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each)):
                 yield from ast.walk(part)
         elif top and isinstance(node, ast.ClassDef):
-            for part in (*node.decorator_list, *node.bases, *node.body):
-                yield from self._code(part, top=True)
+            for inner in (*node.decorator_list, *node.bases, *node.body):
+                yield from self._code(inner, top=True)
         else:
             yield from ast.walk(node)
 
@@ -201,7 +210,8 @@ class _Finder:
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         path = self.program.dotted(statement, call.func)
         if path is not None:
-            if (path.startswith(_CHANGING_FUNCTIONS) and not path.startswith(_HARMLESS_FUNCTIONS)) or (discarded and not _harmless(path)):
+            changing = path.startswith(_CHANGING_FUNCTIONS) and not path.startswith(_HARMLESS_FUNCTIONS)
+            if changing or (discarded and path.split(".")[0] not in _HARMLESS):
                 yield from (name for each in given for name in _names(each))
             return
         match call.func:
@@ -313,13 +323,3 @@ def _names(node: ast.expr) -> Iterator[ast.Name]:
             return
         case _:
             yield from (each for each in ast.walk(node) if isinstance(each, ast.Name))
-
-
-def _harmless(path: str) -> bool:
-    return path.split(".")[0] in _HARMLESS
-
-
-_HARMLESS = frozenset(
-    "builtins marimo ibis altair plotly matplotlib seaborn pandas numpy polars pyarrow workbench warnings logging math statistics json re "
-    "datetime itertools functools operator string textwrap decimal fractions calendar typing dataclasses enum copy pprint time rich".split()
-)

@@ -44,11 +44,19 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    """marimo's own objects: the parsed file, and the compiled cells by index, without those that do not compile."""
+
+    parsed: Any
+    compiled: dict[int, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Notebook:
     """A marimo file, parsed and not run.
 
     ``order`` are the cells' indexes in marimo's topological order (cells of a cycle are not in it), ``cycles`` the cells
-    of each cycle, ``multiple`` the names that more than one cell defines.
+    of each cycle, ``multiple`` the names that more than one cell defines. ``native`` is for marimo's own check alone.
     """
 
     path: Path
@@ -59,6 +67,7 @@ class Notebook:
     parents: dict[int, frozenset[int]] = field(default_factory=dict)
     cycles: tuple[tuple[int, ...], ...] = ()
     multiple: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    native: Native | None = field(default=None, repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -89,7 +98,7 @@ def parse_notebook(text: str, path: Path) -> Notebook:
     if parsed is None:
         raise NotebookError(f"{path} is not a marimo notebook", hint=f"convert it: marimo convert {path} -o NEW.py; {again}")
     cells = _locate(parsed, text)
-    return _graph(path, text, cells)
+    return _graph(path, text, cells, parsed)
 
 
 def _read(path: Path) -> str:
@@ -171,7 +180,7 @@ def split_lines(text: str) -> list[str]:
     return re.split(r"\r\n|\r|\n", text)
 
 
-def _graph(path: Path, text: str, cells: list[Cell]) -> Notebook:
+def _graph(path: Path, text: str, cells: list[Cell], parsed: Any) -> Notebook:
     import warnings
 
     from marimo._ast.compiler import compile_cell
@@ -181,6 +190,7 @@ def _graph(path: Path, text: str, cells: list[Cell]) -> Notebook:
 
     graph = DirectedGraph()
     known = []
+    every: dict[int, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for cell in cells:
@@ -192,6 +202,7 @@ def _graph(path: Path, text: str, cells: list[Cell]) -> Notebook:
                 try:
                     compiled = compile_cell(cell.code, CellId_t(str(cell.index)))
                     graph.register_cell(CellId_t(str(cell.index)), compiled)
+                    every[cell.index] = compiled
                     defs, refs = frozenset(compiled.defs), frozenset(compiled.refs)
                     tables = frozenset(str(name) for name in compiled.sql_refs)
                     sql = compiled.language == "sql"
@@ -208,4 +219,4 @@ def _graph(path: Path, text: str, cells: list[Cell]) -> Notebook:
         for name in sorted(graph.get_multiply_defined())
     }
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    return Notebook(path, text, digest, tuple(known), order, parents, tuple(cycles), multiple)
+    return Notebook(path, text, digest, tuple(known), order, parents, tuple(cycles), multiple, Native(parsed, every))

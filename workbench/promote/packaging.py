@@ -90,7 +90,7 @@ def _pack(notebook: Notebook, statement: Statement, module: str, member: str | N
         target = (
             "/".join([*parts[:end], "__init__.py"])
             if file.name == "__init__.py"
-            else "/".join(parts[: end - 1] + [f"{parts[end - 1]}.py"])
+            else "/".join([*parts[: end - 1], f"{parts[end - 1]}.py"])
         )
         if target not in packed.files:
             _add(notebook, statement, file, target, depth, packed)

@@ -24,7 +24,8 @@ class Queries:
     """The SQL of a program.
 
     ``tables`` are the tables that each ``mo.sql`` call reads, by the call's id; ``frames`` the variables that hold results;
-    ``unwrapped`` the ids of ``ibis.memtable`` calls around results. ``problems`` are by the id of the call, ``frame_problems`` the ids of those of ``mo.sql``.
+    ``unwrapped`` the ids of ``ibis.memtable`` calls around results. ``problems`` are by the id of the call, and
+    ``frame_problems`` the ids of those that are calls of ``mo.sql``.
     """
 
     tables: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -66,8 +67,8 @@ def read_queries(program: Program) -> tuple[Program, Queries]:
         for call, path in program.calls(statement):
             if path == "ibis.memtable" and len(call.args) == 1 and not call.keywords:
                 given = call.args[0]
-                name = isinstance(given, ast.Name) and id(given) in statement.by_node and statement.key(given.id) in frames
-                if name or id(given) in tables:
+                named = isinstance(given, ast.Name) and id(given) in statement.by_node and statement.key(given.id) in frames
+                if named or id(given) in tables:
                     unwrapped[id(call)] = given
     return program, Queries(tables, frozenset(frames), unwrapped, problems, frozenset(bad))
 

@@ -68,6 +68,8 @@ class _Scope:
 
     def __init__(self, table: symtable.SymbolTable, parent: _Scope | None) -> None:
         self.table = table
+        self.late: bool
+        self.visible: frozenset[str]
         self.kind = str(table.get_type()).rpartition(".")[2].lower()
         self.children: dict[tuple[str, int], list[symtable.SymbolTable]] = {}
         for child in table.get_children():

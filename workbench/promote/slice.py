@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.model import Input, OutputMark, Parameter
 from workbench.promote.edits import Line
 from workbench.promote.notebook import Notebook
 from workbench.promote.refusal import Refusal
+
+if TYPE_CHECKING:
+    from workbench.promote.program import Program
 
 Place = Literal["module", "body", "return"]
 
@@ -96,9 +99,10 @@ class Slicing:
         return not self.refusals
 
 
-def slice_notebook(notebook: Notebook, sources: Collection[str]) -> Slicing:
+def slice_notebook(notebook: Notebook, sources: Collection[str], program: Program | None = None) -> Slicing:
     """The slices of all marked outputs; ``sources`` are the names declared in ``[tool.workbench.sources]``.
 
+    ``program`` is the notebook's, where it was read already.
     Raises ``NotebookError`` when the notebook marks nothing or the names of its outputs can't stand.
     """
     from workbench.promote.cut import Cutter
@@ -106,7 +110,7 @@ def slice_notebook(notebook: Notebook, sources: Collection[str]) -> Slicing:
     from workbench.promote.program import read_program
     from workbench.promote.queries import read_queries
 
-    program, queries = read_queries(read_program(notebook))
+    program, queries = read_queries(read_program(notebook) if program is None else program)
     marks = read_marks(program, sources)
     general = tuple(sorted({*program.refusals, *marks.refusals}))
     cutter = Cutter(program, marks, queries)
