@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from workbench.catalog.compare import contract_changes
 from workbench.catalog.version import MANIFEST, manifest_sha256, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UsageError
 from workbench.model import VersionId
 from workbench.promote.evidence import DIFF, Report, diff_text, version_files, write_version
-from workbench.promote.gates.contract import lost_columns
 from workbench.promote.notebook import Notebook
 from workbench.promote.outcome import Judged, Outcome, Request
 from workbench.promote.trial import Tried
@@ -96,11 +96,11 @@ def _changes(tried: Tried) -> list[str]:
     """What changed in schema and data, a line each."""
     if tried.logic is None or tried.live is None:
         return [f"{tried.snapshot.rows:,} rows, {len(tried.contract.columns)} columns; {tried.note}"]
-    schema, rows = tried.logic.schema, tried.logic.rows
+    rows = tried.logic.rows
     counts = f"{rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"
     lines = [f"against v{tried.live.version}: {counts}"]
-    lines += [f"column {name} added" for name in schema.added]
-    lines += [f"column {name}: {how}" for name, how in lost_columns(tried.live_contract, tried.contract).items()]
+    if tried.live_contract is not None:
+        lines += [f"{part}: {how}" for part, how in contract_changes(tried.live_contract, tried.contract).items()]
     lines += [
         f"column {name} differs in {column.changed:,} rows" for name, column in tried.logic.columns.items() if column.changed
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workbench.catalog.compare import contract_changes
 from workbench.catalog.contract import Contract
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
@@ -21,6 +22,7 @@ def contract(case: Case) -> GateResult:
             for result in case.checks
         ],
         "lost": lost,
+        "changes": {} if case.live_contract is None else contract_changes(case.live_contract, case.contract),
     }
     if broken:
         worst = max(broken, key=lambda result: result.violations)
