@@ -72,6 +72,27 @@ def test_reading_changes_no_byte(workspace):
     assert sorted(path.name for path in workspace.state.iterdir()) == ["ledger.key", "store.db"]
 
 
+def test_a_store_left_in_the_middle_of_a_commit_is_read_as_it_was_and_not_touched(workspace):
+    with Store.open(workspace) as store, store.transaction():
+        for number in range(300):
+            store.append_ledger("note", {"number": number, "long": "x" * 200}, at=NOW)
+    file = workspace.state / "store.db"
+    script = (
+        "import os, sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "con.execute('PRAGMA cache_size = 1'); con.execute('BEGIN IMMEDIATE')\n"
+        "con.execute(\"UPDATE ledger SET payload = payload || 'half'\"); os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(file)], check=False).returncode == 9
+    there = {path.name: path.read_bytes() for path in workspace.state.iterdir()}
+    assert "store.db-journal" in there
+    with Store.open(workspace, read_only=True) as store:
+        assert len(store.ledger()) == 300
+        assert store.verify_ledger() == ()
+    assert {path.name: path.read_bytes() for path in workspace.state.iterdir()} == there
+    with Store.open(workspace) as store:
+        assert store.verify_ledger() == ()
+
+
 def test_records_come_back_as_they_were_written(workspace):
     with Store.open(workspace) as store:
         promotion = add(store)

@@ -39,8 +39,8 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
         known = _pointers(store, version.pipeline)
         if version.number in known:
             _refuse_changed_version(workspace, store, version)
-            to = _move(warehouse, live, version.pipeline, known[version.number])
-            return _plan("publish", [to], None, _companions(store, version))
+            move = _move(warehouse, live, version.pipeline, known[version.number])
+            return _plan("publish", [move], None, _companions(store, version))
         promotion = _promotion_of(store, version)
     else:
         found = store.promotion(target.upper())

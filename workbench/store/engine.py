@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ConfigError, InfrastructureError, LockHeld
@@ -36,7 +40,10 @@ def connect(file: Path, *, read_only: bool) -> Engine:
 
 
 def reading(file: Path) -> Engine | None:
-    """A read-only engine for a store; None where there is none, or where its first transaction never ended."""
+    """A read-only engine for a store; None where there is none, or where its first transaction never ended.
+
+    Where a process was killed in the middle of a commit, a copy in memory is read, since SQLite would repair the file itself.
+    """
     from sqlalchemy.exc import DatabaseError
 
     from workbench.store.tables import REVISION
@@ -48,10 +55,36 @@ def reading(file: Path) -> Engine | None:
         with engine.connect() as connection:
             found = revision(connection)
     except DatabaseError as error:
+        engine.dispose()
+        if "readonly" in str(error.orig) and _journal(file).exists():
+            return _rolled_back(file)
         raise explained(error) from error
     if found not in (None, REVISION):
         raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
     return None if found is None else engine
+
+
+def _rolled_back(file: Path) -> Engine:
+    """The store in memory, as it was before the transaction that never ended."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import StaticPool
+
+    memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+    try:
+        with TemporaryDirectory(prefix="workbench-store-") as folder:
+            copy = Path(folder) / file.name
+            shutil.copyfile(file, copy)
+            shutil.copyfile(_journal(file), _journal(copy))
+            with closing(sqlite3.connect(copy)) as connection:
+                connection.backup(memory)
+    except (OSError, sqlite3.Error) as error:
+        memory.close()
+        raise explained(error) from error
+    return create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool)
+
+
+def _journal(file: Path) -> Path:
+    return file.with_name(file.name + "-journal")
 
 
 def _escaped(file: Path) -> str:
