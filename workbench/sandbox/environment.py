@@ -18,8 +18,8 @@ KEPT_PREFIXES = ("LC_", "PYTHON", "MARIMO_")
 def analyst_environment(root: Path, sandbox: Path, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables for a process that may see the sandbox of a workspace and nothing of production.
 
-    >>> kept = analyst_environment(Path("w"), Path("w/s.duckdb"), {"PATH": "/bin", "PGPASSWORD": "x", "AWS_SECRET_ACCESS_KEY": "y"})
-    >>> sorted(kept)
+    >>> given = {"PATH": "/bin", "PGPASSWORD": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    >>> sorted(analyst_environment(Path("w"), Path("w/s.duckdb"), given))
     ['PATH', 'WORKBENCH_SANDBOX', 'WORKBENCH_WORKSPACE']
     """
     given = os.environ if given is None else given
