@@ -13,6 +13,7 @@ from workbench.promote.fix import atomic, fix_underscore
 from workbench.promote.lint import lint, lint_unmarked
 from workbench.promote.marimo_check import marimo_findings, marimo_fix
 from workbench.promote.notebook import Notebook, parse_notebook, read_notebook
+from workbench.promote.program import read_program
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.slice import Slicing, slice_notebook
 
@@ -94,14 +95,15 @@ def _same_code(before: Notebook, after: Notebook) -> bool:
 
 def _check(workspace: Workspace, notebook: Notebook) -> Checked:
     theirs = marimo_findings(notebook)
-    unmarked = lint_unmarked(notebook)
+    program = read_program(notebook)
+    unmarked = lint_unmarked(program)
     if unmarked is not None:
         return Checked(notebook.path, None, _sorted(unmarked, theirs))
-    slicing = slice_notebook(notebook, workspace.settings.sources)
+    slicing = slice_notebook(notebook, workspace.settings.sources, program)
     promoted = {cut.mark.name: _columns(workspace, cut.mark.name) for cut in slicing.slices}
     refused = {refusal.reason for refusal in slicing.refusals}
     theirs = tuple(each for each in theirs if _SAME.get(each.rule) not in refused)
-    return Checked(notebook.path, slicing, _sorted(lint(slicing, workspace.settings.sources, promoted), theirs))
+    return Checked(notebook.path, slicing, _sorted(lint(program, slicing, workspace.settings.sources, promoted), theirs))
 
 
 def _sorted(*findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

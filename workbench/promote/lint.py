@@ -11,20 +11,20 @@ from collections.abc import Collection, Iterator, Mapping
 from workbench.promote.finding import Finding, Severity
 from workbench.promote.fix import fix_underscore, underscore_imports
 from workbench.promote.marks import Marks, Widget, read_marks
-from workbench.promote.notebook import Notebook
 from workbench.promote.outputs import Output
-from workbench.promote.program import Program, Statement, read_program, walk
+from workbench.promote.program import Program, Statement, walk
 from workbench.promote.slice import Slicing
 
 _MARKS = ("workbench.output", "workbench.model")
 
 
-def lint(slicing: Slicing, sources: Collection[str], promoted: Mapping[str, Collection[str]]) -> tuple[Finding, ...]:
+def lint(
+    program: Program, slicing: Slicing, sources: Collection[str], promoted: Mapping[str, Collection[str]]
+) -> tuple[Finding, ...]:
     """The findings of all rules in a notebook that marks something, by line.
 
     ``promoted`` maps outputs that have a version to the columns of its latest one.
     """
-    program = read_program(slicing.notebook)
     marks = read_marks(program, sources)
     found = [*ibis_underscore(program), *parameters(slicing, marks), *unused_marks(slicing, program, marks)]
     for output in marks.outputs:
@@ -32,9 +32,8 @@ def lint(slicing: Slicing, sources: Collection[str], promoted: Mapping[str, Coll
     return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
 
 
-def lint_unmarked(notebook: Notebook) -> tuple[Finding, ...] | None:
+def lint_unmarked(program: Program) -> tuple[Finding, ...] | None:
     """The findings of a notebook that marks nothing; None when it does mark something."""
-    program = read_program(notebook)
     for statement in program.statements:
         for node in walk(statement):
             if isinstance(node, (ast.Name, ast.Attribute)) and program.dotted(statement, node) in _MARKS:

@@ -5,6 +5,8 @@ Beside :mod:`workbench.promote.notebook` the only importer of marimo's private m
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import warnings
 from typing import Any
 
@@ -14,17 +16,21 @@ from workbench.promote.notebook import Cell, Notebook, split_lines
 _SEVERITY = {"breaking": Severity.ERROR}
 _NO_VERSION = "Expected `__generated_with`"
 _OUTSIDE = "Unexpected statement, expected body cell definition"
+_DEFINITION = re.compile(r"^(async\s+def\b|def\b|class\b|@)", re.MULTILINE)
 # What marimo's fixer changes without taking any code away: markdown's indentation, and the line with marimo's version.
 _INDENTED_MARKDOWN = "markdown-indentation"
 
 
 def marimo_findings(notebook: Notebook) -> tuple[Finding, ...]:
-    """What ``marimo check`` says of the notebook's file, with the rules that its configuration selects."""
-    status = _check(notebook)
-    if status.failed or status.skipped:
-        said = " ".join([status.message, *status.details]).strip()
-        return (Finding(1, None, "marimo", "check", Severity.ERROR, f"marimo can't check it: {said}"),)
-    found = [_finding(notebook, diagnostic) for diagnostic in status.diagnostics]
+    """What ``marimo check`` says of the notebook, with the rules that its configuration selects."""
+    diagnostics = _quickly(notebook)
+    if diagnostics is None:
+        status = _wholly(notebook)
+        if status.failed or status.skipped:
+            said = " ".join([status.message, *status.details]).strip()
+            return (Finding(1, None, "marimo", "check", Severity.ERROR, f"marimo can't check it: {said}"),)
+        diagnostics = status.diagnostics
+    found = [_finding(notebook, diagnostic) for diagnostic in diagnostics]
     return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
 
 
@@ -56,14 +62,53 @@ def _formatted(cell: Cell) -> str:
     return str(format_markdown(compile_cell(cell.code, CellId_t(str(cell.index)))))
 
 
-def _check(notebook: Notebook) -> Any:
-    from marimo._lint import Linter, resolve_lint_config
-
-    linter = Linter(lint_config=resolve_lint_config(None, None))
+def _wholly(notebook: Notebook) -> Any:
+    """marimo's check of the file as its command does it: reads it again, and compiles every cell three times over."""
+    linter = _linter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         linter.run_streaming(iter([notebook.path]))
     return linter.files[0]
+
+
+def _quickly(notebook: Notebook) -> list[Any] | None:
+    """The same rules on what is parsed and compiled already; None where they need what only a new compilation can say.
+
+    Those are notebooks with SQL, whose errors marimo collects while it compiles, and cells that don't compile.
+    """
+    import asyncio
+
+    from marimo._lint.context import LintContext, RuleContext
+    from marimo._runtime.dataflow import DirectedGraph
+    from marimo._types.ids import CellId_t
+
+    native = notebook.native
+    if native is None or len(native.compiled) < len(notebook.cells) or any(cell.sql or cell.tables for cell in notebook.cells):
+        return None
+    graph = DirectedGraph()
+    for cell in notebook.cells:
+        graph.register_cell(CellId_t("setup" if cell.kind == "setup" else str(cell.index)), native.compiled[cell.index])
+    context = LintContext(dataclasses.replace(native.parsed, filename=str(notebook.path)), notebook.text.strip())
+    context._graph = graph
+    rules = _linter()._rule_engine_for_file(str(notebook.path)).rules
+    definitions = sum(_DEFINITION.search(cell.code) is not None for cell in notebook.cells)
+
+    async def check() -> list[Any]:
+        for rule in rules:
+            # The order of definitions compiles every cell twice, and is of interest from two cells with definitions on.
+            if rule.name != "reusable-definition-order" or definitions > 1:
+                await rule.check(RuleContext(context, rule))
+        return await context.get_diagnostics()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return asyncio.run(check())
+
+
+def _linter() -> Any:
+    from marimo._lint import Linter, resolve_lint_config
+
+    return Linter(lint_config=resolve_lint_config(None, None))
 
 
 def _finding(notebook: Notebook, diagnostic: Any) -> Finding:

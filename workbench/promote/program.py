@@ -84,9 +84,9 @@ class Statement:
         """The variable that a global name means in this cell."""
         return f"{self.cell.index}:{name}" if is_private(name) else name
 
-    def stores(self) -> list[Key]:
+    def stores(self) -> tuple[Key, ...]:
         """The variables that the statement binds, in order and once each."""
-        return list(dict.fromkeys(self.key(use.name) for use in self.uses if use.context == "store"))
+        return _stores(self)
 
     def kills(self) -> bool:
         """Whether the statement gives its variables new values whatever they were before."""
@@ -100,6 +100,11 @@ class Statement:
         """A refusal at a node of the statement."""
         line = getattr(node, "lineno", None) or self.line
         return Refusal.at(reason, self.cell, line, name, what, hint)
+
+
+@functools.lru_cache(maxsize=4096)
+def _stores(statement: Statement) -> tuple[Key, ...]:
+    return tuple(dict.fromkeys(statement.key(use.name) for use in statement.uses if use.context == "store"))
 
 
 @dataclass(frozen=True, slots=True)
