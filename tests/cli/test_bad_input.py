@@ -42,6 +42,8 @@ def test_outside_of_a_workspace_every_verb_says_how_to_make_one(shop, tmp_path, 
         ("print('hello')\n", "marimo"),
         ("", "sales.py"),
         ("\x00\x01", "sales.py"),
+        ("\ufeffimport marimo\napp = marimo.App()\n", "byte order mark"),
+        ("import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    t = 1" + ".a()" * 600 + "\n    return\n", "too deeply"),
     ],
 )
 def test_a_file_that_is_no_notebook_is_named(shop, content, said):
@@ -54,9 +56,26 @@ def test_a_notebook_that_is_not_there_is_named(shop):
     refused(shop.run("check", "notebooks/nothing.py"), 2, "nothing.py")
 
 
+def test_the_nearest_notebook_is_offered(shop):
+    refused(shop.run("check", "notebooks/sale.py"), 2, "workbench check notebooks/sales.py")
+
+
+def test_what_can_not_be_read_to_its_end_is_not_begun(shop):
+    os.mkfifo(shop.root / "notebooks" / "pipe.py")
+    (shop.root / "notebooks" / "loop.py").symlink_to("loop.py")
+    (shop.root / "notebooks" / "nowhere.py").symlink_to("gone.py")
+    for name, said in [
+        ("pipe.py", "is no file"), ("loop.py", "symbolic links"), ("nowhere.py", "there is no notebook"),
+        ("sales.py/x.py", "Not a directory"), (f"{'x' * 300}.py", "name too long"), (".", "not a Python file"),
+    ]:  # fmt: skip
+        refused(shop.run("check", f"notebooks/{name}"), 2, said)
+    assert shop.run("check", "--format", "github").code == 2
+
+
 def test_a_notebook_without_a_mark_says_what_a_mark_is(shop):
     shop.cells("orders.head()")
-    refused(shop.run("promote", "notebooks/sales.py", "--why", "x"), 2, "wb.output")
+    for command in (["check", "notebooks/sales.py"], ["promote", "notebooks/sales.py", "--why", "x"]):
+        refused(shop.run(*command), 2, "wb.output")
 
 
 def test_two_outputs_of_one_name_are_refused_with_both_places(shop):

@@ -100,9 +100,9 @@ def test_columns_of_the_latest_version_want_a_description_too(sandboxed: Shop) -
     ]
 
 
-def test_an_exploration_without_marks_is_fine(shop: Shop) -> None:
+def test_among_many_notebooks_an_exploration_without_marks_is_fine(shop: Shop) -> None:
     cells(shop, "orders.head()")
-    ran = check(shop, "--json", "--strict")
+    ran = shop.run("check", "--json", "--strict")
     assert ran.code == 0
     assert rules(ran) == [("no-output", "note")]
 

@@ -67,6 +67,9 @@ def check(
     checked = [check_file(workspace, file, fix=fix) for file in files]
     if len(checked) == 1 and checked[0].error is not None and form != "github":
         raise checked[0].error
+    if len(notebooks) == 1 and not ignore_scripts and checked[0].slicing is None and checked[0].error is None:
+        # Whoever names one notebook wants to know what it would become; among many, an exploration is fine.
+        _refuse_unmarked(workspace, notebooks[0])
     form = "json" if as_json else form
     if mapped:
         _map(checked, page, form)
@@ -75,6 +78,14 @@ def check(
     if any(each.error is not None for each in checked):
         return UsageError.exit_code
     return int(any(each.fails(strict=strict) for each in checked))
+
+
+def _refuse_unmarked(workspace: Workspace, notebook: Path) -> None:
+    """The error that promoting a notebook without marks ends in."""
+    from workbench.promote.notebook import read_notebook
+    from workbench.promote.slice import slice_notebook
+
+    slice_notebook(read_notebook(notebook), workspace.settings.sources)
 
 
 def _say(checked: list[Checked], form: str) -> None:
