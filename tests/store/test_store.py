@@ -295,3 +295,38 @@ def test_a_ledger_without_its_key_is_not_continued(workspace):
         assert store.verify_ledger()
         with pytest.raises(GuardRefused, match="key"):
             store.append_ledger("note", {}, at=NOW)
+
+
+def test_the_head_is_not_moved_back_over_a_ledger_that_was_cut_off(workspace):
+    file = filled(workspace)
+    tamper(file, "DELETE FROM ledger WHERE seq > 9")
+    with Store.open(workspace) as store:
+        store.write_head()
+        store.append_ledger("note", {}, at=NOW)
+        store.write_head()
+        assert any("LEDGER_HEAD" in problem.message for problem in store.verify_ledger())
+
+
+def test_a_ledger_that_begins_in_a_fresh_clone_seals_the_head_that_it_found(workspace):
+    file = filled(workspace)
+    head = (workspace.promoted / "LEDGER_HEAD").read_text().split()[1]
+    file.unlink()
+    (workspace.state / "ledger.key").unlink()
+    with Store.open(workspace) as store:
+        store.append_ledger("note", {}, at=NOW)
+        assert store.verify_ledger() == ()
+        store.write_head()
+        assert (store.verify_ledger(), store.ledger()[0].previous) == ((), head)
+        for _ in range(20):
+            store.append_ledger("note", {}, at=NOW)
+        assert store.verify_ledger() == ()
+
+
+def test_another_key_can_t_continue_a_ledger(workspace, monkeypatch):
+    filled(workspace)
+    monkeypatch.setenv("WORKBENCH_LEDGER_KEY", "another")
+    with Store.open(workspace) as store, pytest.raises(GuardRefused, match="another key"):
+        store.append_ledger("note", {}, at=NOW)
+    monkeypatch.delenv("WORKBENCH_LEDGER_KEY")
+    with Store.open(workspace) as store:
+        assert store.verify_ledger() == ()

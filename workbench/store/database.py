@@ -112,7 +112,7 @@ class Store:
         candidates: Sequence[CandidateRecord],
         manifests: Mapping[VersionId, str],
     ) -> PromotionRecord:
-        """Record a promotion, and the versions that it made with their manifests' hashes.
+        """Record a promotion, and the versions that it made, where they are not known yet, with their manifests' hashes.
 
         Earlier promotions of the same pipelines that still wait, or are approved and were not published, are superseded.
         """
@@ -131,7 +131,8 @@ class Store:
             if status == "waiting":
                 self._supersede(record)
             connection.execute(tables.promotions.insert().values(rows.from_promotion(record)))
-            for version in rows.versions_of(record, manifests):
+            unknown = {version: digest for version, digest in manifests.items() if self.version(version) is None}
+            for version in rows.versions_of(record, unknown):
                 connection.execute(tables.versions.insert().values(rows.from_version(version)))
             self.append_ledger("promotion", rows.said_of(record), at=at)
         self.write_head()
@@ -186,6 +187,8 @@ class Store:
             if current is None or current.status not in ("waiting", "approved") or current.digest != digest:
                 state = "gone" if current is None else current.status
                 raise GuardRefused(f"{promotion} was decided meanwhile: it is {state}", hint=f"workbench show {promotion}")
+            if any(each.promotion == promotion for each in self.operations(state="begun")):
+                raise GuardRefused(f"{promotion} is being published", hint="workbench doctor")
             record = ApprovalRecord(promotion, who, at, digest, "approve" if decision == "approve" else "reject", why)
             connection.execute(
                 tables.approvals.insert().values(rows.from_approval(record, next_number(connection, tables.approvals)))
@@ -267,7 +270,8 @@ class Store:
         """Add one sealed entry, in the transaction of what it tells about."""
         with self.transaction() as connection:
             last = self._select(tables.ledger, newest_first=True, limit=1)
-            row = ledger.entry(self.workspace.state, last[0] if last else None, kind, rows.text(dict(payload)), rows.moment(at))
+            said, anchor = rows.text(dict(payload)), ledger.read_anchor(self.workspace.promoted)
+            row = ledger.entry(self.workspace.state, last[0] if last else None, kind, said, rows.moment(at), anchor)
             connection.execute(tables.ledger.insert().values(row))
         return rows.to_entry(row)
 
@@ -282,9 +286,8 @@ class Store:
 
     def write_head(self) -> None:
         """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``, unless a transaction is still open."""
-        last = self._select(tables.ledger, newest_first=True, limit=1) if self._connection is None else []
-        if last:
-            ledger.write_anchor(self.workspace.promoted, int(last[0]["seq"]), str(last[0]["hash"]))
+        if self._connection is None:
+            ledger.advance(self.workspace.promoted, self._select(tables.ledger))
 
     def _numbered(self, table: Table, prefix: str, identity: str) -> Mapping[str, Any] | None:
         serial = rows.number(prefix, identity)

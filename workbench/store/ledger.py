@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +59,27 @@ def seal(key: bytes, seq: int, at: str, kind: str, payload: str, previous: str) 
     return hmac.digest(key, f"{seq}\0{at}\0{kind}\0{previous}\0{payload}".encode(), "sha256").hex()
 
 
-def entry(state: Path, last: Row | None, kind: str, payload: str, at: str) -> dict[str, Any]:
-    """The row that continues a chain after ``last``, sealed; the first one makes the key."""
+def entry(
+    state: Path, last: Row | None, kind: str, payload: str, at: str, anchor: tuple[int, str] | None = None
+) -> dict[str, Any]:
+    """The row that continues a chain after ``last``, sealed; the first one makes the key.
+
+    In a fresh clone the first one follows ``anchor``, the end of the chain that ``LEDGER_HEAD`` came from, and seals it.
+    """
     key = read_key(state)
     if key is None:
         if last is not None:
             raise GuardRefused("the ledger's key is gone, so nothing can be recorded", hint="restore .workbench/ledger.key")
         key = make_key(state)
-    seq, previous = (1, "") if last is None else (int(last["seq"]) + 1, str(last["hash"]))
+    if last is not None and not hmac.compare_digest(seal(key, *(last[name] for name in COLUMNS[:-1])), last["hash"]):
+        raise GuardRefused(
+            "the ledger was changed, or sealed with another key, so nothing can be recorded",
+            hint=f"set {KEY_VARIABLE} as it was, or unset it; then: workbench doctor",
+        )
+    if last is None:
+        seq, previous = 1, "" if anchor is None else anchor[1]
+    else:
+        seq, previous = int(last["seq"]) + 1, str(last["hash"])
     digest = seal(key, seq, at, kind, payload, previous)
     return {"seq": seq, "at": at, "kind": kind, "payload": payload, "previous": previous, "hash": digest}
 
@@ -75,6 +88,11 @@ def verify(key: bytes | None, entries: Iterable[Row], anchor: tuple[int, str] | 
     """What is wrong with a chain; ``anchor`` is what ``LEDGER_HEAD`` says. Empty when all is well."""
     problems: list[LedgerProblem] = []
     expected, before, anchored = 1, "", None
+    entries = list(entries)
+    if entries and entries[0]["seq"] == 1:
+        before = entries[0]["previous"]
+    if anchor is not None and before and anchor[1] == before:
+        anchor = None  # the chain was begun in a fresh clone, where LEDGER_HEAD told of another one
     for row in entries:
         seq, at, kind, payload, previous, digest = (row[name] for name in COLUMNS)
         if key is None:
@@ -105,6 +123,14 @@ def read_anchor(promoted: Path) -> tuple[int, str] | None:
     except FileNotFoundError:
         return None
     return (int(number), digest) if number.isdecimal() else (0, digest)
+
+
+def advance(promoted: Path, entries: Sequence[Row]) -> None:
+    """Let ``LEDGER_HEAD`` say the newest entry, unless it knows one that the ledger lacks: that must stay to be seen."""
+    anchor = read_anchor(promoted)
+    known = [(int(row["seq"]), str(row["hash"])) for row in entries]
+    if known and (anchor is None or anchor in known or anchor[1] == entries[0]["previous"]) and anchor != known[-1]:
+        write_anchor(promoted, *known[-1])
 
 
 def write_anchor(promoted: Path, seq: int, digest: str) -> None:
