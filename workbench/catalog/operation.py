@@ -15,6 +15,7 @@ from typing import Any
 
 from workbench.errors import GuardRefused, InfrastructureError
 from workbench.runtime.failpoint import reached
+from workbench.runtime.views import Current
 from workbench.runtime.warehouse import Live, Warehouse
 from workbench.store import Store
 from workbench.store.records import OperationKind, OperationRecord, Pointer, Target
@@ -63,7 +64,9 @@ def move_readers(
             each.pipeline: None if each.new is None else warehouse.snapshot(each.new.snapshot, each.pipeline)
             for each in targets
         }
-        operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
+        with store.transaction():
+            _refuse_undecided(store, kind, promotion)
+            operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
         reached("after_intent")
         warehouse.swap(operation.id, changes)
         _finish(store, operation, at)
@@ -74,13 +77,26 @@ def recover(store: Store, warehouse: Warehouse, *, at: dt.datetime) -> tuple[Rec
     """Finish or undo what a killed process had begun. Hold the warehouse's lock around it."""
     found = []
     for operation in store.operations(state="begun"):
-        if warehouse.current().operation == operation.id:
+        if _moved(warehouse.current(), operation):
             _finish(store, operation, at)
             found.append(Recovered(operation, "finished"))
         else:
             store.end_operation(operation.id, "aborted")
             found.append(Recovered(operation, "undone"))
     return tuple(found)
+
+
+def _moved(current: Current, operation: OperationRecord) -> bool:
+    """Whether readers see what an operation wanted; its id alone may be that of an operation of a store that was lost."""
+    seen = {name: Pointer(view.version, view.snapshot) for name, view in current.views.items()}
+    return current.operation == operation.id and all(seen.get(each.pipeline) == each.new for each in operation.targets)
+
+
+def _refuse_undecided(store: Store, kind: OperationKind, promotion: str | None) -> None:
+    """A promotion may have been rejected or superseded since its publication was planned."""
+    found = store.promotion(promotion) if kind == "publish" and promotion is not None else None
+    if found is not None and found.status not in ("approved", "published"):
+        raise GuardRefused(f"{found.id} is {found.status} meanwhile", hint=f"workbench show {found.id}")
 
 
 def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
