@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.catalog.contract import Contract
 from workbench.config import Gates
 from workbench.model import CheckResult
 from workbench.promote.diff import TableDiff
+from workbench.promote.diff.result import plain
 from workbench.promote.equality import Equality
 
 
@@ -31,3 +33,11 @@ class Case:
     thresholds: Gates
     allow_change: float | None = None
     allow_breaking: bool = False
+
+
+def broken_rows(result: CheckResult) -> dict[str, Any]:
+    """How many rows break a check, and a few of them, as plain JSON values."""
+    return {
+        "violations": result.violations,
+        "examples": [{name: plain(value) for name, value in row.items()} for row in result.examples],
+    }

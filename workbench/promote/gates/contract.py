@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.catalog.compare import contract_changes
 from workbench.catalog.contract import Contract
 from workbench.model import GateResult, Verdict
-from workbench.promote.gates.case import Case
+from workbench.promote.gates.case import Case, broken_rows
 
 
 def contract(case: Case) -> GateResult:
@@ -17,10 +17,7 @@ def contract(case: Case) -> GateResult:
     broken = [result for result in case.checks if not result.ok]
     lost = lost_columns(case.live_contract, case.contract)
     evidence = {
-        "checks": [
-            {"check": str(result.check), "violations": result.violations, "examples": [dict(row) for row in result.examples]}
-            for result in case.checks
-        ],
+        "checks": [{"check": str(result.check)} | broken_rows(result) for result in case.checks],
         "lost": lost,
         "changes": {} if case.live_contract is None else contract_changes(case.live_contract, case.contract),
     }

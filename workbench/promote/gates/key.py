@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.model import GateResult, Verdict
-from workbench.promote.gates.case import Case
+from workbench.promote.gates.case import Case, broken_rows
 
 
 def key(case: Case) -> GateResult:
@@ -15,10 +15,7 @@ def key(case: Case) -> GateResult:
     if not case.contract.key:
         return GateResult("key", Verdict.WARN, "no key declared: differences can only be shown as rows added and removed")
     named = ", ".join(case.contract.key)
-    evidence = {
-        str(result.check): {"violations": result.violations, "examples": [dict(row) for row in result.examples]}
-        for result in case.key_checks
-    }
+    evidence = {str(result.check): broken_rows(result) for result in case.key_checks}
     broken = [f"{result.violations} row(s) break {result.check.rule}" for result in case.key_checks if not result.ok]
     if broken:
         return GateResult("key", Verdict.FAIL, f"({named}): " + ", ".join(broken), evidence)

@@ -23,4 +23,9 @@ def rows(case: Case) -> GateResult:
     tolerance = max(case.thresholds.row_count_tolerance, case.allow_change or 0.0)
     evidence = {"base": base, "candidate": case.rows, "share": share, "tolerance": tolerance}
     summary = f"{base:,} -> {case.rows:,} rows ({share:.1%} of {tolerance:.0%} allowed)"
-    return GateResult("rows", Verdict.PASS if share <= tolerance else Verdict.FAIL, summary, evidence)
+    if share <= tolerance:
+        return GateResult("rows", Verdict.PASS, summary, evidence)
+    if case.allow_change is not None and abs(case.rows - base) / max(case.rows, base) <= case.allow_change:
+        # A table may grow by more than all it had; no declared share could ever reach that.
+        return GateResult("rows", Verdict.WARN, f"{summary}; declared", evidence)
+    return GateResult("rows", Verdict.FAIL, f"{summary}; if meant, declare it with --allow-change", evidence)
