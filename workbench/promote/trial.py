@@ -8,9 +8,10 @@ Candidates' data is written where no reader looks. For each pipeline two compari
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -113,15 +114,17 @@ def _try(
     tables = _inputs(warehouse, con, work.contract.inputs, live, snapshots)
     expr = _call(work.function, tables, work.contract)
     contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs)
-    snapshot = warehouse.write(
-        expr, pipeline=work.pipeline, version=work.version, key=contract.key, partition_by=contract.partition_by
-    )
+    with _explained(f"{work.pipeline} can't be computed on production's tables"):
+        snapshot = warehouse.write(
+            expr, pipeline=work.pipeline, version=work.version, key=contract.key, partition_by=contract.partition_by
+        )
     seconds = time.monotonic() - started
     snapshots[work.pipeline] = snapshot
     table = warehouse.read(con, snapshot)
     key = contract.key
     key_rules = (checks.not_null(*key), checks.unique(*key)) if key else ()
-    results = checks.evaluate(table, (*contract.checks, *key_rules))
+    with _explained(f"a check of {work.pipeline} can't be evaluated"):
+        results = checks.evaluate(table, (*contract.checks, *key_rules))
     declared, keyed = results[: len(contract.checks)], results[len(contract.checks) :]
     logic = data = live_contract = None
     note = "no live version yet"
@@ -175,9 +178,10 @@ def _baseline(
     function = load_module(folder / "__init__.py", current.pipeline)
     tables = _inputs(warehouse, con, contract.inputs, live, baselines)
     expr = _call(function, tables, contract)
-    baseline = warehouse.write(
-        expr, pipeline=current.pipeline, version=current.version, key=contract.key, partition_by=contract.partition_by
-    )
+    with _explained("it can't be computed"):
+        baseline = warehouse.write(
+            expr, pipeline=current.pipeline, version=current.version, key=contract.key, partition_by=contract.partition_by
+        )
     baselines[current.pipeline] = baseline
     return baseline
 
@@ -208,8 +212,6 @@ def _inputs(
 
 def _call(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> ir.Table:
     """The version's expression; a column that a source lost is named with the source."""
-    from ibis.common.exceptions import IbisError
-
     pipeline = contract.pipeline
     for source in contract.inputs:
         missing = [column for column in source.columns if column not in tables[source.argument].columns]
@@ -220,14 +222,28 @@ def _call(function: Function, tables: Mapping[str, ir.Table], contract: Contract
                 hint="correct the notebook or the source, then: workbench check",
             )
     parameters: dict[str, Any] = {parameter.name: parameter.default for parameter in contract.parameters}
-    try:
+    with _explained(f"{pipeline} can't be built on production's tables"):
         return function(**tables, **parameters)
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Whatever analysts' code or production's values make of an expression is a ``UsageError``, never a traceback."""
+    import duckdb
+    from ibis.common.annotations import ValidationError
+    from ibis.common.exceptions import IbisError
+
+    refused = (IbisError, ValidationError, duckdb.Error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+    try:
+        yield
     except WorkbenchError:
         raise
-    except (IbisError, AttributeError, TypeError, ValueError) as error:
+    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError):
+        raise
+    except refused as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
-            f"{pipeline} can't be built on production's tables: {type(error).__name__}: {error}",
-            hint="workbench sandbox create, then: workbench edit",
+            f"{what}: {type(error).__name__}: {said}", hint="workbench sandbox create, then: workbench edit"
         ) from error
 
 
