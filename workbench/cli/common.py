@@ -25,6 +25,16 @@ def json_option(function: F) -> F:
     )
 
 
+def words(text: str) -> str:
+    """A remark as it can be kept and shown anywhere: bytes that are no text are replaced, control characters go.
+
+    >>> words("caf\\udce9 \\x1b[31mred")
+    'caf\ufffd [31mred'
+    """
+    decoded = os.fsencode(text).decode("utf-8", "replace")
+    return "".join(char for char in decoded if char in "\n\t" or char.isprintable() or char.isspace()).strip()
+
+
 def emit_json(payload: dict[str, Any]) -> None:
     """Print a result as one JSON document; dates and paths become text, NaN and infinities become null."""
     document = {"schema_version": SCHEMA_VERSION, **payload}

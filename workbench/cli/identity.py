@@ -6,13 +6,15 @@ import getpass
 import os
 import subprocess
 
+from workbench.cli.common import words
+
 
 def identity() -> str:
     """``WORKBENCH_USER``, else git's ``user.email``, else the name of the operating system's user.
 
     None of these is authenticated: anyone who can write to the workspace can claim any name.
     """
-    name = os.environ.get("WORKBENCH_USER", "").strip()
+    name = " ".join(words(os.environ.get("WORKBENCH_USER", "")).split())
     if name:
         return name
     try:

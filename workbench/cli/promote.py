@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from pathlib import Path
 
 import click
 
-from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.common import console, emit_json, json_option, words
 from workbench.cli.identity import identity
 from workbench.config import find_workspace, parse_share
 from workbench.errors import UsageError
@@ -53,17 +54,18 @@ def promote(
     from workbench.render.slicing import outputs_json
 
     workspace = find_workspace()
-    if not why.strip() and not dry_run:
-        raise UsageError("--why is missing: say what the change is for", hint=f'workbench promote {notebook} --why "…"')
+    why, quoted = words(why), shlex.quote(str(notebook))
+    if not why and not dry_run:
+        raise UsageError("--why is missing: say what the change is for", hint=f'workbench promote {quoted} --why "…"')
     who = identity()
     request = Request(
         notebook=notebook,
         outputs=outputs,
-        why=why.strip(),
+        why=why,
         who=who,
         at=dt.datetime.now(dt.UTC),
         dry_run=dry_run,
-        allow_change=None if allow_change is None else parse_share(allow_change),
+        allow_change=None if allow_change is None else _share(allow_change),
         allow_breaking=allow_breaking,
     )
     with steps() as progress:
@@ -78,7 +80,14 @@ def promote(
         emit_json(outcome_json(outcome, outputs_json(outcome.slicing), dry_run=dry_run))
     else:
         console().print(outcome_view(outcome, dry_run=dry_run, rows=rows))
-    return _end(outcome.status, outcome.promotion, str(notebook), dry_run=dry_run, as_json=as_json)
+    return _end(outcome.status, outcome.promotion, quoted, dry_run=dry_run, as_json=as_json)
+
+
+def _share(text: str) -> float:
+    try:
+        return parse_share(text)
+    except UsageError as error:
+        raise UsageError(error.message, hint="for example --allow-change 90%") from None
 
 
 def _end(status: str, promotion: str, notebook: str, *, dry_run: bool, as_json: bool) -> int:
@@ -89,7 +98,7 @@ def _end(status: str, promotion: str, notebook: str, *, dry_run: bool, as_json: 
         case "unchanged":
             code, said = 0, "nothing to promote: every output is unchanged; next: workbench status"
         case "refused" if dry_run:
-            code, said = 1, "a gate would refuse this"
+            code, said = 1, f"a gate would refuse this; next: correct the notebook, then: workbench check {notebook}"
         case "refused":
             code, said = 1, f"{promotion} is refused by a gate; next: workbench gates {promotion}"
         case _ if dry_run:

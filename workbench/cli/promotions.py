@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.common import console, emit_json, json_option, words
 from workbench.cli.identity import identity
 from workbench.cli.map import page_option, show_maps
 from workbench.config import Workspace, find_workspace
@@ -116,7 +116,7 @@ def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:
 
     workspace = find_workspace()
     wanted = _find(workspace, promotion)
-    decided = decide(workspace, wanted, decision=decision, who=identity(), why=why, at=dt.datetime.now(dt.UTC))
+    decided = decide(workspace, wanted, decision=decision, who=identity(), why=words(why), at=dt.datetime.now(dt.UTC))
     if as_json:
         emit_json(promotion_json(decided))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workbench.cli.common import emit_json, json_option
+from workbench.cli.common import emit_json, json_option, words
 from workbench.cli.identity import identity
 from workbench.config import Workspace, find_workspace
 
@@ -75,7 +75,7 @@ def _carry_out(plan: Any, *, why: str = "", dry_run: bool, as_json: bool) -> int
         if not dry_run:
             _recover(store, warehouse, now)
         planned: PublishPlan = plan(workspace, store, warehouse)
-        operation = None if dry_run else apply(store, warehouse, planned, who=identity(), at=now, why=why)
+        operation = None if dry_run else apply(store, warehouse, planned, who=identity(), at=now, why=words(why))
     if as_json:
         emit_json(
             {

@@ -175,8 +175,14 @@ def promotion_list(promotions: Sequence[PromotionRecord]) -> RenderableType:
         table.add_column(title)
     for each in promotions:
         versions = ", ".join(f"{candidate.pipeline}@{candidate.version}" for candidate in each.candidates if candidate.new)
-        table.add_row(each.id, each.status, versions, f"{each.at:%Y-%m-%d %H:%M}", Text(each.who), Text(each.why))
+        table.add_row(each.id, each.status, versions, f"{each.at:%Y-%m-%d %H:%M}", Text(each.who), Text(_first_line(each.why)))
     return table
+
+
+def _first_line(text: str) -> str:
+    """The beginning of a remark, for a place that has one line."""
+    first, *more = text.splitlines() or [""]
+    return first if len(first) <= 80 and not more else first[:79] + "…"
 
 
 def evidence_view(promotion: PromotionRecord) -> RenderableType:
