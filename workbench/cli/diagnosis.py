@@ -6,10 +6,15 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from workbench.config import Workspace
+from workbench.errors import InfrastructureError
 from workbench.model import VersionId
+
+if TYPE_CHECKING:
+    from workbench.runtime.views import Current
+    from workbench.runtime.warehouse import Warehouse
 
 State = Literal["ok", "mended", "warning", "problem"]
 
@@ -84,7 +89,7 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
     if warehouse.folder.is_dir():
         with warehouse.lock():
             left = warehouse.tidy()
-            current = warehouse.current()
+            current = _readable(warehouse)
             if current.folder not in (None, str(warehouse.folder)) and current.operation is not None:
                 warehouse.swap(current.operation, {})
                 found = True
@@ -101,11 +106,31 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("interrupted", "ok", "nothing was interrupted")
 
 
+def _readable(warehouse: Warehouse) -> Current:
+    """What readers see, or nothing where that can't be read, which is a finding of its own."""
+    from workbench.runtime.views import Current
+
+    try:
+        current = warehouse.current()
+        warehouse.live()
+    except InfrastructureError:
+        return Current()
+    return current
+
+
 def _ledger(workspace: Workspace) -> Iterator[Finding]:
     from workbench.store import Store
 
     with Store.open(workspace, read_only=True) as store:
-        entries, problems = len(store.ledger()), store.verify_ledger()
+        entries, problems, new = len(store.ledger()), store.verify_ledger(), not store.promotions()
+    if new and not entries and problems:
+        message = (
+            "promoted/ came with a ledger that is not here, as in a fresh clone; the next promotion begins one that names it"
+        )
+        yield Finding(
+            "ledger", "warning", message, 'workbench promote NOTEBOOK --why "…", or restore .workbench/ from a backup'
+        )
+        return
     for problem in problems:
         yield Finding(
             "ledger", "problem", problem.message, "restore .workbench/ from a backup; nothing is published until it verifies"
@@ -142,11 +167,38 @@ def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
     from workbench.runtime.warehouse import Warehouse
 
     warehouse = Warehouse.open(workspace)
-    for pipeline, live in warehouse.live().items():
-        damaged = warehouse.damaged(live.snapshot, deep=deep)
+    try:
+        shown = warehouse.current().views
+    except InfrastructureError as error:
+        again = (
+            f"restore {warehouse.folder.name}/ from a backup, or remove current.duckdb there and promote the notebooks again"
+        )
+        yield Finding("data", "problem", error.message, again)
+        return
+    for pipeline, notebook in _published(workspace).items():
+        if pipeline not in shown:
+            message = f"readers of {pipeline} see nothing: it was published, but the warehouse has lost it"
+            yield Finding("data", "problem", message, f'workbench promote {notebook} --why "…"')
+    for pipeline, view in shown.items():
+        restore = f"restore {warehouse.folder.name}/data/{pipeline} from a backup"
+        try:
+            snapshot = warehouse.snapshot(view.snapshot, pipeline)
+        except InfrastructureError as error:
+            yield Finding("data", "problem", f"{pipeline}@{view.version}: {error.message}", restore)
+            continue
+        damaged = warehouse.damaged(snapshot, deep=deep)
         if damaged:
-            message = f"{len(damaged)} file(s) of {pipeline}@{live.version} are missing or damaged, first {damaged[0]}"
+            message = f"{len(damaged)} file(s) of {pipeline}@{view.version} are missing or damaged, first {damaged[0]}"
             yield Finding("data", "problem", message, f"workbench run {pipeline}")
         else:
             checked = "read again" if deep else "there"
-            yield Finding("data", "ok", f"{pipeline}@{live.version}: {len(live.snapshot.files)} file(s), all {checked}")
+            yield Finding("data", "ok", f"{pipeline}@{view.version}: {len(snapshot.files)} file(s), all {checked}")
+
+
+def _published(workspace: Workspace) -> dict[str, str]:
+    """The pipelines that were published once, with the notebook that each came from last."""
+    from workbench.store import Store
+
+    with Store.open(workspace, read_only=True) as store:
+        promotions = [each for each in store.promotions() if each.status == "published"]
+    return {each.pipeline: promotion.notebook for promotion in promotions for each in promotion.candidates if each.new}
