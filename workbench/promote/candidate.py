@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workbench.catalog.contract import Contract, read_contract, to_yaml
@@ -16,7 +17,9 @@ from workbench.promote.module import Module, build_module, load_module
 from workbench.promote.notebook import Notebook
 from workbench.promote.slice import Slice, Slicing
 from workbench.promote.trial import Work
-from workbench.runtime.warehouse import Live
+from workbench.runtime.warehouse import Live, Warehouse
+from workbench.store import Store
+from workbench.store.records import PromotionRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def choose(slicing: Slicing, wanted: Sequence[str]) -> tuple[Slice, ...]:
     names = [cut.mark.name for cut in slicing.slices]
     for name in wanted:
         if name not in names:
-            raise UnknownName.of("output", name, names, hint=f"workbench check {slicing.notebook.path.name}")
+            raise UnknownName.of("output", name, names, hint=f"workbench check {shlex.quote(str(slicing.notebook.path))}")
     return tuple(cut for cut in slicing.slices if not wanted or cut.mark.name in wanted)
 
 
@@ -57,6 +60,37 @@ def candidates(workspace: Workspace, notebook: Notebook, slices: Sequence[Slice]
         known = latest > 0 and _known_identity(workspace, VersionId(cut.mark.name, latest)) == identity
         found.append(Candidate(cut, module, latest if known else latest + 1, known, identity))
     return tuple(found)
+
+
+def unsettled(workspace: Workspace, found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The candidates that a promotion must bring: new versions, and those on disk that nothing else can bring to readers.
+
+    A version is settled when its pipeline is live and it was published, or while a promotion of it is open. It is not in a
+    fresh clone, after a rejection, when its data is lost, or when a promotion of the others supersedes the one that has it.
+    """
+    warehouse = Warehouse.open(workspace)
+    live = warehouse.current().views
+    with Store.open(workspace, read_only=True) as store:
+        promotions = store.promotions()
+
+    def brings(some: Iterable[PromotionRecord]) -> set[tuple[str, int]]:
+        return {(each.pipeline, each.version) for promotion in some for each in promotion.candidates if each.new}
+
+    published = {each for each in brings(p for p in promotions if p.status == "published") if each[0] in live}
+    waiting = [
+        promotion
+        for promotion in promotions
+        if promotion.status in ("waiting", "approved")
+        and all(each.snapshot in warehouse.snapshots(each.pipeline) for each in promotion.candidates)
+    ]
+    fresh = {each.pipeline for each in found if not each.known}
+    while True:
+        kept = [promotion for promotion in waiting if not fresh & {name for name, _ in brings([promotion])}]
+        settled = published | brings(kept)
+        more = {each.pipeline for each in found if (each.pipeline, each.version) not in settled} - fresh
+        if not more:
+            return tuple(each for each in found if each.pipeline in fresh)
+        fresh |= more
 
 
 def contract_of(candidate: Candidate) -> Contract:

@@ -17,6 +17,7 @@ from workbench.catalog.contract import to_yaml
 from workbench.catalog.environment import environment, environment_sha256
 from workbench.catalog.version import version_dir
 from workbench.config import Workspace
+from workbench.errors import InfrastructureError
 from workbench.model import SCHEMA_VERSION, VersionId
 from workbench.promote.candidate import Candidate
 from workbench.promote.diff import TableDiff
@@ -137,7 +138,15 @@ def write_version(folder: Path, texts: dict[str, str]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8", newline="\n")
         files.sync_tree(temporary)
-        temporary.rename(folder)
+        try:
+            temporary.rename(folder)
+        except OSError as error:
+            if not folder.exists():
+                raise
+            raise InfrastructureError(
+                f"{folder.parent.name}@{folder.name[1:]} was made by another promotion meanwhile",
+                hint="type the same command again",
+            ) from error
     files.fsync(folder.parent)
 
 

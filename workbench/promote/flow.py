@@ -12,20 +12,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from workbench.config import Workspace
-from workbench.model import GateResult, Verdict, VersionId
+from workbench.model import GateResult, Verdict
 from workbench.promote import gates
-from workbench.promote.candidate import Candidate, candidates, choose, contract_of, in_order, recomputed
+from workbench.promote.candidate import Candidate, candidates, choose, contract_of, in_order, recomputed, unsettled
 from workbench.promote.equality import Equality, prove
 from workbench.promote.evidence import Report
 from workbench.promote.module import load_module
 from workbench.promote.notebook import read_notebook
 from workbench.promote.outcome import Judged, Outcome, Request, Status
-from workbench.promote.record import record
+from workbench.promote.record import notebook_path, record
 from workbench.promote.slice import slice_notebook
 from workbench.promote.trial import Tried, Work, run_trial
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox import registry
-from workbench.store import Store
 
 
 def promote(
@@ -37,12 +36,13 @@ def promote(
     ``pipeline_toml`` is the text for pipelines that have none yet.
     """
     notebook = read_notebook(request.notebook)
+    notebook_path(workspace, notebook)
     slicing = slice_notebook(notebook, workspace.settings.sources)
     slices = choose(slicing, request.outputs)
     if any(cut.refusals for cut in slices):
         return Outcome("not cut", notebook, slicing)
     found = candidates(workspace, notebook, slices)
-    fresh = [each for each in found if not each.known or not _recorded(workspace, each)]
+    fresh = unsettled(workspace, found)
     unchanged = tuple(each for each in found if each not in fresh)
     if not fresh:
         return Outcome("unchanged", notebook, slicing, unchanged=unchanged)
@@ -131,9 +131,3 @@ def _judge(
 
 def _all_gates(judged: Sequence[Judged]) -> tuple[GateResult, ...]:
     return tuple(result for each in judged for result in each.gates)
-
-
-def _recorded(workspace: Workspace, candidate: Candidate) -> bool:
-    """Whether this workspace's store knows the version; it does not in a fresh clone, where promoted/ came with git."""
-    with Store.open(workspace, read_only=True) as store:
-        return store.version(VersionId(candidate.pipeline, candidate.version)) is not None

@@ -116,8 +116,21 @@ def apply(
 ) -> OperationRecord | None:
     """Carry out a plan; None when it has nothing to do."""
     if not plan.targets:
+        if plan.kind == "publish" and plan.promotion is not None:
+            _settle(store, plan.promotion, who=who, at=at)
         return None
     return move_readers(store, warehouse, plan.kind, plan.targets, who=who, at=at, why=why, promotion=plan.promotion)
+
+
+def _settle(store: Store, promotion: str, *, who: str, at: dt.datetime) -> None:
+    """An approved promotion whose data readers see already is published, though nothing moves."""
+    with store.transaction():
+        found = store.promotion(promotion)
+        if found is None or found.status != "approved":
+            return
+        store.set_promotion_status(promotion, "published")
+        store.append_ledger("publish", {"promotion": promotion, "who": who, "moves": {}}, at=at)
+    store.write_head()
 
 
 def _plan(kind: OperationKind, targets: Sequence[Target], promotion: str | None, notes: Sequence[str]) -> PublishPlan:
@@ -197,13 +210,15 @@ def _companions(store: Store, version: VersionId) -> list[str]:
 
 
 def _promotion_of(store: Store, version: VersionId) -> PromotionRecord:
-    record = store.version(version)
-    promotion = None if record is None else store.promotion(record.promotion)
-    if promotion is None:
-        raise UsageError(
-            f"nobody promoted {version} here", hint="workbench promote NOTEBOOK --why …; workbench show lists all promotions"
-        )
-    return promotion
+    """The newest promotion of a version; a rejected one may have been followed by another."""
+    known = store.version(version) is not None
+    for promotion in reversed(store.promotions() if known else ()):
+        made = {VersionId(each.pipeline, each.version) for each in promotion.candidates if each.new}
+        if version in made and promotion.status != "refused":
+            return promotion
+    raise UsageError(
+        f"nobody promoted {version} here", hint='workbench show lists all promotions; workbench promote NOTEBOOK --why "…"'
+    )
 
 
 def _refuse_undecided(workspace: Workspace, store: Store, promotion: PromotionRecord) -> None:

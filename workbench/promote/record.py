@@ -34,7 +34,7 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
     }
     if outcome.status == "waiting":
         for judged in outcome.judged:
-            if judged.candidate is not None and not judged.candidate.known:
+            if judged.candidate is not None:
                 _store_version(workspace, request, judged, texts[judged.pipeline], pipeline_toml)
     records = tuple(_candidate_record(workspace, judged, texts.get(judged.pipeline)) for judged in outcome.judged)
     made = [
@@ -56,7 +56,7 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
     beside = {
         each.pipeline: {DIFF: diff_text(each.tried)}
         for each in outcome.judged
-        if each.candidate is None and each.tried is not None
+        if each.tried is not None and (each.candidate is None or each.candidate.known)
     }
     _keep_evidence(workspace.state / "promotions" / promotion.id, beside | (texts if outcome.status == "refused" else {}))
     return replace(outcome, promotion=promotion.id)
@@ -73,9 +73,11 @@ def notebook_path(workspace: Workspace, notebook: Notebook) -> str:
 
 
 def _store_version(workspace: Workspace, request: Request, judged: Judged, texts: dict[str, str], pipeline_toml: str) -> None:
+    """A version that is there already is taken up as it is; what a killed process left out beside it is made up for."""
     folder = version_dir(workspace, VersionId(judged.pipeline, judged.version))
     make_folder(folder.parent)
-    write_version(folder, texts)
+    if judged.candidate is None or not judged.candidate.known:
+        write_version(folder, texts)
     operations = folder.parent / "pipeline.toml"
     if not operations.exists():
         write_atomic(operations, pipeline_toml)
@@ -85,10 +87,13 @@ def _store_version(workspace: Workspace, request: Request, judged: Judged, texts
 def _add_to_changelog(file: Path, request: Request, judged: Judged) -> None:
     """The newest version on top; the tool writes this file, people read it."""
     title = f"# {judged.pipeline}\n\n"
-    entry = f"## v{judged.version}, {request.at:%Y-%m-%d}, by {request.who}\n\n{request.why}\n\n"
+    old = file.read_text(encoding="utf-8").removeprefix(title) if file.exists() else ""
+    if old.startswith(f"## v{judged.version}, ") or f"\n## v{judged.version}, " in old:
+        return
+    why = "\n".join("\\" + line if line.startswith("#") else line for line in request.why.splitlines())
+    entry = f"## v{judged.version}, {request.at:%Y-%m-%d}, by {request.who}\n\n{why}\n\n"
     if judged.tried is not None:
         entry += "".join(f"- {line}\n" for line in _changes(judged.tried)) + "\n"
-    old = file.read_text(encoding="utf-8").removeprefix(title) if file.exists() else ""
     write_atomic(file, title + entry + old)
 
 
