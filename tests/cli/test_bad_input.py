@@ -43,7 +43,7 @@ def test_outside_of_a_workspace_every_verb_says_how_to_make_one(shop, tmp_path, 
         ("", "sales.py"),
         ("\x00\x01", "sales.py"),
         ("\ufeffimport marimo\napp = marimo.App()\n", "byte order mark"),
-        ("import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    t = 1" + ".a()" * 600 + "\n    return\n", "too deeply"),
+        ("import marimo\napp = marimo.App()\n@app.cell\ndef _():\n    t = x" + ".a()" * 600 + "\n    return\n", "too deeply"),
     ],
 )
 def test_a_file_that_is_no_notebook_is_named(shop, content, said):

@@ -68,7 +68,7 @@ def check_file(workspace: Workspace, path: Path, *, fix: bool = False) -> Checke
 def is_script(path: Path) -> bool:
     """Whether a file is Python that has nothing of a marimo notebook, such as a helper module beside notebooks."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError):
         return False
     return bool(text.strip()) and not ("marimo" in text and "App(" in text)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,9 +92,8 @@ def parse_notebook(text: str, path: Path) -> Notebook:
     try:
         parsed = _deserialize(text, path)
     except SyntaxError as error:
-        raise NotebookError(
-            f"{path} line {error.lineno}: it does not parse: {error.msg}", hint=f"correct the line, {again}"
-        ) from None
+        place = f" line {error.lineno}:" if error.lineno else ":"
+        raise NotebookError(f"{path}{place} it does not parse: {error.msg}", hint=f"correct the line, {again}") from None
     except (ValueError, RecursionError) as error:
         raise NotebookError(f"{path} does not parse: {error}", hint=f"correct it, {again}") from None
     if parsed is None:
@@ -108,15 +109,24 @@ def _read(path: Path) -> str:
             hint="a notebook is a marimo file that ends in .py: marimo convert FILE -o notebooks/NEW.py",
         )
     try:
-        return path.read_bytes().decode("utf-8")
+        if not stat.S_ISREG(path.stat().st_mode):
+            # Reading a pipe or a device may never end.
+            raise NotebookError(f"{path} is no file", hint="workbench check notebooks/NAME.py")
+        text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        near = sorted(str(other) for other in path.parent.glob("*.py"))[:3] if path.parent.is_dir() else []
-        hint = f"did you mean: workbench check {near[0]}" if near else f"write it with marimo: workbench edit {path}"
+        there = [other.name for other in path.parent.glob("*.py") if other.is_file()] if path.parent.is_dir() else []
+        near = get_close_matches(path.name, there, 1)
+        known = f"did you mean: workbench check {path.parent / near[0]}" if near else None
+        hint = known or f"write it with marimo: workbench edit {path}"
         raise NotebookError(f"there is no notebook {path}", hint=hint) from None
-    except (IsADirectoryError, PermissionError) as error:
+    except OSError as error:
         raise NotebookError(f"{path} can't be read: {error.strerror}", hint="workbench check notebooks/NAME.py") from None
     except UnicodeDecodeError:
         raise NotebookError(f"{path} is not UTF-8 text", hint=f"save it as UTF-8, then: workbench check {path}") from None
+    if text.startswith("\ufeff"):
+        what = f"{path} begins with a byte order mark, which marimo does not read"
+        raise NotebookError(what, hint=f"save it as UTF-8 without one, then: workbench check {path}")
+    return text
 
 
 def _deserialize(text: str, path: Path) -> Any:
@@ -210,6 +220,9 @@ def _graph(path: Path, text: str, cells: list[Cell], parsed: Any) -> Notebook:
                     star = True
                 except (SyntaxError, ValueError):
                     kind = "unparsable"
+                except RecursionError:
+                    what = f"{path}, {cell.label}, line {cell.line}: an expression is nested too deeply for marimo to read"
+                    raise NotebookError(what, hint=f"split it into several, then: workbench check {path}") from None
             known.append(Cell(cell.index, cell.name, cell.line, cell.code, kind, defs, refs, star, tables, sql))
     order = tuple(int(cell) for cell in topological_sort(graph, list(graph.cells)))
     parents = {int(cell): frozenset(int(parent) for parent in graph.parents[cell]) for cell in graph.cells}
