@@ -17,6 +17,7 @@ from workbench.promote.plan import Plan
 from workbench.promote.program import BUILTINS, Key, Program, Statement, walk
 from workbench.promote.queries import Queries, misused
 from workbench.promote.refusal import Reason, Refusal
+from workbench.promote.scope import Use
 from workbench.promote.slice import Slice
 
 
@@ -253,7 +254,7 @@ _FILE_NAMES = frozenset(
 )
 
 
-def _uses_within(statement: Statement, expr: ast.AST) -> list:  # type: ignore[type-arg]
+def _uses_within(statement: Statement, expr: ast.AST) -> list[Use]:
     inside = {id(node) for node in ast.walk(expr)}
     return [use for use in statement.uses if id(use.node) in inside]
 

@@ -45,7 +45,10 @@ def find_imports(plan: Plan, names: Names, imports: Sequence[Statement], stateme
             if getattr(node, "level", 0) or is_local(notebook, module):
                 wanted.append((each, module, member))
                 local = _local(each, module, member, asname, place)
-                (found if isinstance(local, Import) else refusals).append(local)  # type: ignore[arg-type]
+                if isinstance(local, Import):
+                    found.append(local)
+                else:
+                    refusals.append(local)
                 continue
             refusal = check_installed(each, module)
             refusals += [refusal] if refusal else []

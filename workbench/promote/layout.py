@@ -119,7 +119,7 @@ class _Layout:
                 for node in walk(each)
                 if id(node) in self.marks.sources and (each is not self.root or id(node) in self.inside)
             ]
-            for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):  # type: ignore[attr-defined]
+            for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):  # type: ignore[attr-defined]  # calls have a place
                 found.setdefault(self.marks.sources[id(call)], "source")
         return list(found.items())
 

@@ -55,7 +55,7 @@ class Text:
         start = self.offset(first.lineno, first.col_offset)
         if first is not node:
             start = self.code.rindex("@", 0, start)
-        return start, self.offset(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]
+        return start, self.offset(node.end_lineno, node.end_col_offset)  # type: ignore[attr-defined]  # parsed
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -125,7 +125,7 @@ def _columns(diff: TableDiff) -> Table:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title, justify in (("  column", "left"), ("changed", "right"), ("share", "right"), ("", "left"), ("moved", "left")):
-        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]  # words that rich knows
     both = diff.rows.changed + diff.rows.unchanged
     for name, column in sorted(diff.columns.items(), key=lambda item: -item[1].changed):
         filled = max(1, round(_BAR * column.share))

@@ -160,7 +160,7 @@ class _OwnKernel(KernelSpecManager):
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
-class _Client(PapermillNotebookClient):  # type: ignore[misc]
+class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has no types
     """Papermill's client with a cap on what a cell may leave in the record."""
 
     def execute_cell(self, cell: Any, cell_index: int) -> Any:

@@ -140,7 +140,10 @@ def _forms(base: DuckDBPyType, candidate: DuckDBPyType, ignore_case: bool, depth
     if base.id == "map":
         return _maps(base, candidate, ignore_case, depth)
     if base.id == "union":
-        tagged: Form = lambda x: f"(CAST(union_tag({x}) AS VARCHAR) || ' ' || CAST({x} AS VARCHAR))"  # noqa: E731
+
+        def tagged(x: str) -> str:
+            return f"(CAST(union_tag({x}) AS VARCHAR) || ' ' || CAST({x} AS VARCHAR))"
+
         return (tagged, tagged) if str(base) == str(candidate) else None
     if base.id in _SIMPLE:
         return _as_is, _as_is
