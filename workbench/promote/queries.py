@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from workbench.errors import UsageError
 from workbench.promote.literals import NotLiteral, arguments
-from workbench.promote.program import Key, Program, Statement, walk
+from workbench.promote.program import Key, Program, Statement, assigned, walk
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.scope import Use
 
@@ -45,6 +46,11 @@ def read_queries(program: Program) -> tuple[Program, Queries]:
     for statement in program.statements:
         for call, path in program.calls(statement) if has_sql(statement) else ():
             if path == "marimo.sql":
+                match statement.node:
+                    case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is call:
+                        frames.add(statement.key(name))
+                    case _:
+                        pass
                 found = _tables(program, statement, call)
                 if isinstance(found, Refusal):
                     problems[id(call)] = found
@@ -52,18 +58,13 @@ def read_queries(program: Program) -> tuple[Program, Queries]:
                     continue
                 tables[id(call)] = found
                 statements[statement.number] = _reading(statements[statement.number], call, found)
-                match statement.node:
-                    case ast.Assign(targets=[ast.Name(id=name)], value=value) if value is call:
-                        frames.add(statement.key(name))
-                    case _:
-                        pass
             elif path == "workbench.sql" or (path is None and isinstance(call.func, ast.Attribute) and call.func.attr == "sql"):
                 problem = _checked(program, statement, call, own=path == "workbench.sql")
                 if problem is not None:
                     problems[id(call)] = problem
     program = replace(program, statements=tuple(statements))
     unwrapped = {}
-    for statement in program.statements if tables else ():
+    for statement in program.statements if tables or bad else ():
         for call, path in program.calls(statement):
             if path == "ibis.memtable" and len(call.args) == 1 and not call.keywords:
                 given = call.args[0]
@@ -169,14 +170,36 @@ def _text(program: Program, statement: Statement, node: ast.expr | None) -> str 
                 safe = parameter is not None and (parameter.type != "str" or parameter.choices is not None)
             case ast.Constant():
                 safe = True
-            case _:
-                safe = False
+            case other:
+                safe = _is_number(program, statement, other)
         if not safe:
             what = "a value put into the text of a query could be SQL itself"
             hint = "put in only numbers, dates or choices of widgets, or compare in Ibis: rows.filter(rows.name == name.value)"
             return statement.refuse(Reason.MO_SQL, part, "query", what, hint)
         found += "1"
     return found
+
+
+def _is_number(program: Program, statement: Statement, node: Any, *, names: bool = True) -> bool:
+    """Whether a value is surely a number: one written out, a name for one, a widget's, or arithmetic with such."""
+    from workbench.promote.marks import read_widget
+
+    match node:
+        case ast.Constant(value=int() | float()):
+            return True
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
+            return _is_number(program, statement, operand, names=names)
+        case ast.BinOp(left=left, right=right):
+            return all(_is_number(program, statement, each, names=names) for each in (left, right))
+        case ast.Name(id=name) if names and id(node) in statement.by_node:
+            found = [program.statements[number] for number in program.definitions.get(statement.key(name), ())]
+            bound = assigned(found[0]) if len(found) == 1 else None
+            return bound is not None and _is_number(program, found[0], bound[1], names=False)
+        case ast.Attribute(value=ast.Name(id=name), attr="value") if names:
+            widget = read_widget(program, statement.key(name))
+            return widget is not None and widget.parameter is not None and widget.parameter.type in ("int", "float")
+        case _:
+            return False
 
 
 def has_sql(statement: Statement) -> bool:
