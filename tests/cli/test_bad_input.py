@@ -155,6 +155,7 @@ def test_a_second_promotion_of_the_unchanged_notebook_makes_no_version(waiting):
     ran = waiting.promote()
     assert ran.code == 0
     assert "unchanged" in ran.out
+    assert "next: workbench approve P-1" in ran.out
     assert state(waiting.root) == before
 
 

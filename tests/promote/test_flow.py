@@ -167,3 +167,18 @@ def test_a_reason_is_shown_as_it_was_typed(sandboxed, why):
     assert sandboxed.run("promote", "notebooks/sales.py", "--why", why).code == 3
     assert sandboxed.run("show", "P-1", "--json").json["why"] == why
     assert why.splitlines()[0] in sandboxed.run("show", "P-1").out
+
+
+def test_pipelines_that_would_read_each_other_are_named():
+    from workbench.catalog.contract import Contract
+    from workbench.errors import UsageError
+    from workbench.model import Input
+    from workbench.promote.candidate import in_order
+    from workbench.promote.trial import Work
+
+    work = [
+        Work(name, 1, lambda: None, Contract(name, 1, (), inputs=(Input(read, read, "pipeline"),)), {})
+        for name, read in (("a", "b"), ("b", "a"))
+    ]
+    with pytest.raises(UsageError, match="read each other"):
+        in_order(work)

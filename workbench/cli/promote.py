@@ -80,7 +80,24 @@ def promote(
         emit_json(outcome_json(outcome, outputs_json(outcome.slicing), dry_run=dry_run))
     else:
         console().print(outcome_view(outcome, dry_run=dry_run, rows=rows))
+    if outcome.status == "unchanged":
+        following = _next_of([(each.pipeline, each.version) for each in outcome.unchanged])
+        click.echo(f"nothing to promote: every output is unchanged; next: {following}", err=as_json)
+        return 0
     return _end(outcome.status, outcome.promotion, quoted, dry_run=dry_run, as_json=as_json)
+
+
+def _next_of(versions: list[tuple[str, int]]) -> str:
+    """The command that takes unchanged versions further: an open promotion of theirs wants a decision, or to be published."""
+    from workbench.store import Store
+
+    with Store.open(find_workspace(), read_only=True) as store:
+        for promotion in reversed(store.promotions()):
+            if any((each.pipeline, each.version) in versions for each in promotion.candidates if each.new):
+                verbs = {"waiting": "approve", "approved": "publish"}
+                if promotion.status in verbs:
+                    return f"workbench {verbs[promotion.status]} {promotion.id}"
+    return "workbench status"
 
 
 def _share(text: str) -> float:
@@ -95,8 +112,6 @@ def _end(status: str, promotion: str, notebook: str, *, dry_run: bool, as_json: 
     match status:
         case "not cut":
             code, said = 1, f"nothing was promoted; next: correct what is refused, then: workbench check {notebook}"
-        case "unchanged":
-            code, said = 0, "nothing to promote: every output is unchanged; next: workbench status"
         case "refused" if dry_run:
             code, said = 1, f"a gate would refuse this; next: correct the notebook, then: workbench check {notebook}"
         case "refused":

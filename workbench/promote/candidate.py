@@ -126,14 +126,20 @@ def recomputed(workspace: Workspace, live: dict[str, Live], changed: Sequence[st
 
 def in_order(work: Sequence[Work]) -> tuple[Work, ...]:
     """Each pipeline after those that it reads."""
-    from graphlib import TopologicalSorter
+    from graphlib import CycleError, TopologicalSorter
 
     by_name = {each.pipeline: each for each in work}
     reads = {
         name: [source.name for source in each.contract.inputs if source.kind == "pipeline" and source.name in by_name]
         for name, each in by_name.items()
     }
-    return tuple(by_name[name] for name in TopologicalSorter(reads).static_order())
+    try:
+        return tuple(by_name[name] for name in TopologicalSorter(reads).static_order())
+    except CycleError as error:
+        ring = " reads ".join(reversed(error.args[1]))
+        raise UsageError(
+            f"pipelines would read each other in a ring: {ring}", hint="promote the outputs of both notebooks"
+        ) from None
 
 
 def _live_work(workspace: Workspace, contract: Contract, live: Live) -> Work:
