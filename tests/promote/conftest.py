@@ -81,7 +81,8 @@ def sandbox_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "CREATE TABLE planes AS SELECT 'N' || i AS tailnum, (100 + (i * 13) % 300)::BIGINT AS seats FROM range(30) r(i)"
         )
         con.execute(
-            "CREATE TABLE airports AS SELECT * FROM (VALUES ('JFK', 'Kennedy'), ('LGA', 'La Guardia'), ('EWR', 'Newark')) t(faa, name)"
+            "CREATE TABLE airports AS SELECT * FROM "
+            "(VALUES ('JFK', 'Kennedy'), ('LGA', 'La Guardia'), ('EWR', 'Newark')) t(faa, name)"
         )
     return file
 
@@ -151,3 +152,9 @@ def twin(sandbox_file: Path, tmp_path: Path) -> Iterator[Twin]:
 
     yield Twin(sandbox_file, tmp_path)
     session.deactivate()
+
+
+@pytest.fixture(scope="session")
+def twin_class() -> type[Twin]:
+    """For tests that run many notebooks in one go."""
+    return Twin

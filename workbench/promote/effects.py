@@ -33,9 +33,9 @@ def find_effects(program: Program, statement: Statement, skip: frozenset[int]) -
         if id(node) in skip:
             continue
         if isinstance(node, (ast.Attribute, ast.Name)) and id(node) not in inner and isinstance(node.ctx, ast.Load):
-            inner.update(chain(node))
             path = program.dotted(statement, node)
             if path is not None:
+                inner.update(chain(node))
                 yield from _path(program, statement, node, path)
             elif isinstance(node, ast.Attribute):
                 yield from _attribute(statement, node)
@@ -65,7 +65,7 @@ def _path(program: Program, statement: Statement, node: ast.expr, path: str) -> 
                 Reason.DYNAMIC_NAMES, node, "getattr", what, 'index the table instead: table["column"] or table[name]'
             )
         return
-    found = lookup(path)
+    found = lookup(path) or _member(path)
     if found is not None:
         reason, hint = found
         shown = path.removeprefix("builtins.")
@@ -86,6 +86,16 @@ def chain(node: ast.expr) -> set[int]:
         node = node.value
         found.add(id(node))
     return found
+
+
+def _member(path: str) -> tuple[Reason, str] | None:
+    """Methods and insides that are reached through a class: ``ibis.Table.execute``, ``ibis.__dict__``."""
+    for name in path.split(".")[1:]:
+        if name in INSIDES:
+            return Reason.DYNAMIC_NAMES, DYNAMIC_HINT
+        if name not in ALSO_COLUMNS and (found := method(name)) is not None:
+            return found
+    return None
 
 
 def _attribute(statement: Statement, node: ast.Attribute) -> Iterator[Refusal]:

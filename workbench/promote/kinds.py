@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from workbench.promote.marks import Marks
-from workbench.promote.program import Key, Program, Statement
+from workbench.promote.program import Key, Program, Statement, assigned
 
 
 class Kind(Enum):
@@ -66,6 +66,16 @@ class Kinds:
             if isinstance(each.node, (ast.FunctionDef, ast.ClassDef))
         }
         self._shared: dict[Key, Key] = {}
+        self.methods: dict[str, list[tuple[Statement, ast.FunctionDef]]] = {}
+        for each in self.functions.values():
+            for node in each.node.body if isinstance(each.node, ast.ClassDef) else ():
+                if isinstance(node, ast.FunctionDef):
+                    self.methods.setdefault(node.name, []).append((each, node))
+        self.lambdas = {
+            each.key(pair[0]): (each, pair[1])
+            for each in program.statements
+            if (pair := assigned(each)) is not None and isinstance(pair[1], ast.Lambda)
+        }
         self._depth = 0
         for statement in program.statements:
             self._statement(statement, statement.node)
@@ -136,12 +146,16 @@ class Kinds:
         match call.func:
             case ast.Name(id=name) if statement.key(name) in self.functions and id(call.func) in statement.by_node:
                 return self._own(statement, call, self.functions[statement.key(name)])
+            case ast.Name(id=name) if statement.key(name) in self.lambdas and id(call.func) in statement.by_node:
+                return self._returned(statement, call, *self.lambdas[statement.key(name)])
             case ast.Attribute(value=value, attr=method):
                 held = self.kind(statement, value)
                 if method in _FOREIGN:
                     return Kind.UNKNOWN
                 if held is Kind.PLAIN:
                     return Kind.FLAT if method in _FRESH else Kind.PLAIN
+                if held in (Kind.OBJECT, Kind.UNKNOWN) and method in self.methods:
+                    return self.join(*(self._returned(statement, call, *each) for each in self.methods[method]))
                 if held is Kind.FLAT:
                     return (
                         Kind.FLAT
@@ -178,18 +192,28 @@ class Kinds:
         """The kind of what a function of the notebook returns for these arguments."""
         if isinstance(function.node, ast.ClassDef):
             return Kind.OBJECT
-        if self._depth > 3 or not isinstance(function.node, ast.FunctionDef):
+        if not isinstance(function.node, ast.FunctionDef):
             return Kind.UNKNOWN
-        if function.node.decorator_list:
-            paths = [self.program.dotted(function, getattr(each, "func", each)) or "" for each in function.node.decorator_list]
-            return Kind.PLAIN if all(path.startswith("ibis.udf.") for path in paths) else Kind.UNKNOWN
-        if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(function.node)):
-            return Kind.STREAM
+        return self._returned(statement, call, function, function.node)
+
+    def _returned(self, statement: Statement, call: ast.Call, home: Statement, function: ast.FunctionDef | ast.Lambda) -> Kind:
+        if self._depth > 3:
+            return Kind.UNKNOWN
         given = self.join(*(self.kind(statement, arg) for arg in (*call.args, *(keyword.value for keyword in call.keywords))))
-        returns = [node.value for node in ast.walk(function.node) if isinstance(node, ast.Return)]
         self._depth += 1
         try:
-            return self.join(*(_Inside(self, function, given).kind(function, value) for value in returns))
+            if isinstance(function, ast.Lambda):
+                return Inside(self, function, given).kind(home, function.body)
+            if function.decorator_list:
+                paths = [self.program.dotted(home, getattr(each, "func", each)) or "" for each in function.decorator_list]
+                if paths and all(path.startswith("ibis.udf.") for path in paths):
+                    return Kind.PLAIN
+                return Kind.UNKNOWN
+            if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(function)):
+                return Kind.STREAM
+            returns = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+            inside = Inside(self, function, given)
+            return self.join(*(inside.kind(home, value) for value in returns))
         finally:
             self._depth -= 1
 
@@ -289,25 +313,37 @@ class Kinds:
             self.share({key, *flows})
 
 
-class _Inside:
-    """Kinds inside a function of the notebook, whose own names hold what its arguments hold."""
+class Inside:
+    """Kinds inside a function of the notebook: arguments hold what they are given, other names what is assigned to them."""
 
-    def __init__(self, kinds: Kinds, function: Statement, given: Kind) -> None:
-        self.kinds, self.function, self.given = kinds, function, given
+    def __init__(self, kinds: Kinds, function: ast.FunctionDef | ast.Lambda, given: Kind) -> None:
+        every = function.args
+        defaults = [*every.defaults, *(each for each in every.kw_defaults if each is not None)]
+        self.kinds = kinds
+        self.given = given if all(isinstance(each, ast.Constant) for each in defaults) else Kind.UNKNOWN
+        arguments = [*every.posonlyargs, *every.args, *every.kwonlyargs]
+        self.arguments = {each.arg for each in arguments} - {"self", "cls"}
+        self.values: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        self.values.setdefault(target.id, []).append(node.value)
+        simple = {id(target) for node in ast.walk(function) if isinstance(node, ast.Assign) for target in node.targets}
+        stored = (node for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+        self.odd = {node.id for node in stored if id(node) not in simple}
+        self.open: set[str] = set()
 
     def kind(self, statement: Statement, node: ast.expr | None) -> Kind:
         """The kind of an expression in the function's body."""
+        program = self.kinds.program
         match node:
-            case ast.Name() if id(node) not in statement.by_node:
-                return self.given if self.given is Kind.PLAIN else Kind.UNKNOWN
-            case ast.Call(func=ast.Attribute(value=value, attr=method)) if (
-                self.kinds.program.dotted(statement, node.func) is None
-            ):
-                if method in _FOREIGN:
-                    return Kind.UNKNOWN
-                held = self.kind(statement, value)
-                return Kind.PLAIN if held is Kind.PLAIN and method not in _FRESH else Kind.UNKNOWN
-            case ast.Attribute(value=value) | ast.Subscript(value=value) if self.kinds.program.dotted(statement, node) is None:
+            case ast.Name(id=name) if id(node) not in statement.by_node:
+                return self._local(statement, name)
+            case ast.Call(func=ast.Attribute(value=value, attr=method)) if program.dotted(statement, node.func) is None:
+                plain = self.kind(statement, value) is Kind.PLAIN and method not in _FRESH and method not in _FOREIGN
+                return Kind.PLAIN if plain else self.kinds.kind(statement, node)
+            case ast.Attribute(value=value) | ast.Subscript(value=value) if program.dotted(statement, node) is None:
                 return Kind.PLAIN if self.kind(statement, value) is Kind.PLAIN else Kind.UNKNOWN
             case ast.BinOp(left=left, right=right):
                 return Kinds.join(self.kind(statement, left), self.kind(statement, right))
@@ -315,3 +351,12 @@ class _Inside:
                 return Kinds.join(self.kind(statement, body), self.kind(statement, orelse))
             case _:
                 return self.kinds.kind(statement, node)
+
+    def _local(self, statement: Statement, name: str) -> Kind:
+        if name in self.odd or name in self.open:
+            return Kind.UNKNOWN if name in self.odd else Kind.PLAIN
+        found = [self.given] if name in self.arguments else []
+        self.open.add(name)
+        found += [self.kind(statement, value) for value in self.values.get(name, ())]
+        self.open.discard(name)
+        return Kinds.join(*found) if found else Kind.UNKNOWN

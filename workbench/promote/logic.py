@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from workbench.promote.scope import uses
+from workbench.promote.scope import scopes
 
 
 def logic_digest(text: str, function: str, files: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -24,16 +24,7 @@ def logic_digest(text: str, function: str, files: Mapping[str, str] = MappingPro
     True
     """
     tree = ast.parse(text)
-    main = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function), None)
-    top = _rename(text, tree, tree.body, "m", {function, *_imported(tree)})
-    if main is not None:
-        arguments = {each.arg for each in (*main.args.posonlyargs, *main.args.args, *main.args.kwonlyargs)}
-        # The body as a module of its own: what is local to the function is global there.
-        body = ast.Module(main.body, [])
-        source = ast.unparse(_unreturned(body))
-        again = ast.parse(source)
-        _rename(source, again, again.body, "v", arguments | top | _imported(tree) | {function}, only_stored=True)
-        main.body = again.body
+    _rename(text, tree, {function, *_imported(tree)})
     for node in ast.walk(tree):
         _strip(node)
     parts = [ast.dump(tree)]
@@ -45,24 +36,6 @@ def logic_digest(text: str, function: str, files: Mapping[str, str] = MappingPro
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
 
 
-class _Unreturned(ast.NodeTransformer):
-    """``return`` can't stand at the top level of a module; a marked expression can."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return node
-
-    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef  # type: ignore[assignment]
-
-    def visit_Return(self, node: ast.Return) -> ast.AST:
-        value = node.value or ast.Constant(None)
-        return ast.Expr(ast.Call(ast.Name("__return__", ast.Load()), [value], []))
-
-
-def _unreturned(body: ast.Module) -> ast.AST:
-    changed: ast.Module = _Unreturned().visit(body)
-    return ast.fix_missing_locations(changed)
-
-
 def _imported(tree: ast.Module) -> set[str]:
     return {
         alias.asname or alias.name.partition(".")[0]
@@ -72,20 +45,19 @@ def _imported(tree: ast.Module) -> set[str]:
     }
 
 
-def _rename(
-    text: str, tree: ast.Module, body: list[ast.stmt], prefix: str, fixed: set[str], *, only_stored: bool = False
-) -> set[str]:
-    """Give the global names of a module that are not ``fixed`` numbers in order of appearance; the names that it binds."""
-    found = uses(text, tree)
-    stored = {use.name for each in found for use in each if use.context == "store"}
-    numbers: dict[str, str] = {}
-    for each in found:
-        for use in each:
-            if use.name in fixed or use.name not in stored:
-                continue
-            new = numbers.setdefault(use.name, f"{prefix}{len(numbers)}")
-            _set_name(use.node, use.name, new)
-    return stored
+def _rename(text: str, tree: ast.Module, fixed: set[str]) -> None:
+    """Number the variables of a module in order of appearance: its own that are not ``fixed``, and those of its functions.
+
+    Arguments keep their names, for calls may name them.
+    """
+    bindings = scopes(text, tree)
+    stored = {binding.name for binding in bindings if binding.scope == 0 and binding.stored}
+    numbers: dict[tuple[int, str], str] = {}
+    for binding in bindings:
+        if (binding.scope == 0 and (binding.name in fixed or binding.name not in stored)) or binding.argument:
+            continue
+        new = numbers.setdefault((binding.scope, binding.name), f"v{len(numbers)}")
+        _set_name(binding.node, binding.name, new)
 
 
 def _set_name(node: ast.AST, old: str, new: str) -> None:
@@ -98,6 +70,8 @@ def _set_name(node: ast.AST, old: str, new: str) -> None:
             node.name = new
         case ast.MatchMapping():
             node.rest = new
+        case ast.Nonlocal(names=names):
+            names[names.index(old)] = new
         case ast.alias():
             node.asname = new
         case _:

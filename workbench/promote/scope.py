@@ -61,10 +61,36 @@ def uses(code: str, tree: ast.Module) -> list[list[Use]]:
     return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Binding:
+    """One use of a name with the number of the scope that binds it: 0 is the module; class bodies are left out."""
+
+    scope: int
+    name: str
+    node: ast.AST
+    stored: bool
+    argument: bool
+
+
+def scopes(code: str, tree: ast.Module) -> list[Binding]:
+    """Every use of a name in ``tree``, the parsed ``code``, with the scope that it belongs to.
+
+    >>> code = "f = lambda a: [a for b in a]"
+    >>> [(each.scope, each.name, each.argument) for each in scopes(code, ast.parse(code)) if each.name != "f"]
+    [(1, 'a', True), (2, 'b', False), (1, 'a', True)]
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        walker = _Walker(symtable.symtable(code, "<module>", "exec"))
+    for statement in tree.body:
+        walker.visit(statement)
+    return walker.bindings
+
+
 class _Scope:
     """A table of Python's with its children in the order in which they are entered."""
 
-    __slots__ = ("bound", "children", "kind", "late", "names", "symbols", "table", "visible")
+    __slots__ = ("bound", "children", "kind", "late", "names", "number", "symbols", "table", "visible")
 
     def __init__(self, table: symtable.SymbolTable, parent: _Scope | None) -> None:
         self.table = table
@@ -84,6 +110,7 @@ class _Scope:
         self.names = outer | local
         self.late = parent is not None and (parent.late or self.kind == "function")
         self.bound: set[str] = set()
+        self.number = 0
 
 
 class _Walker:
@@ -92,6 +119,8 @@ class _Walker:
     def __init__(self, table: symtable.SymbolTable) -> None:
         self.scopes = [_Scope(table, None)]
         self.uses: list[Use] = []
+        self.bindings: list[Binding] = []
+        self.count = 0
 
     def visit(self, node: ast.AST) -> None:
         method = getattr(self, f"_visit_{type(node).__name__.lower()}", None)
@@ -122,8 +151,17 @@ class _Walker:
                 if name in scope.bound or not self._global_outside(name):
                     return
             elif not symbol.is_global():
+                self._inner(name, context, node)
                 return
+        self.bindings.append(Binding(0, name, node, context == "store", False))
         self.uses.append(Use(name, context, node, scope.late, scope.names))
+
+    def _inner(self, name: str, context: Context, node: ast.AST) -> None:
+        for scope in reversed(self.scopes[1:]):
+            symbol = scope.symbols.get(name)
+            if scope.kind == "function" and symbol is not None and symbol.is_local():
+                self.bindings.append(Binding(scope.number, name, node, context == "store", symbol.is_parameter()))
+                return
 
     def _global_outside(self, name: str) -> bool:
         return all(
@@ -137,6 +175,12 @@ class _Walker:
         if not queue:
             raise ScopeMismatch(getattr(node, "lineno", 1))
         self.scopes.append(_Scope(queue.pop(0), self.scopes[-1]))
+        self.count += 1
+        self.scopes[-1].number = self.count
+
+    def _visit_nonlocal(self, node: ast.Nonlocal) -> None:
+        for name in node.names:
+            self._inner(name, "load", node)
 
     def _visit_name(self, node: ast.Name) -> None:
         contexts: dict[type[ast.expr_context], Context] = {ast.Load: "load", ast.Store: "store", ast.Del: "del"}

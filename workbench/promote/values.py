@@ -24,7 +24,8 @@ def with_values(notebook: Notebook, values: Mapping[str, Any]) -> str:
     """
     program = read_program(notebook)
     widgets = {widget.parameter.name: widget for widget in read_widgets(program).values() if widget.parameter is not None}
-    lines = split_lines(notebook.text)
+    original = split_lines(notebook.text)
+    lines = list(original)
     changes = [(each, each.start, each.end, "pass") for each in program.statements if waits_for_button(program, each)]
     for name, new in values.items():
         if name not in widgets:
@@ -33,7 +34,7 @@ def with_values(notebook: Notebook, values: Mapping[str, Any]) -> str:
         if widget.kind != "param" and widget.parameter is not None:
             changes.append(_change(program, widget, widget.parameter.check(new)))
     for statement, start, end, text in sorted(changes, key=lambda change: (change[0].number, change[1]), reverse=True):
-        _replace(lines, statement, start, end, text)
+        _replace(lines, original, statement, start, end, text)
     newline = "\r\n" if "\r\n" in notebook.text else "\n"
     return newline.join(lines)
 
@@ -64,12 +65,15 @@ def _literal(program: Program, widget: Widget, given: dict[str, ast.expr], new: 
     return repr(new)
 
 
-def _replace(lines: list[str], statement: Statement, start: int, end: int, text: str) -> None:
-    """Replace a part of a cell's code in the lines of the file; a cell's lines are indented there."""
+def _replace(lines: list[str], original: list[str], statement: Statement, start: int, end: int, text: str) -> None:
+    """Replace a part of a cell's code in the lines of the file, where a cell's lines are indented.
+
+    Changes come from the end of the file, so that what is before them stands where it stood in ``original``.
+    """
     first, last = statement.text.line(start), statement.text.line(max(start, end - 1))
     top, bottom = statement.cell.line - 2 + first, statement.cell.line - 2 + last
-    before = lines[top][: _indent(lines[top], statement, first) + start - statement.text.starts[first - 1]]
-    after = lines[bottom][_indent(lines[bottom], statement, last) + end - statement.text.starts[last - 1] :]
+    before = lines[top][: _indent(original[top], statement, first) + start - statement.text.starts[first - 1]]
+    after = lines[bottom][_indent(original[bottom], statement, last) + end - statement.text.starts[last - 1] :]
     lines[top : bottom + 1] = [before + text + after] + [""] * (bottom - top)
 
 

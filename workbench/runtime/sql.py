@@ -39,8 +39,8 @@ def sql(query: str, /, **tables: ir.Table) -> ir.Table:
         compiled = parse(str(backend.compile(table)), backend.dialect)
         given.append(exp.CTE(this=compiled, alias=exp.TableAlias(this=exp.to_identifier(name, quoted=True))))
     own: Any = parsed.args.get("with_") or parsed.args.get("with")
-    with_ = exp.With(expressions=[*given, *(own.expressions if own else [])], recursive=bool(own and own.args.get("recursive")))
-    parsed.set("with_" if "with_" in parsed.arg_types else "with", with_)
+    both = exp.With(expressions=[*given, *(own.expressions if own else [])])
+    parsed.set("with_" if "with_" in parsed.arg_types else "with", both)
     return backend.sql(parsed.sql(backend.dialect))
 
 
@@ -61,6 +61,9 @@ def parse(query: str, dialect: Any = "duckdb") -> Any:
         raise UsageError(f"the query does not parse: {str(error).splitlines()[0]}", hint="correct the query") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise UsageError("the query is no single SELECT", hint="write one SELECT; pipelines change nothing in the database")
+    if any(with_.args.get("recursive") for with_ in statements[0].find_all(exp.With)):
+        # Ibis takes a query apart and forgets that it was recursive.
+        raise UsageError("the query is recursive", hint="unroll it, or compute the table in the warehouse as a source")
     return statements[0]
 
 
