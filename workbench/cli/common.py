@@ -57,4 +57,4 @@ def console(*, stderr: bool = False) -> Console:
 
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else int(os.environ.get("COLUMNS", "110"))
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False, emoji=False, markup=True)
+    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=True)

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable
 from enum import Enum
 
+from workbench.promote.known import COPIES, COPYING, FOREIGN, FRESH, PLAIN_BUILTINS, PLAIN_MODULES, STREAMS
 from workbench.promote.marks import Marks
 from workbench.promote.program import Key, Program, Statement, assigned
 
@@ -24,33 +25,6 @@ class Kind(Enum):
     OBJECT = 4  # an instance of a class of the notebook
     STREAM = 5  # a generator or iterator: reading it uses it up
     UNKNOWN = 6
-
-
-_COPIES = frozenset({"list", "dict", "set", "sorted"})
-_COPYING = frozenset(f"builtins.{name}" for name in _COPIES)
-_STREAMS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
-_PLAIN_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytes callable chr complex divmod float format frozenset getattr hash hex id int isinstance "
-    "issubclass len max min oct ord pow range repr round slice str sum tuple type print".split()
-)
-# Methods of plain values that give something that can change.
-_FRESH = frozenset({"split", "rsplit", "splitlines", "partition_by", "to_dict"})
-_FOREIGN = frozenset(
-    "execute to_pandas to_pandas_batches to_pyarrow to_pyarrow_batches to_polars to_torch pipe get_backend resolve".split()
-)
-_PLAIN_MODULES = (
-    "ibis",
-    "math",
-    "datetime",
-    "decimal",
-    "fractions",
-    "statistics",
-    "re",
-    "workbench",
-    "string",
-    "calendar",
-    "operator",
-)
 
 
 class Kinds:
@@ -150,10 +124,10 @@ class Kinds:
                 return self._returned(statement, call, *self.lambdas[statement.key(name)])
             case ast.Attribute(value=value, attr=method):
                 held = self.kind(statement, value)
-                if method in _FOREIGN:
+                if method in FOREIGN:
                     return Kind.UNKNOWN
                 if held is Kind.PLAIN:
-                    return Kind.FLAT if method in _FRESH else Kind.PLAIN
+                    return Kind.FLAT if method in FRESH else Kind.PLAIN
                 if held in (Kind.OBJECT, Kind.UNKNOWN) and method in self.methods:
                     return self.join(*(self._returned(statement, call, *each) for each in self.methods[method]))
                 if held is Kind.FLAT:
@@ -171,18 +145,18 @@ class Kinds:
     def _imported(self, statement: Statement, call: ast.Call, path: str) -> Kind:
         top, _, rest = path.partition(".")
         if top == "builtins":
-            if rest in _PLAIN_BUILTINS:
+            if rest in PLAIN_BUILTINS:
                 plain = rest not in ("max", "min", "sum", "tuple", "getattr")
                 return Kind.PLAIN if plain else self.join(*(self._element(self.kind(statement, arg)) for arg in call.args))
-            if rest in _COPIES:
+            if rest in COPIES:
                 held = self.join(*(self.kind(statement, arg) for arg in call.args))
                 return Kind.FLAT if held in (Kind.PLAIN, Kind.FLAT) else Kind.DEEP
-            return Kind.STREAM if rest in _STREAMS else Kind.UNKNOWN
+            return Kind.STREAM if rest in STREAMS else Kind.UNKNOWN
         if path.startswith(("ibis.connect", "ibis.duckdb", "ibis.options")):
             return Kind.UNKNOWN
         if path.startswith(("marimo.ui.", "marimo.sql")):
             return Kind.PLAIN
-        return Kind.PLAIN if top in _PLAIN_MODULES else Kind.UNKNOWN
+        return Kind.PLAIN if top in PLAIN_MODULES else Kind.UNKNOWN
 
     @staticmethod
     def _element(kind: Kind) -> Kind:
@@ -203,6 +177,8 @@ class Kinds:
         self._depth += 1
         try:
             if isinstance(function, ast.Lambda):
+                from workbench.promote.inside import Inside  # it needs the kinds itself
+
                 return Inside(self, function, given).kind(home, function.body)
             if function.decorator_list:
                 paths = [self.program.dotted(home, getattr(each, "func", each)) or "" for each in function.decorator_list]
@@ -212,6 +188,8 @@ class Kinds:
             if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(function)):
                 return Kind.STREAM
             returns = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+            from workbench.promote.inside import Inside  # it needs the kinds itself
+
             inside = Inside(self, function, given)
             return self.join(*(inside.kind(home, value) for value in returns))
         finally:
@@ -221,7 +199,7 @@ class Kinds:
         """The variables that may share an object with the value of an expression."""
         if node is None or self.kind(statement, node) is Kind.PLAIN:
             return set()
-        copies = isinstance(node, ast.Call) and self.program.dotted(statement, node.func) in _COPYING
+        copies = isinstance(node, ast.Call) and self.program.dotted(statement, node.func) in COPYING
         if copies and all(self.kind(statement, arg) in (Kind.PLAIN, Kind.FLAT) for arg in getattr(node, "args", ())):
             return set()
         found = set()
@@ -311,52 +289,3 @@ class Kinds:
         )
         if flows:
             self.share({key, *flows})
-
-
-class Inside:
-    """Kinds inside a function of the notebook: arguments hold what they are given, other names what is assigned to them."""
-
-    def __init__(self, kinds: Kinds, function: ast.FunctionDef | ast.Lambda, given: Kind) -> None:
-        every = function.args
-        defaults = [*every.defaults, *(each for each in every.kw_defaults if each is not None)]
-        self.kinds = kinds
-        self.given = given if all(isinstance(each, ast.Constant) for each in defaults) else Kind.UNKNOWN
-        arguments = [*every.posonlyargs, *every.args, *every.kwonlyargs]
-        self.arguments = {each.arg for each in arguments} - {"self", "cls"}
-        self.values: dict[str, list[ast.expr]] = {}
-        for node in ast.walk(function):
-            if isinstance(node, ast.Assign):
-                for target in node.targets:
-                    if isinstance(target, ast.Name):
-                        self.values.setdefault(target.id, []).append(node.value)
-        simple = {id(target) for node in ast.walk(function) if isinstance(node, ast.Assign) for target in node.targets}
-        stored = (node for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-        self.odd = {node.id for node in stored if id(node) not in simple}
-        self.open: set[str] = set()
-
-    def kind(self, statement: Statement, node: ast.expr | None) -> Kind:
-        """The kind of an expression in the function's body."""
-        program = self.kinds.program
-        match node:
-            case ast.Name(id=name) if id(node) not in statement.by_node:
-                return self._local(statement, name)
-            case ast.Call(func=ast.Attribute(value=value, attr=method)) if program.dotted(statement, node.func) is None:
-                plain = self.kind(statement, value) is Kind.PLAIN and method not in _FRESH and method not in _FOREIGN
-                return Kind.PLAIN if plain else self.kinds.kind(statement, node)
-            case ast.Attribute(value=value) | ast.Subscript(value=value) if program.dotted(statement, node) is None:
-                return Kind.PLAIN if self.kind(statement, value) is Kind.PLAIN else Kind.UNKNOWN
-            case ast.BinOp(left=left, right=right):
-                return Kinds.join(self.kind(statement, left), self.kind(statement, right))
-            case ast.IfExp(body=body, orelse=orelse):
-                return Kinds.join(self.kind(statement, body), self.kind(statement, orelse))
-            case _:
-                return self.kinds.kind(statement, node)
-
-    def _local(self, statement: Statement, name: str) -> Kind:
-        if name in self.odd or name in self.open:
-            return Kind.UNKNOWN if name in self.odd else Kind.PLAIN
-        found = [self.given] if name in self.arguments else []
-        self.open.add(name)
-        found += [self.kind(statement, value) for value in self.values.get(name, ())]
-        self.open.discard(name)
-        return Kinds.join(*found) if found else Kind.UNKNOWN

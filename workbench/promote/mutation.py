@@ -12,27 +12,10 @@ from dataclasses import dataclass, field
 
 from workbench.promote.effects import changes_module_state
 from workbench.promote.kinds import Kind, Kinds
+from workbench.promote.known import CHANGING, CHANGING_FUNCTIONS, HARMLESS, HARMLESS_FUNCTIONS
 from workbench.promote.marks import Marks
 from workbench.promote.program import Key, Program, Statement
 from workbench.promote.refusal import Reason, Refusal
-
-_CHANGING = frozenset(
-    "append extend insert remove pop clear sort reverse update add discard setdefault popitem difference_update "
-    "intersection_update symmetric_difference_update appendleft extendleft popleft rotate write writelines fill put "
-    "resize move_to_end subtract send throw close seek truncate readline readlines read push __setitem__ __delitem__ "
-    "__setattr__ __iadd__ __next__".split()
-)
-_CHANGING_FUNCTIONS = (
-    "random.shuffle", "heapq.", "bisect.insort", "operator.setitem", "operator.delitem", "operator.i", "numpy.put",
-    "numpy.copyto", "numpy.fill_diagonal", "builtins.next", "builtins.setattr", "builtins.delattr",
-)  # fmt: skip
-# Modules whose functions leave their arguments alone, so that a call for effect is one for display.
-_HARMLESS = frozenset(
-    "builtins marimo ibis altair plotly matplotlib seaborn pandas numpy polars pyarrow workbench warnings logging math "
-    "statistics json re datetime itertools functools operator string textwrap decimal fractions calendar typing "
-    "dataclasses enum copy pprint time rich".split()
-)
-_HARMLESS_FUNCTIONS = ("operator.index", "operator.itemgetter", "operator.is_", "operator.inv", "operator.invert")
 
 
 @dataclass(slots=True)
@@ -210,8 +193,8 @@ class _Finder:
         given = [*call.args, *(keyword.value for keyword in call.keywords)]
         path = self.program.dotted(statement, call.func)
         if path is not None:
-            changing = path.startswith(_CHANGING_FUNCTIONS) and not path.startswith(_HARMLESS_FUNCTIONS)
-            if changing or (discarded and path.split(".")[0] not in _HARMLESS):
+            changing = path.startswith(CHANGING_FUNCTIONS) and not path.startswith(HARMLESS_FUNCTIONS)
+            if changing or (discarded and path.split(".")[0] not in HARMLESS):
                 yield from (name for each in given for name in _names(each))
             return
         match call.func:
@@ -237,7 +220,7 @@ class _Finder:
             if summary.arguments[:1] and summary.arguments[0] in summary.changed:
                 yield from _names(held)
             yield from self._through(_Summary(summary.arguments[1:], summary.changed), call)
-        if method in _CHANGING:
+        if method in CHANGING:
             yield from _names(held)
             if method in ("append", "add", "extend", "insert", "update", "setdefault", "appendleft"):
                 flows = [key for arg in call.args for key in self.kinds.flows(statement, arg)]
