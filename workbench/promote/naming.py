@@ -56,8 +56,10 @@ def choose(
             same = aliases[key]
             names.variables[key] = names.inputs.get(same, same)
             continue
-        held = used | ({pipeline} if key in at_module else set())
-        final = name if name not in held else _free(name, held | inner | public)
+        if name == pipeline and key in at_module:
+            # The pipeline's function has this name; a helper of it gets an underscore, as a person would write it.
+            name = f"_{name}"
+        final = name if name not in used else _free(name, used | inner | public)
         names.variables[key] = final
         used.add(final)
     return names

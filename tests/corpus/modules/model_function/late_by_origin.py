@@ -6,7 +6,7 @@ Promoted by workbench from model_function.py.
 import ibis
 
 
-def late_by_origin_2(flights, limit):
+def _late_by_origin(flights, limit):
     """Late departures of each airport."""
     # more than a limit
     return flights.filter(flights.dep_delay > limit).group_by("origin").aggregate(n=ibis._.count())
@@ -19,4 +19,4 @@ def late_by_origin(flights: ibis.Table, *, min_delay: int = 15) -> ibis.Table:
         flights: source flights.
         min_delay: an int from 0 to 240.
     """
-    return late_by_origin_2(flights, min_delay)
+    return _late_by_origin(flights, min_delay)

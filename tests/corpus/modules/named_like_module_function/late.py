@@ -6,7 +6,7 @@ Promoted by workbench from named_like_module_function.py.
 import ibis
 
 
-def late_2(t):
+def _late(t):
     return t.filter(t.dep_delay > 15)
 
 
@@ -16,6 +16,6 @@ def late(flights: ibis.Table) -> ibis.Table:
     Args:
         flights: source flights.
     """
-    rows = late_2(flights)
+    rows = _late(flights)
 
     return rows
