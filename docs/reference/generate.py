@@ -59,7 +59,7 @@ def _section(name: str, command: click.Command) -> str:
 
 
 def _options(command: click.Command, context: click.Context) -> list[click.Option]:
-    return [param for param in command.get_params(context) if isinstance(param, click.Option) and param.name != "help"]
+    return [param for param in command.get_params(context) if isinstance(param, click.Option) and "--help" not in param.opts]
 
 
 def _cell(text: str) -> str:
