@@ -46,6 +46,7 @@ def _run_notebook(index: int, file: str, sandbox: str, values: dict[str, Any]) -
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # marimo reads the source of @app.class_definition through it
         spec.loader.exec_module(module)
         with contextlib.redirect_stdout(sys.stderr):
             module.app.run()
