@@ -87,8 +87,8 @@ constraints: | .venv/made  ## pin and hash the dependencies again, from pyprojec
 	@for lock in "test --extra demo --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt"; do \
 		set -- $$lock; file=constraints/$$1.txt; shift; \
 		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras --allow-unsafe \
-			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$file "$$@" constraints/build.in && \
-		{ echo "# Written by \`make constraints\` for Python 3.11: what pyproject.toml asks for, pinned and hashed."; cat $$file; } > $$file.new && \
+			--output-file $$file "$$@" constraints/build.in && \
+		{ echo "# Written by \`make constraints\` for Python 3.11: what pyproject.toml asks for, pinned and hashed."; sed '/^--/d' $$file; } > $$file.new && \
 		mv $$file.new $$file || exit 1; done
 
 .PHONY: clean
