@@ -197,9 +197,7 @@ def test_a_killed_parent_takes_the_kernel_along(tmp_path, engine):
     assert not Path(f"/proc/{pid}").exists()
 
 
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 SAME = {
     "values": ["1 + 1", "'a'", "None", "x;", "_", "len(In), Out[2]", "__name__"],
     "streams": [
