@@ -231,7 +231,7 @@ def enter(
         monkeypatch.chdir(root)
         monkeypatch.setenv("WORKBENCH_USER", "ada@example.org")
         monkeypatch.setenv("NO_COLOR", "1")
-        monkeypatch.setenv("COLUMNS", "120")
+        monkeypatch.setenv("COLUMNS", "200")
         return Shop(root, run)
 
     return start

@@ -201,10 +201,11 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 SAME = {
     "values": ["1 + 1", "'a'", "None", "x;", "_", "len(In), Out[2]", "__name__"],
     "streams": [
-        "import sys, os, subprocess\nsys.stdout.write('x' * 3)",
-        "subprocess.run(['echo', 'hi']).returncode",
+        "import sys, os, subprocess, time\nsys.stdout.write('x' * 3)",
+        # The kernel reads what goes past Python in a thread of its own, which needs a moment.
+        "code = subprocess.run(['echo', 'hi']).returncode; time.sleep(0.5); code",
         "!echo shell",
-        "os.write(1, b'raw\\n')",
+        "count = os.write(1, b'raw\\n'); time.sleep(0.5); count",
         "sys.stdout.isatty()",
         "import warnings; warnings.warn('careful')",
         "import threading\nt = threading.Thread(target=lambda: print('thread')); t.start(); t.join()",
