@@ -71,7 +71,7 @@ browser:  ## Chromium for the browser tests, where it is missing
 
 .PHONY: bench
 bench: .venv/installed-test  ## benchmarks; compare with another commit: make bench OPTIONS="--benchmark-compare"
-	@$(BIN)/python -m pytest bench -q --benchmark-only --benchmark-autosave $(OPTIONS)
+	@$(BIN)/python -m pytest bench -q -s --benchmark-autosave $(OPTIONS)
 
 .PHONY: drills
 drills: .venv/installed-test browser  ## the slow drills, which `make test` leaves out
