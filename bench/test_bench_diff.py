@@ -7,6 +7,7 @@ are printed side by side; bounds are held where the size is large enough that a 
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -133,7 +134,7 @@ def test_snapshots_that_share_files_are_nearly_free(folder: Path, capsys: pytest
     base = con.read_parquet(folder / "base.parquet").mutate(part=ibis._.l_orderkey // (ROWS // 4 // 12 + 1))
     changed = base.mutate(l_tax=ibis.ifelse(base.part == 3, base.l_tax + 1, base.l_tax))
     old, new = (warehouse.write(table, pipeline="p", version=1, key=KEY, partition_by="part") for table in (base, changed))
-    read = lambda snapshot: warehouse.read(con, snapshot)  # noqa: E731
+    read = functools.partial(warehouse.read, con)
     floor = limit(con, read(old), read(new))
     same, found = best(lambda: diff_snapshots(old, old, read, key=KEY, distributions=False))
     assert found.identical

@@ -119,7 +119,7 @@ def test_a_headless_notebook_computes_no_card(workspace: Path, monkeypatch: pyte
 
         flights = wb.source("flights")
         flown = wb.output("flown", flights)
-        flown  # noqa: B018
+        flown  # noqa: B018  what the cell shows
         return (flown,)
 
     app.run()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import ibis
 import pytest
 
+from workbench.errors import UsageError
 from workbench.promote.diff import TableDiff, diff, narrow
 
 
@@ -445,10 +446,18 @@ def place(request):
     return request.param
 
 
+# Arrow, as Ibis reads it, does not carry these types from one connection to another: refused, never compared wrongly.
+NOT_CARRIED = {"the widest unsigned beside signed", "enum with more values", "enum to text", "unions by tag"}
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_case(case, place, monkeypatch):
     if place == "narrowed":
         monkeypatch.setattr(narrow, "SMALL", -1)
+    if place == "two connections" and case.name in NOT_CARRIED:
+        with pytest.raises(UsageError, match="can't be compared"):
+            compared(case, place)
+        return
     found = compared(case, place)
     document = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert tuple(document["rows"][kind] for kind in ("added", "removed", "changed")) == case.rows
@@ -477,6 +486,4 @@ def compared(case: Case, place: str) -> TableDiff:
     base, candidate = con.table("base"), other.table("candidate")
     if place == "expression":
         base, candidate = base.filter(ibis.literal(True)), candidate.limit(1_000_000)
-    if place == "two connections" and any(word in case.base for word in ("ENUM", "UHUGEINT", "HUGEINT", "UNION")):
-        pytest.skip("the type does not survive Arrow")
     return diff(base, candidate, key=case.key, **case.options)

@@ -62,8 +62,7 @@ def oracle(base, candidate, keys, absolute, relative):
     added = removed = changed = 0
     by_column = Counter()
     for ours, theirs in sides.values():
-        rank = lambda row: tuple(order(value) for value in row)  # noqa: E731
-        ours, theirs = sorted(ours, key=rank), sorted(theirs, key=rank)
+        ours, theirs = (sorted(side, key=lambda row: tuple(order(value) for value in row)) for side in (ours, theirs))
         if absolute or relative:
             # Floats vary fastest, as copies are tried in the order of all exact columns first; the outcome is the same.
             for row in list(ours):
