@@ -37,7 +37,7 @@ def _():
 
 @app.cell
 def _():
-    wb.output("worst", rows.order_by(ibis.desc("n")).limit(1))
+    wb.output("worst", rows.order_by(ibis.desc("n"), "origin").limit(1))
     return
 
 

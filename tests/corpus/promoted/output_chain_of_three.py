@@ -31,7 +31,7 @@ def _():
 
 @app.cell
 def _():
-    wb.output("step_c", a.count().as_table().cross_join(b.limit(1)))
+    wb.output("step_c", a.count().as_table().cross_join(b.aggregate(late=b.count())))
     return
 
 

@@ -14,4 +14,4 @@ def worst(late_by_origin: ibis.Table) -> ibis.Table:
     """
     rows = late_by_origin
 
-    return rows.order_by(ibis.desc("n")).limit(1)
+    return rows.order_by(ibis.desc("n"), "origin").limit(1)

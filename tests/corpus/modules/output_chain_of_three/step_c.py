@@ -17,4 +17,4 @@ def step_c(step_a: ibis.Table, step_b: ibis.Table) -> ibis.Table:
 
     b = step_b
 
-    return a.count().as_table().cross_join(b.limit(1))
+    return a.count().as_table().cross_join(b.aggregate(late=b.count()))
