@@ -84,7 +84,7 @@ docs: .venv/installed-test  ## write docs/reference/cli.md from the commands
 .PHONY: constraints
 constraints: | .venv/made  ## pin and hash the dependencies again, from pyproject.toml
 	@test -x .venv-lock/bin/pip-compile || { "$(PYTHON)" -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet 'pip-tools>=7.6,<8'; }
-	@for lock in "test --extra demo --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt"; do \
+	@for lock in "test --extra demo --extra keyring --extra lineage --extra postgres --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt"; do \
 		set -- $$lock; file=constraints/$$1.txt; shift; \
 		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras --allow-unsafe \
 			--output-file $$file "$$@" constraints/build.in && \
