@@ -42,7 +42,7 @@ demo: .venv/installed-demo  ## the whole story on real data, in a new folder
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/workbench demo "$$folder"
 
 .PHONY: test
-test: .venv/installed-test browser lint  ## lint, types, import contracts and every test
+test: .venv/installed-test system lint  ## lint, types, import contracts and every test
 	@$(BIN)/python -m pytest -n $(JOBS) -q
 
 # The oldest marimo stands alone in a folder that comes first on the path; all else is what constraints/test.txt pins.
@@ -65,16 +65,16 @@ lint: .venv/installed-test  ## ruff, import-linter and mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
 
-.PHONY: browser
-browser:  ## Chromium for the browser tests, where it is missing
-	@sh .ci/system browser
+.PHONY: system
+system:  ## Chromium and PostgreSQL for the tests, where they are missing
+	@sh .ci/system browser postgres
 
 .PHONY: bench
 bench: .venv/installed-test  ## benchmarks; compare with another commit: make bench OPTIONS="--benchmark-compare"
 	@$(BIN)/python -m pytest bench -q -s --benchmark-autosave $(OPTIONS)
 
 .PHONY: drills
-drills: .venv/installed-test browser  ## the slow drills, which `make test` leaves out
+drills: .venv/installed-test system  ## the slow drills, which `make test` leaves out
 	@$(BIN)/python -m pytest -q -m drill tests
 
 .PHONY: docs

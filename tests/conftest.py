@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["tests.postgres"]
+
 PYPROJECT = """
 [tool.workbench.sources.orders]
 read = "raw/orders/*.parquet"
