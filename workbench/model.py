@@ -198,7 +198,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class OutputMark:
-    """What a ``wb.output`` or ``@wb.model`` call says, read without running the notebook."""
+    """What a ``wb.output`` or ``@wb.model`` call says, read without running the notebook.
+
+    ``columns`` maps columns to what they mean, and ``units`` to what they are counted in.
+    """
 
     name: str
     key: tuple[str, ...] = ()
@@ -206,6 +209,7 @@ class OutputMark:
     columns: dict[str, str] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     partition_by: str | None = None
+    units: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ FULL = Contract(
     columns=(
         Column("day", "date", True, "local day"),
         Column("origin", "string", True),
-        Column("rate", "float64", False, "0..1"),
+        Column("rate", "float64", False, "0..1", "share"),
         Column("paid", "decimal(10, 2)"),
         Column("tags", "array<string>"),
         Column("straße; drop", "int64"),

@@ -182,3 +182,18 @@ def test_pipelines_that_would_read_each_other_are_named():
     ]
     with pytest.raises(UsageError, match="read each other"):
         in_order(work)
+
+
+def test_the_unit_of_a_column_stands_in_the_contract_and_a_new_unit_is_a_new_version(sandboxed):
+    from workbench.catalog.contract import read_contract
+
+    assert 'columns={"revenue": "EUR"}' in sandboxed.notebook.read_text()
+    sandboxed.edit('columns={"revenue": "EUR"}', 'columns={"revenue": "income"}, units={"revenue": "EUR"}')
+    sandboxed.run("promote", "notebooks/sales.py", "--why", "first")
+    sandboxed.run("approve", "P-1")
+    assert sandboxed.run("publish", "P-1").code == 0
+    column = next(each for each in read_contract(sandboxed.root / "promoted/daily_sales/v1").columns if each.name == "revenue")
+    assert (column.doc, column.unit) == ("income", "EUR")
+    assert "unchanged" in sandboxed.run("promote", "notebooks/sales.py", "--why", "again").out
+    sandboxed.edit('units={"revenue": "EUR"}', 'units={"revenue": "cent"}')
+    assert sandboxed.run("promote", "notebooks/sales.py", "--why", "cents").code == 3

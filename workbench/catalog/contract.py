@@ -1,6 +1,6 @@
 """Contracts: what a version promises to its readers, stored as ``contract.yaml`` in the Open Data Contract Standard 3.1.
 
-What the standard has no field for (parameters, inputs, how often a share of rows may change) stands under
+What the standard has no field for (units, parameters, inputs, how often a share of rows may change) stands under
 ``customProperties``. ``from_yaml(to_yaml(contract)) == contract`` holds for every contract.
 """
 
@@ -36,12 +36,13 @@ _LOGICAL = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the output; ``type`` is an Ibis type such as ``int64`` or ``decimal(10, 2)``."""
+    """A column of the output; ``type`` is an Ibis type such as ``int64`` or ``decimal(10, 2)``, ``unit`` what it counts."""
 
     name: str
     type: str
     required: bool = False
     doc: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +65,32 @@ class Contract:
         return {column.name: column.type for column in self.columns}
 
 
-def complete(contract: Contract, schema: Mapping[str, str], docs: Mapping[str, str]) -> Contract:
-    """The contract with the columns of a result: name to Ibis type, described by ``docs``.
+def complete(
+    contract: Contract, schema: Mapping[str, str], docs: Mapping[str, str], units: Mapping[str, str] | None = None
+) -> Contract:
+    """The contract with the columns of a result: name to Ibis type, described by ``docs`` and counted in ``units``.
 
-    Raises ``UnknownName`` when the key, the partition or a description names a column that the result lacks.
+    Raises ``UnknownName`` when the key, the partition, a description or a unit names a column that the result lacks.
 
-    >>> complete(Contract("p", 1, (), key=("id",)), {"id": "int64", "x": "string"}, {"x": "some text"}).columns[1]
-    Column(name='x', type='string', required=False, doc='some text')
+    >>> complete(Contract("p", 1, ()), {"id": "int64", "wait": "float64"}, {"wait": "in line"}, {"wait": "min"}).columns[1]
+    Column(name='wait', type='float64', required=False, doc='in line', unit='min')
     """
+    units = units or {}
     partition = [] if contract.partition_by is None else [contract.partition_by]
-    for what, names in (("key=", contract.key), ("partition_by=", partition), ("columns=", list(docs))):
+    for what, names in (
+        ("key=", contract.key),
+        ("partition_by=", partition),
+        ("columns=", list(docs)),
+        ("units=", list(units)),
+    ):
         for name in names:
             if name not in schema:
                 hint = f"correct {what} of output {contract.pipeline}, then: workbench check"
                 raise UnknownName.of(f"column of output {contract.pipeline}", name, schema, hint=hint)
     required = {*contract.key} | {name for check in contract.checks if check.rule == "not_null" for name in check.columns}
-    columns = tuple(Column(name, kind, name in required, docs.get(name, "")) for name, kind in schema.items())
+    columns = tuple(
+        Column(name, kind, name in required, docs.get(name, ""), units.get(name, "")) for name, kind in schema.items()
+    )
     return replace(contract, columns=columns)
 
 
@@ -128,7 +139,7 @@ def from_yaml(text: str, *, where: str = FILE) -> Contract:
             pipeline=document["name"],
             version=int(document["version"]),
             columns=tuple(
-                Column(p["name"], p["physicalType"], bool(p.get("required", False)), p.get("description", ""))
+                Column(p["name"], p["physicalType"], bool(p.get("required", False)), p.get("description", ""), _unit(p))
                 for p in properties
             ),
             doc=document["description"]["purpose"],
@@ -166,7 +177,13 @@ def _property(column: Column, contract: Contract) -> dict[str, Any]:
         entry |= {"partitioned": True, "partitionKeyPosition": 1}
     if column.doc:
         entry["description"] = column.doc
+    if column.unit:
+        entry["customProperties"] = [{"property": "unit", "value": column.unit}]
     return entry
+
+
+def _unit(entry: dict[str, Any]) -> str:
+    return next((each["value"] for each in entry.get("customProperties", ()) if each["property"] == "unit"), "")
 
 
 def _quality(check: Check) -> dict[str, Any]:

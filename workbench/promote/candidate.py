@@ -146,7 +146,8 @@ def _live_work(workspace: Workspace, contract: Contract, live: Live) -> Work:
     folder = version_dir(workspace, VersionId(live.pipeline, live.version))
     function = load_module(folder / "__init__.py", live.pipeline)
     docs = {column.name: column.doc for column in contract.columns if column.doc}
-    return Work(live.pipeline, live.version, function, contract, docs, new=False)
+    units = {column.name: column.unit for column in contract.columns if column.unit}
+    return Work(live.pipeline, live.version, function, contract, docs, units, new=False)
 
 
 def _identity(cut: Slice, module: Module) -> str:
@@ -164,6 +165,7 @@ def _identity(cut: Slice, module: Module) -> str:
         )
     )
     parts = [module.logic_sha256, declared, json.dumps(cut.mark.columns, ensure_ascii=False)]
+    parts += [json.dumps(cut.mark.units, ensure_ascii=False)] if cut.mark.units else []
     parts += [f"{name}\n{text}" for name, text in sorted(module.files.items())]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

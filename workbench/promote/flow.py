@@ -93,7 +93,7 @@ def _work(workspace: Workspace, warehouse: Warehouse, folder: Path, fresh: Seque
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_text(text, encoding="utf-8")
         function = load_module(place / "__init__.py", each.pipeline)
-        new.append(Work(each.pipeline, each.version, function, contract_of(each), each.cut.mark.columns))
+        new.append(Work(each.pipeline, each.version, function, contract_of(each), each.cut.mark.columns, each.cut.mark.units))
     return in_order([*new, *recomputed(workspace, warehouse.live(), [each.pipeline for each in fresh])])
 
 

@@ -15,7 +15,7 @@ from workbench.promote.program import Key, Program, Statement, assigned
 from workbench.promote.refusal import Reason, Refusal
 
 _OUTPUT = ("name", "expr")
-_OUTPUT_KEYWORDS = frozenset({"key", "doc", "columns", "checks", "partition_by"})
+_OUTPUT_KEYWORDS = frozenset({"key", "doc", "columns", "units", "checks", "partition_by"})
 LITERAL_HINT = "write the argument out as a literal: workbench reads marks without running the notebook"
 
 
@@ -168,6 +168,7 @@ def _mark(
         columns=dict(read.get("columns") or {}),
         checks=tuple(read.get("checks") or ()),
         partition_by=read.get("partition_by"),
+        units=dict(read.get("units") or {}),
     )
 
 
@@ -201,7 +202,6 @@ def _check(node: ast.expr, program: Program, statement: Statement) -> Check:
 
 def _problem(read: dict[str, Any]) -> str:
     unknown = sorted(set(read) - _OUTPUT_KEYWORDS - {"name"})
-    columns = read.get("columns") or {}
     if unknown:
         near = get_close_matches(unknown[0], _OUTPUT_KEYWORDS, n=1)
         return f"there is no argument {unknown[0]}=" + (f"; did you mean {near[0]}=?" if near else "")
@@ -209,8 +209,10 @@ def _problem(read: dict[str, Any]) -> str:
         return "its first argument is the output's name, a text"
     if not isinstance(read.get("doc") or "", str):
         return "doc= is not a text"
-    if not isinstance(columns, dict) or not all(isinstance(each, str) for pair in columns.items() for each in pair):
-        return "columns= does not map columns to their descriptions"
+    for argument, texts in (("columns", "descriptions"), ("units", "units")):
+        given = read.get(argument) or {}
+        if not isinstance(given, dict) or not all(isinstance(each, str) for pair in given.items() for each in pair):
+            return f"{argument}= does not map columns to their {texts}"
     if not all(isinstance(each, str) for each in _names(read.get("key") or ())):
         return "key= is not a list of columns"
     if not isinstance(read.get("partition_by"), (str, type(None))):

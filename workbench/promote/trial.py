@@ -37,8 +37,8 @@ Function = Callable[..., "ir.Table"]
 class Work:
     """One pipeline to try: the function, what it reads and promises.
 
-    ``contract`` may still lack its columns; they are those of the expression, described by ``docs``. ``new`` is False for a
-    live version that is only recomputed because its input changes.
+    ``contract`` may still lack its columns; they are those of the expression, described by ``docs`` and counted in
+    ``units``. ``new`` is False for a live version that is only recomputed because its input changes.
     """
 
     pipeline: str
@@ -46,6 +46,7 @@ class Work:
     function: Function
     contract: Contract
     docs: Mapping[str, str]
+    units: Mapping[str, str] = field(default_factory=dict)
     new: bool = True
 
 
@@ -113,7 +114,7 @@ def _try(
     started = time.monotonic()
     tables = _inputs(warehouse, con, work.contract.inputs, live, snapshots)
     expr = _call(work.function, tables, work.contract)
-    contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs)
+    contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs, work.units)
     with _explained(f"{work.pipeline} can't be computed on production's tables"):
         snapshot = warehouse.write(
             expr, pipeline=work.pipeline, version=work.version, key=contract.key, partition_by=contract.partition_by

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 
 import ibis.expr.types as ir
@@ -44,18 +45,21 @@ def output(
     key: Sequence[str] = (),
     doc: str = "",
     columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     partition_by: str | None = None,
 ) -> OutputTable:
     """Mark a table as an output of the notebook: what ``workbench promote`` takes to production.
 
-    ``key`` names the columns that identify a row, ``columns`` says what columns mean and in which unit, ``checks`` are
-    promises such as ``wb.check.between("rate", 0, 1)``, ``partition_by`` is the column by which runs replace data. All but
-    ``expr`` are written as literals, because a promotion reads them without running the notebook.
+    ``key`` names the columns that identify a row, ``columns`` says what columns mean and ``units`` what they are counted in,
+    such as ``{"wait": "minutes"}``, ``checks`` are promises such as ``wb.check.between("rate", 0, 1)``, ``partition_by`` is
+    the column by which runs replace data. All but ``expr`` are written as literals, because a promotion reads them without
+    running the notebook.
 
     Raises ``UsageError`` for a name that can't name a pipeline, and ``UnknownName`` for a column that the table lacks.
     """
-    return _record(name, expr, key, doc, columns, checks, partition_by, namespace=sys._getframe(1).f_globals)
+    given = OutputMark(name, _names(key), doc, dict(columns or {}), tuple(checks), partition_by, dict(units or {}))
+    return _record(given, expr, sys._getframe(1).f_globals)
 
 
 @overload
@@ -67,6 +71,7 @@ def model(
     key: Sequence[str] = (),
     doc: str = "",
     columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     partition_by: str | None = None,
 ) -> Callable[[Callable[..., ir.Table]], Callable[..., OutputTable]]: ...
@@ -76,6 +81,7 @@ def model(
     key: Sequence[str] = (),
     doc: str = "",
     columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     partition_by: str | None = None,
 ) -> Any:
@@ -100,26 +106,21 @@ def model(
 
         @functools.wraps(function)
         def marked(*args: Any, **kwargs: Any) -> OutputTable:
-            table = function(*args, **kwargs)
             told = doc or function.__doc__ or ""
-            return _record(called, table, key, told, columns, checks, partition_by, namespace=function.__globals__)
+            given = OutputMark(called, _names(key), told, dict(columns or {}), tuple(checks), partition_by, dict(units or {}))
+            return _record(given, function(*args, **kwargs), function.__globals__)
 
         return marked
 
     return mark
 
 
-def _record(
-    name: str,
-    expr: ir.Table,
-    key: Sequence[str],
-    doc: str,
-    columns: Mapping[str, str] | None,
-    checks: Sequence[Check],
-    partition_by: str | None,
-    *,
-    namespace: Mapping[str, Any],
-) -> OutputTable:
+def _names(key: Sequence[str]) -> tuple[str, ...]:
+    return (key,) if isinstance(key, str) else tuple(key)
+
+
+def _record(given: OutputMark, expr: ir.Table, namespace: Mapping[str, Any]) -> OutputTable:
+    name = given.name
     if not isinstance(name, str):
         raise UsageError(f"wb.output: its name is {name!r}, not a text", hint='for example wb.output("daily_orders", table)')
     check_name("output", name)
@@ -128,14 +129,7 @@ def _record(
             f"output {name} is a {type(expr).__name__}, not an Ibis table",
             hint="mark the table before .execute() or .to_pandas()",
         )
-    mark = OutputMark(
-        name=name,
-        key=(key,) if isinstance(key, str) else tuple(key),
-        doc="\n".join(line.strip() for line in doc.strip().splitlines()),
-        columns=dict(columns or {}),
-        checks=tuple(checks),
-        partition_by=partition_by,
-    )
+    mark = replace(given, doc="\n".join(line.strip() for line in given.doc.strip().splitlines()))
     _check_columns(mark, expr.columns)
     table = OutputTable(expr.op())
     session.current().outputs[name] = (mark, table)
@@ -145,7 +139,7 @@ def _record(
 
 def _check_columns(mark: OutputMark, known: Sequence[str]) -> None:
     partition = () if mark.partition_by is None else (mark.partition_by,)
-    named = [("key=", mark.key), ("columns=", mark.columns), ("partition_by=", partition)]
+    named = [("key=", mark.key), ("columns=", mark.columns), ("units=", mark.units), ("partition_by=", partition)]
     named += [(f"the check {check}", check.columns) for check in mark.checks]
     for what, columns in named:
         for column in columns:

@@ -1,0 +1,32 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    wb.output(
+        "late",
+        flights.filter(flights.dep_delay > 15).select("day", "origin", "dep_delay"),
+        columns={"dep_delay": "departure after schedule"},
+        units={"dep_delay": "minutes"},
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()
