@@ -35,7 +35,7 @@ TEXT = {".cfg", ".css", ".csv", ".in", ".ipynb", ".j2", ".json", ".md", ".py", "
 
 
 def _tracked() -> list[Path]:
-    """The files of the repository: what git knows, or everything in a copy without git."""
+    """The files that git tracks; in a copy without git there is nothing to say about them."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
