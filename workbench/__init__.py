@@ -2,7 +2,7 @@
 
 The public names, loaded when first used:
 
-* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``, ``sql``;
+* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``, ``sql``, ``local``;
 * in Python: ``diff``.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.render.card import model as model
     from workbench.render.card import output as output
     from workbench.runtime import checks as check
+    from workbench.runtime.local import local as local
     from workbench.runtime.require import require as require
     from workbench.runtime.sql import sql as sql
     from workbench.sandbox.session import source as source
@@ -30,11 +31,12 @@ _PLACES = {
     "param": "workbench.sandbox.widgets",
     "output": "workbench.render.card",
     "model": "workbench.render.card",
+    "local": "workbench.runtime.local",
     "require": "workbench.runtime.require",
     "sql": "workbench.runtime.sql",
     "diff": "workbench.promote.diff",
 }
-__all__ = ["check", "diff", "model", "output", "param", "require", "source", "sql"]
+__all__ = ["check", "diff", "local", "model", "output", "param", "require", "source", "sql"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,10 +23,11 @@ def sql(query: str, /, **tables: ir.Table) -> ir.Table:
 
     if not tables:
         raise UsageError("wb.sql was given no table", hint='for example wb.sql("SELECT * FROM flights", flights=flights)')
-    backends = {id(backend): backend for backend in (table.get_backend() for table in tables.values())}
-    if len(backends) > 1:
+    # Rows in memory belong to no database, and go to that of the others.
+    found = {id(backend): backend for table in tables.values() for backend in table._find_backends()[0]}
+    if len(found) > 1:
         raise UsageError("wb.sql was given tables of different databases", hint="read them all with wb.source")
-    (backend,) = backends.values()
+    backend = next(iter(found.values()), None) or next(iter(tables.values())).get_backend()
     parsed = parse(query, backend.dialect)
     unknown = tables_of(parsed) - set(tables)
     if unknown:
