@@ -15,6 +15,7 @@ from workbench.promote.equality import prove, settings
 from workbench.promote.module import build_module
 from workbench.promote.notebook import read_notebook
 from workbench.promote.slice import slice_notebook
+from workbench.sandbox.confine import offered
 
 
 def test_settings_begin_with_the_defaults_and_try_ends_middle_and_choices():
@@ -80,6 +81,7 @@ def proved(tmp_path: Path):
         sandbox = tmp_path / "sandbox.duckdb"
         with duckdb.connect(str(sandbox)) as con:
             con.execute("CREATE TABLE orders AS SELECT i AS id, i % 5 AS amount, 'c' || i AS name FROM range(10) r(i)")
+        (tmp_path / "pyproject.toml").write_text("[tool.workbench]\n")
         file = tmp_path / "notebooks" / "n.py"
         file.parent.mkdir()
         file.write_text(NOTEBOOK.format(body="\n".join("    " + line for line in body.splitlines())))
@@ -149,10 +151,20 @@ def test_a_notebook_that_never_ends_is_stopped(proved):
         proved(body, timeout=5.0)
 
 
-def test_the_process_sees_no_production_credentials(proved, monkeypatch, tmp_path):
+def test_the_process_sees_no_production_credentials(proved, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "canary")
     monkeypatch.setenv("WORKBENCH_MASK_KEY", "canary")
-    spy = tmp_path / "seen.txt"
-    body = f'import os\nopen({str(spy)!r}, "w").write(str(sorted(os.environ.items())))\nwb.output("kept", orders)'
-    proved(body)
-    assert "canary" not in spy.read_text()
+    body = 'import os\n{}["seen: " + str(sorted(os.environ.items()))]\nwb.output("kept", orders)'
+    why = proved(body).why
+    assert "seen: [(" in why
+    assert "WORKBENCH_SANDBOX" in why
+    assert "canary" not in why
+
+
+@pytest.mark.skipif(not offered().files, reason="this kernel offers no Landlock")
+@pytest.mark.parametrize("act", ["open({!r}).read()", 'open({!r}, "a").write("x")', '__import__("os").remove({!r})'])
+def test_the_process_reaches_no_other_file_of_the_workspace(proved, tmp_path, act):
+    secret = tmp_path / "raw.csv"
+    secret.write_text("a\n1\n")
+    assert "PermissionError" in proved(act.format(str(secret)) + '\nwb.output("kept", orders)').why
+    assert secret.read_text() == "a\n1\n"

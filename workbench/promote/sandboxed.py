@@ -1,4 +1,5 @@
-"""Jobs with an analyst's code: run in a process of their own that has the sandbox and no production credentials.
+"""Jobs with an analyst's code: run in a process of their own that has the sandbox, no production credentials, and, where the
+system can do that, no way to other files or the network.
 
 The parent stages modules and calls :func:`run_job`; the functions below :func:`read_job` are for the process itself.
 """
@@ -8,14 +9,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.config import find_workspace
 from workbench.errors import InfrastructureError
 from workbench.promote.module import Module
 from workbench.promote.slice import Slice
+from workbench.runtime.landlock import Rules
+from workbench.sandbox.confine import confine, plan
 from workbench.sandbox.environment import analyst_environment
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ def stage(folder: Path, cut: Slice, module: Module) -> dict[str, Any]:
         "file": str(place / "__init__.py"),
         "inputs": [asdict(source) for source in cut.inputs],
         "parameters": [parameter.name for parameter in cut.parameters],
-        "dates": [parameter.name for parameter in cut.parameters if parameter.type == "date"],
+        "types": {parameter.name: parameter.type for parameter in cut.parameters},
         "key": list(cut.mark.key),
     }
 
@@ -49,25 +53,30 @@ def run_job(
     notebook: Path,
     sandbox: Path,
     timeout: float,
+    write: Sequence[Path] = (),
     meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[Any, str]:
     """What ``python -m worker`` wrote as its result, or None and the last line that it said before it ended.
 
-    ``timeout`` is in seconds of wall-clock time. ``meanwhile`` is called in this process while the other one works.
+    ``timeout`` is in seconds of wall-clock time. ``write`` are folders, besides ``folder``, that the job may change.
+    ``meanwhile`` is called in this process while the other one works.
     """
     result = folder / "result.json"
+    notebooks = notebook.resolve().parent
+    rules = plan(find_workspace(root), notebooks=notebooks, sandbox=sandbox, own=folder, write=write)
     places = {
         "root": str(root),
-        "notebooks": str(notebook.resolve().parent),
+        "notebooks": str(notebooks),
         "sandbox": str(sandbox),
         "result": str(result),
+        "rules": asdict(rules),
     }
     file = folder / "job.json"
     file.write_text(json.dumps({**job, **places}, default=str), encoding="utf-8")
     with subprocess.Popen(
         [sys.executable, "-m", worker, str(file)],
         cwd=folder,
-        env=analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -91,8 +100,12 @@ def run_job(
 
 
 def read_job(file: str) -> dict[str, Any]:
-    """The job of this process; helper modules beside the notebook and packages of the workspace can be imported afterwards."""
+    """The job of this process, which is confined to it from here on.
+
+    Helper modules beside the notebook and packages of the workspace can be imported afterwards.
+    """
     job: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+    confine(Rules(**{name: tuple(listed) for name, listed in job["rules"].items()}))
     sys.path[:0] = [job["notebooks"], job["root"]]
     return job
 

@@ -121,8 +121,9 @@ def sweep(workspace: Workspace, notebook: Path, output: str, given: Sequence[str
         }
         worker = "workbench.promote.sweep_run"
         found, log = run_job(
-            worker, job, folder, root=workspace.root, notebook=read.path, sandbox=sandbox.path, timeout=timeout
-        )
+            worker, job, folder,
+            root=workspace.root, notebook=read.path, sandbox=sandbox.path, timeout=timeout, write=[results],
+        )  # fmt: skip
         if found is None:
             raise InfrastructureError(f"the sandbox process ended: {log}", hint=f"workbench check {read.path}")
         scenarios = tuple(
