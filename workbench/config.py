@@ -88,9 +88,11 @@ class Reference(_Strict):
 class Source(_Strict):
     """One production table that notebooks may read.
 
-    ``read`` is a Parquet or CSV glob relative to the workspace, or ``duckdb:FILE#SCHEMA.TABLE``.
+    ``read`` is a Parquet or CSV glob relative to the workspace, ``duckdb:FILE#SCHEMA.TABLE``, or a table of a PostgreSQL:
+    ``postgresql://USER@HOST/DATABASE#SCHEMA.TABLE``, or ``env:NAME#SCHEMA.TABLE`` with the address in a variable.
     ``mask`` maps columns to token, redact, keep, generalise:…, shift_dates:… or noise:….
     ``sample`` is "anchor" (rows are chosen by the hash of ``key``), "follow" (rows follow their references) or "whole".
+    ``quasi_identifiers`` are columns that together may single a person out.
     """
 
     read: str
@@ -102,6 +104,7 @@ class Source(_Strict):
     doc: str = ""
     owner: str = ""
     units: dict[str, str] = {}
+    quasi_identifiers: list[str] = []
 
 
 class Gates(_Strict):
@@ -260,6 +263,11 @@ def _check_sources(settings: Settings, file: Path) -> None:
             check_name("source", name)
         except UsageError as error:
             raise ConfigError(f"{path}: {error.message}", hint=hint) from None
+        if re.search(r"^postgres(ql)?://[^/@]*:[^/@]*@|^postgres.*[?&](ssl)?password=", source.read):
+            raise ConfigError(
+                f"{path}.read: the address has a password in it, which does not belong into a file",
+                hint=f'export it as a variable NAME, and write read = "env:NAME#{source.read.partition("#")[2]}" in {file}',
+            )
         for reference in source.references:
             target = settings.sources.get(reference.source)
             if target is None:

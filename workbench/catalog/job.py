@@ -194,7 +194,7 @@ class Job:
 
     def _input(self, each: Input) -> tuple[ir.Table, str]:
         if each.kind == "source":
-            return self.warehouse.source(self.con, each.name), self.warehouse.source_digest(each.name)
+            return self.warehouse.source(self.con, each.name), self.warehouse.source_digest(each.name, self.con)
         if each.name not in self.live:
             raise UsageError(f"input {each.name}: nothing is published of it", hint=f"workbench show {each.name}")
         snapshot = self.live[each.name].snapshot

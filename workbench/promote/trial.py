@@ -83,9 +83,9 @@ def run_trial(
     Raises ``InfrastructureError`` when a source changes meanwhile, so that the comparisons would mix code and data.
     """
     names = sorted({source.name for each in work for source in each.contract.inputs if source.kind == "source"})
-    before = {name: warehouse.source_digest(name) for name in names}
     con = warehouse.connect()
     try:
+        before = {name: warehouse.source_digest(name, con) for name in names}
         live = warehouse.live()
         snapshots: dict[str, Snapshot] = {}
         baselines: dict[str, Snapshot] = {}
@@ -93,9 +93,9 @@ def run_trial(
         for each in work:
             progress(f"trial of {each.pipeline}@{each.version}")
             tried.append(_try(workspace, warehouse, con, each, live, snapshots, baselines))
+        changed = [name for name in names if warehouse.source_digest(name, con) != before[name]]
     finally:
         con.disconnect()
-    changed = [name for name in names if warehouse.source_digest(name) != before[name]]
     if changed:
         raise InfrastructureError(f"source {changed[0]} changed during the trial", hint="type the same command again")
     return tuple(tried)

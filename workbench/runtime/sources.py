@@ -1,15 +1,16 @@
-"""Production sources, read as they are declared: Parquet or CSV files, or a table of another DuckDB file."""
+"""Production sources, read as they are declared: Parquet or CSV files, a table of another DuckDB file or of a PostgreSQL."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.config import Workspace
 from workbench.errors import UsageError
-from workbench.runtime import files
+from workbench.runtime import files, postgres
 from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def open_source(con: Backend, workspace: Workspace, name: str) -> ir.Table:
 
     read = workspace.source(name).read
     try:
+        if postgres.is_address(read):
+            return _pulled(con, workspace, name)
         if read.startswith(DUCKDB):
             return _attached(con, workspace, name)
         paths = source_files(workspace, name)
@@ -67,8 +70,21 @@ def source_files(workspace: Workspace, name: str) -> list[Path]:
     return found
 
 
-def digest(workspace: Workspace, name: str) -> str:
-    """Identifies the bytes that a source holds now; equal bytes under equal names give equal digests."""
+def digest(workspace: Workspace, name: str, con: Backend | None = None) -> str:
+    """Identifies what a source holds now: the bytes and names of its files, or the rows of its table in a PostgreSQL.
+
+    That is the moment which ``con`` reads, where it is given, and of which it is to be known that it still reads the same.
+    """
+    read = workspace.source(name).read
+    if postgres.is_address(read):
+        at = postgres.place(name, read)
+        if con is not None:
+            return reading(con, at.address).digest(at)
+        once = postgres.Reading(at.address)
+        try:
+            return once.digest(at)
+        finally:
+            once.close()
     held = hashlib.sha256()
     for path in source_files(workspace, name):
         for file in (path, path.with_name(path.name + ".wal")):
@@ -108,6 +124,48 @@ def _attached(con: Backend, workspace: Workspace, name: str) -> ir.Table:
             hint=_hint(name),
         )
     return con.table(table, database=(catalog, schema))
+
+
+def reading(con: Backend, address: str) -> postgres.Reading:
+    """The transaction in which a session reads a PostgreSQL, the same for all its tables; it ends with the session."""
+    held = _readings.setdefault(id(con), {})
+    if address not in held:
+        if not held:
+            weakref.finalize(con, _end, id(con))
+        held[address] = postgres.Reading(address)
+    return held[address]
+
+
+def end_readings(con: Backend) -> None:
+    """End what ``reading`` began for a session."""
+    _end(id(con))
+
+
+_readings: dict[int, dict[str, postgres.Reading]] = {}
+
+
+def _end(session: int) -> None:
+    for each in _readings.pop(session, {}).values():
+        each.close()
+
+
+def _pulled(con: Backend, workspace: Workspace, name: str) -> ir.Table:
+    """All rows of a table of a PostgreSQL, fetched once a session; DuckDB spills what memory can't hold."""
+    read = workspace.source(name).read
+    at = postgres.place(name, read)
+    table = f"pulled_{hashlib.sha256(read.encode()).hexdigest()[:12]}"
+    if not rows(con.con, "SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = ?", [table]):
+        there = reading(con, at.address)
+        columns = list(there.columns(at).values())
+        listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
+        con.con.execute(f"CREATE TEMP TABLE {table} ({listed})")
+        try:
+            selected = ", ".join(each.pulled for each in columns)
+            there.pull(con.con, f"SELECT {selected} FROM {at.relation} s", columns, table)
+        except BaseException:
+            con.con.execute(f"DROP TABLE {table}")
+            raise
+    return con.table(table)
 
 
 def _hint(name: str) -> str:

@@ -78,11 +78,11 @@ class Warehouse:
 
         return open_source(con, self.workspace, name)
 
-    def source_digest(self, name: str) -> str:
-        """Identifies the state of a source: the digest of its files' names and bytes."""
+    def source_digest(self, name: str, con: Backend | None = None) -> str:
+        """Identifies the state of a source: the digest of its files' names and bytes, or of the rows that ``con`` reads."""
         from workbench.runtime.sources import digest
 
-        return digest(self.workspace, name)
+        return digest(self.workspace, name, con)
 
     def read(self, con: Backend, snapshot: Snapshot) -> ir.Table:
         """A snapshot as a table of the session ``con``."""
