@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.parameter import Parameter as Parameter
 
 SCHEMA_VERSION = 1
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -77,92 +78,6 @@ class VersionId:
 
     def __str__(self) -> str:
         return f"{self.pipeline}@{self.number}"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A typed, bounded input of a pipeline that a person may set.
-
-    ``type`` is one of int, float, bool, str, date. ``choices`` are the allowed values, in the order of the widget.
-    """
-
-    name: str
-    type: str
-    default: Any
-    ge: int | float | dt.date | None = None
-    le: int | float | dt.date | None = None
-    step: int | float | None = None
-    choices: tuple[Any, ...] | None = None
-    doc: str = ""
-
-    def check(self, value: Any) -> Any:
-        """The value itself, when its type and range fit; ``UsageError`` otherwise.
-
-        >>> Parameter("min_delay", "int", 15, ge=0, le=240).check(500)
-        Traceback (most recent call last):
-            ...
-        workbench.errors.UsageError: parameter min_delay is 500, above its highest value 240
-        """
-        fits = {
-            "int": isinstance(value, int) and not isinstance(value, bool),
-            "float": isinstance(value, (int, float)) and not isinstance(value, bool),
-            "bool": isinstance(value, bool),
-            "str": isinstance(value, str),
-            "date": isinstance(value, dt.date) and not isinstance(value, dt.datetime),
-        }
-        hint = f"give {self.name} {self.domain()}"
-        if not fits[self.type]:
-            raise UsageError(f"parameter {self.name} is {value!r}, not a value of type {self.type}", hint=hint)
-        if isinstance(value, float) and value != value:
-            raise UsageError(f"parameter {self.name} is NaN", hint=hint)
-        if self.choices is not None and value not in self.choices:
-            raise UsageError(f"parameter {self.name} is {value!r}, none of its choices", hint=hint)
-        if self.ge is not None and value < self.ge:
-            raise UsageError(f"parameter {self.name} is {value}, below its lowest value {self.ge}", hint=hint)
-        if self.le is not None and value > self.le:
-            raise UsageError(f"parameter {self.name} is {value}, above its highest value {self.le}", hint=hint)
-        return float(value) if self.type == "float" else value
-
-    def parse(self, text: str) -> Any:
-        """The value that the text of a command line stands for, checked.
-
-        >>> Parameter("code", "str", "").parse("007")
-        '007'
-        """
-        try:
-            match self.type:
-                case "int":
-                    if not re.fullmatch(r"[+-]?[0-9]+", text):
-                        raise ValueError(text)
-                    value: Any = int(text)
-                case "float":
-                    value = float(text)
-                case "bool":
-                    value = {"true": True, "false": False}[text.lower()]
-                case "date":
-                    value = dt.date.fromisoformat(text)
-                case _:
-                    value = text
-        except (ValueError, KeyError):
-            raise UsageError(
-                f"parameter {self.name}: {text!r} is not a value of type {self.type}", hint=f"give {self.name} {self.domain()}"
-            ) from None
-        return self.check(value)
-
-    def domain(self) -> str:
-        """The allowed values in words, such as ``an int from 0 to 240``."""
-        if self.choices is not None:
-            return "one of " + ", ".join(repr(choice) for choice in self.choices)
-        article = "an" if self.type == "int" else "a"
-        match (self.ge, self.le):
-            case (None, None):
-                return f"{article} {self.type}"
-            case (low, None):
-                return f"{article} {self.type} of at least {low}"
-            case (None, high):
-                return f"{article} {self.type} of at most {high}"
-            case (low, high):
-                return f"{article} {self.type} from {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,8 @@ def test_the_version_is_called_once_with_its_inputs_and_parameters():
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "late_departures"
     ]
     assert [ast.unparse(call) for call in calls] == [
-        "late_departures(inputs['flights'], inputs['late'], "
-        "min_delay=min_delay, since=date.fromisoformat(since), inputs=inputs_)"
+        "late_departures(inputs['flights'], inputs['late'], min_delay=job.value('min_delay', min_delay), "
+        "since=job.value('since', since), inputs=job.value('inputs', inputs_))"
     ]
 
 

@@ -6,13 +6,15 @@ What the standard has no field for (units, parameters, inputs, how often a share
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import ConfigError, UnknownName
-from workbench.model import Check, Input, Parameter
+from workbench.model import Check, Input
+from workbench.parameter import Parameter, encode
 
 FILE = "contract.yaml"
 API_VERSION = "v3.1.0"
@@ -99,7 +101,7 @@ def to_yaml(contract: Contract) -> str:
     import yaml
 
     custom = {
-        "parameters": [_drop_empty(asdict(parameter)) for parameter in contract.parameters],
+        "parameters": [_drop_empty(_texts(asdict(parameter))) for parameter in contract.parameters],
         "inputs": [_drop_empty(asdict(source)) for source in contract.inputs],
     }
     document = {
@@ -218,8 +220,24 @@ def _check(entry: dict[str, Any]) -> Check:
 
 
 def _parameter(entry: dict[str, Any]) -> Parameter:
+    read = Parameter(entry["name"], entry["type"], None)
     choices = entry.get("choices")
-    return Parameter(**{**entry, "choices": None if choices is None else tuple(choices)})
+    typed: dict[str, Any] = {name: (read.item or read).decode(entry[name]) for name in ("ge", "le") if name in entry}
+    typed["default"] = read.decode(entry["default"])
+    typed["choices"] = None if choices is None else tuple((read.item or read).decode(each) for each in choices)
+    return Parameter(**{**entry, **typed})
+
+
+def _texts(entry: dict[str, Any]) -> dict[str, Any]:
+    """With text in place of the values that YAML has no type for; a date it has."""
+
+    def text(value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [text(item) for item in value]
+        plain = type(value) is dt.date
+        return value if plain else encode(value)
+
+    return {name: text(value) for name, value in entry.items()}
 
 
 def _drop_empty(entry: dict[str, Any]) -> dict[str, Any]:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.environment import environment_sha256
+from workbench.catalog.profile import describe, examples, partitions_moved, plain_rows, schema_difference
 from workbench.catalog.showing import Shown, broken_by
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, Input, Interval, Snapshot
+from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
 from workbench.runtime.files import make_folder, write_atomic
+from workbench.runtime.secret import redacted, resolve
 from workbench.runtime.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ RESULT = "result.json"
 SAMPLE_ROWS = 5
 
 # Names that the cells of a run notebook use themselves.
-TAKEN = frozenset("workspace run_id interval_start interval_end job inputs table Job date inf nan".split())
+TAKEN = frozenset("workspace run_id interval_start interval_end job inputs table Job inf nan".split())
 
 
 def variable(parameter: str) -> str:
@@ -115,6 +118,22 @@ class Job:
         inputs.shown = Shown("", ("input", "kind", "rows", "which", "state"), lines)
         return inputs
 
+    def value(self, name: str, given: Any) -> Any:
+        """A parameter as its type, from what the notebook holds: moments are text, and a reference stands for a secret.
+
+        Raises ``UsageError`` when it does not fit the contract; what a secret holds is not said.
+        """
+        parameter = next(each for each in self.contract.parameters if each.name == name)
+        if not is_reference(given) or given == encode(parameter.default):
+            return parameter.check(parameter.decode(given))
+        held = resolve(given)
+        try:
+            return parameter.parse(held)
+        except UsageError:
+            raise UsageError(
+                f"parameter {name}: {given} does not hold {parameter.domain()}", hint="correct the secret"
+            ) from None
+
     def write(self, table: ir.Table) -> Shown:
         """Compute the result and stage it where no reader looks.
 
@@ -124,7 +143,7 @@ class Job:
         self._keep(code_sha256=_code_sha256(contract))
         found = {name: str(kind) for name, kind in table.schema().items()}
         if found != contract.schema:
-            raise ChecksFailed(_schema_difference(contract.schema, found), hint=f"workbench history {contract.pipeline}")
+            raise ChecksFailed(schema_difference(contract.schema, found), hint=f"workbench history {contract.pipeline}")
         current = self.live.get(contract.pipeline)
         base = current.snapshot if current is not None else None
         self.staged = staged = self.warehouse.write(
@@ -137,7 +156,7 @@ class Job:
             interval=self.interval,
         )
         rows = sum(file.rows for file in staged.files if self._computed(file.partition))
-        partitions = _partitions(base, staged)
+        partitions = partitions_moved(base, staged)
         self._keep(
             base=None if base is None else base.id,
             snapshot=staged.id,
@@ -164,19 +183,19 @@ class Job:
         wanted = [*keyed, *(check for check in self.contract.checks if check not in keyed)]
         results = checks.evaluate(self.warehouse.read(self.con, staged), wanted)
         facts = [
-            {"check": str(each.check), "violations": each.violations, "examples": _plain(each.examples)} for each in results
+            {"check": str(each.check), "violations": each.violations, "examples": plain_rows(each.examples)} for each in results
         ]
         self._keep(checks=facts)
         broken = [each for each in results if not each.ok]
         if broken:
-            lines = [f"{each.check}: {broken_by(each.violations)}" + _examples(each.examples) for each in broken]
+            lines = [f"{each.check}: {broken_by(each.violations)}" + examples(each.examples) for each in broken]
             raise ChecksFailed("\n".join(lines), hint="")
         return Shown("", ("check", "rows that break it"), tuple((str(each.check), each.violations) for each in results))
 
     def profile(self) -> Shown:
         """Rows, NULLs, lowest and highest value of each column; a few rows beneath."""
         table = self.warehouse.read(self.con, self._staged())
-        described = _describe(table)
+        described = describe(table)
         self._keep(profile=described)
         columns = tuple((c["column"], c["type"], c["nulls"], c["min"], c["max"]) for c in described["columns"])
         first = table.order_by(list(self.contract.key)) if self.contract.key else table
@@ -236,7 +255,7 @@ class Job:
         self.result |= facts
         if self._place is not None:
             make_folder(self._place.parent)
-            write_atomic(self._place, json.dumps(self.result, indent=2, ensure_ascii=False, default=str) + "\n")
+            write_atomic(self._place, json.dumps(redacted(self.result), indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def _code_sha256(contract: Contract) -> str:
@@ -244,66 +263,6 @@ def _code_sha256(contract: Contract) -> str:
     module = sys.modules.get(f"promoted.{contract.pipeline}.v{contract.version}")
     file = getattr(module, "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-
-
-def _schema_difference(promised: dict[str, str], found: dict[str, str]) -> str:
-    lines = [f"column {name} is missing" for name in promised if name not in found]
-    lines += [f"column {name} is not in the contract" for name in found if name not in promised]
-    lines += [
-        f"column {name} is {found[name]}, the contract says {kind}"
-        for name, kind in promised.items()
-        if found.get(name, kind) != kind
-    ]
-    return "the result has another schema than the contract: " + ("; ".join(lines) or "columns are in another order")
-
-
-def _partitions(base: Snapshot | None, staged: Snapshot) -> dict[str, int]:
-    """How many partitions are new, differ, went away and stayed the same."""
-    old = {file.partition: file.sha256 for file in base.files} if base is not None else {}
-    new = {file.partition: file.sha256 for file in staged.files}
-    return {
-        "added": sum(name not in old for name in new),
-        "replaced": sum(name in old and old[name] != digest for name, digest in new.items()),
-        "removed": sum(name not in new for name in old),
-        "unchanged": sum(old.get(name) == digest for name, digest in new.items()),
-    }
-
-
-def _describe(table: ir.Table) -> dict[str, Any]:
-    schema = table.schema()
-    ordered = {
-        name
-        for name, kind in schema.items()
-        if kind.is_numeric() or kind.is_temporal() or kind.is_string() or kind.is_boolean()
-    }
-    aggregates = {"rows": table.count()}
-    for number, name in enumerate(schema):
-        aggregates[f"nulls{number}"] = table[name].isnull().sum()
-        if name in ordered:
-            aggregates |= {f"min{number}": table[name].min(), f"max{number}": table[name].max()}
-    row = table.aggregate(**aggregates).to_pyarrow().to_pylist()[0]
-    columns = [
-        {
-            "column": name,
-            "type": str(kind),
-            "nulls": int(row[f"nulls{number}"] or 0),
-            "min": row.get(f"min{number}"),
-            "max": row.get(f"max{number}"),
-        }
-        for number, (name, kind) in enumerate(schema.items())
-    ]
-    return {"rows": int(row["rows"]), "columns": columns}
-
-
-def _examples(rows: tuple[dict[str, Any], ...]) -> str:
-    return ", for example " + "; ".join(", ".join(f"{k}={v}" for k, v in row.items()) for row in rows[:2]) if rows else ""
-
-
-def _plain(rows: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    return [
-        {name: value if isinstance(value, (int, float, bool, type(None))) else str(value) for name, value in row.items()}
-        for row in rows
-    ]
 
 
 def _display(shown: Shown) -> None:

@@ -10,6 +10,7 @@ from workbench.catalog.version import changed_files, pipelines, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError
 from workbench.model import VersionId
+from workbench.parameter import is_reference
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store
 
@@ -17,7 +18,9 @@ from workbench.store import Store
 def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each parameter of the contract: the given ones checked, defaults for the others.
 
-    >>> from workbench.model import Parameter
+    References to secrets stay as they are given: only the process that runs the cells looks them up, and checks them then.
+
+    >>> from workbench.parameter import Parameter
     >>> contract = Contract("p", 1, (), parameters=(Parameter("code", "str", ""), Parameter("n", "int", 3)))
     >>> typed_parameters(contract, {"code": "007"})
     {'code': '007', 'n': 3}
@@ -30,7 +33,12 @@ def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, 
     values = {}
     for name, parameter in known.items():
         value = given.get(name, parameter.default)
-        values[name] = parameter.parse(value) if name in given and isinstance(value, str) else parameter.check(value)
+        if name not in given:
+            values[name] = parameter.check(value)
+        elif is_reference(value):
+            values[name] = value
+        else:
+            values[name] = parameter.parse(value) if isinstance(value, str) else parameter.check(parameter.decode(value))
     return values
 
 

@@ -29,8 +29,10 @@ from workbench.operate.request import check_interval, check_untouched, live_vers
 from workbench.operate.schedule import PipelineConfig, read_config
 from workbench.operate.settle import settle, was_published
 from workbench.operate.upstream import check_inputs
+from workbench.parameter import encode
 from workbench.runtime.failpoint import reached
 from workbench.runtime.files import make_folder
+from workbench.runtime.secret import needed
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store
 from workbench.store.records import Pointer, RunRecord, RunStatus, Target
@@ -79,6 +81,7 @@ def run_pipeline(
     check_untouched(workspace, version)
     contract = read_contract(version_dir(workspace, version))
     values = typed_parameters(contract, parameters or {})
+    secrets = needed(value for name, value in values.items() if name in (parameters or {}))
     if interval is not None:
         check_interval(contract)
     config = read_config(workspace, pipeline)
@@ -90,7 +93,7 @@ def run_pipeline(
                 pipeline=pipeline,
                 version=version.number,
                 interval=interval,
-                parameters={name: _json(value) for name, value in values.items()},
+                parameters=encode(values),
                 status="running",
                 started=now,
                 code_sha256=read_manifest(version_dir(workspace, version))["files"]["__init__.py"],
@@ -104,7 +107,7 @@ def run_pipeline(
             )
         )
         reached("after_run_begun")
-        this = _Run(workspace, warehouse, store, contract, config, run, time.monotonic())
+        this = _Run(workspace, warehouse, store, contract, config, run, time.monotonic(), secrets)
         try:
             return this.go(values, engine, on_cell)
         except KeyboardInterrupt:
@@ -154,6 +157,7 @@ class _Run:
     config: PipelineConfig
     run: RunRecord
     began: float
+    secrets: Mapping[str, str]
 
     def go(self, values: Mapping[str, Any], engine: str, on_cell: Cells | None) -> RunRecord:
         """Execute the run notebook; publish what it staged when it may be."""
@@ -171,6 +175,7 @@ class _Run:
             folder=folder,
             engine=engine,
             modules=WARM,
+            secrets=self.secrets,
             time_limit=self.config.seconds_limit,
             memory_limit=self.config.bytes_limit,
             on_cell=on_cell,
@@ -260,7 +265,3 @@ def _empty(run: RunRecord, result: Mapping[str, Any]) -> str:
     without = [each["name"] for each in result["inputs"] if each["rows"] == 0]
     why = f"; {', '.join(without)} had none" if without else ""
     return f"no rows{span}{why}"
-
-
-def _json(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date) else value

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from workbench.errors import UsageError
-from workbench.model import Parameter
+from workbench.parameter import Parameter, encode
 from workbench.promote.module import Module, with_values
 from workbench.promote.notebook import Notebook
 from workbench.promote.sandboxed import run_job, stage
@@ -91,15 +91,19 @@ def _values(parameter: Parameter) -> list[Any]:
     """The default and the values most likely to behave otherwise."""
     default, low, high = parameter.default, parameter.ge, parameter.le
     found: list[Any] = [default]
-    if parameter.choices is not None:
+    if parameter.item is not None:
+        found += [[], list(parameter.choices or default)]
+    elif parameter.choices is not None:
         found += parameter.choices
     elif parameter.type == "bool":
         found += [not default]
     elif parameter.type == "str":
         found += ["", default + "x"]
-    elif parameter.type == "date":
+    elif parameter.type in ("date", "datetime"):
         day = dt.timedelta(days=1)
         found += [low if isinstance(low, dt.date) else default - day, high if isinstance(high, dt.date) else default + day]
+    elif parameter.type == "time":
+        found += [low or dt.time.min, high or dt.time.max]
     elif isinstance(low, (int, float)) and isinstance(high, (int, float)):
         middle = (low + high) / 2
         found += [low, int(middle) if parameter.type == "int" else middle, high]
@@ -154,8 +158,8 @@ def _run(
 ) -> dict[str, Any]:
     file = folder / f"notebook_{index}.py"
     file.write_text(with_values(notebook, setting), encoding="utf-8")
-    dates = [name for name, parameter in parameters.items() if parameter.type == "date"]
-    return {"notebook": str(file), "parameters": setting, "dates": dates}
+    types = {name: parameter.type for name, parameter in parameters.items()}
+    return {"notebook": str(file), "parameters": encode(setting), "types": types}
 
 
 def _judge(pipeline: str, checks: list[dict[str, Any]]) -> Equality:

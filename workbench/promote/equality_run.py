@@ -6,7 +6,6 @@ Started by :mod:`workbench.promote.equality` as ``python -m workbench.promote.eq
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import importlib.util
 import json
 import logging
@@ -14,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.parameter import Parameter
 from workbench.promote.sandboxed import call, read_job, say, write_result
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def main(job_file: str) -> None:
     job = read_job(job_file)
     result: dict[str, list[dict[str, Any]]] = {module["pipeline"]: [] for module in job["modules"]}
     for index, run in enumerate(job["runs"]):
-        values = {
-            name: dt.date.fromisoformat(value) if name in run["dates"] else value for name, value in run["parameters"].items()
-        }
+        values = {name: Parameter(name, run["types"][name], None).decode(value) for name, value in run["parameters"].items()}
         outputs, error = _run_notebook(index, run["notebook"], job["sandbox"], values)
         for module in job["modules"]:
             wanted = {name: values[name] for name in module["parameters"]}

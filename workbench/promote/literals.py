@@ -5,8 +5,15 @@ from __future__ import annotations
 import ast
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "datetime.date": dt.date,
+    "datetime.datetime": dt.datetime,
+    "datetime.time": dt.time,
+    "decimal.Decimal": Decimal,
+}
 Dotted = Callable[[ast.expr], str | None]
 
 
@@ -19,7 +26,7 @@ class NotLiteral(Exception):
 
 
 def value(node: ast.expr, dotted: Dotted) -> Any:
-    """The value of a literal expression: numbers, text, containers of them, and ``datetime.date(…)``.
+    """The value of a literal expression: numbers, text, containers of them, moments and decimals such as ``datetime.date(…)``.
 
     ``dotted`` resolves the names of imported things.
 
@@ -41,13 +48,13 @@ def value(node: ast.expr, dotted: Dotted) -> Any:
             if None in keys:
                 raise NotLiteral(node)
             return {value(key, dotted): value(each, dotted) for key, each in zip(keys, values, strict=True) if key is not None}
-        case ast.Call(func=func, args=args, keywords=keywords) if dotted(func) in ("datetime.date", "datetime.datetime"):
-            make = dt.date if dotted(func) == "datetime.date" else dt.datetime
+        case ast.Call(func=func, args=args, keywords=keywords) if dotted(func) in _MAKERS:
+            make = _MAKERS[str(dotted(func))]
             try:
                 return make(
                     *(value(arg, dotted) for arg in args), **{str(each.arg): value(each.value, dotted) for each in keywords}
                 )
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, ArithmeticError):
                 raise NotLiteral(node) from None
         case _:
             raise NotLiteral(node)

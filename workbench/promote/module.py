@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError, WorkbenchError
-from workbench.model import Parameter
+from workbench.parameter import Parameter
 from workbench.promote.edits import Line
 from workbench.promote.format import moved_lines, ruff_format
 from workbench.promote.logic import logic_digest
@@ -95,8 +95,10 @@ def _header(slice: Slice, notebook: Notebook) -> Iterable[tuple[Line, Kept | Non
     imports = {(each.module, each.member, each.alias, each.level) for each in slice.imports}
     if not any(module == "ibis" and member is None for module, member, _, _ in imports):
         imports.add(("ibis", None, None, 0))
-    if any(parameter.type == "date" for parameter in slice.parameters):
+    if any(each in parameter.type for parameter in slice.parameters for each in ("date", "time")):
         imports.add(("datetime", None, None, 0))
+    if any("decimal" in parameter.type for parameter in slice.parameters):
+        imports.add(("decimal", None, None, 0))
     for group in _grouped(imports):
         yield from ((Line(text), None) for text in group)
         yield Line(""), None
@@ -137,14 +139,21 @@ def _signature(slice: Slice) -> list[str]:
 
 
 def _annotation(parameter: Parameter) -> str:
-    return "datetime.date" if parameter.type == "date" else parameter.type
+    kind = parameter.type.removeprefix("list[").removesuffix("]")
+    named = {"date": "datetime.date", "time": "datetime.time", "datetime": "datetime.datetime", "decimal": "decimal.Decimal"}
+    return parameter.type.replace(kind, named.get(kind, kind))
 
 
 def _default(parameter: Parameter) -> str:
-    value: Any = parameter.default
-    if isinstance(value, dt.date):
-        return f"datetime.date({value.year}, {value.month}, {value.day})"
-    return repr(float(value)) if parameter.type == "float" else repr(value)
+    return _literal(parameter.default, parameter.type)
+
+
+def _literal(value: Any, kind: str) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_literal(each, kind[5:-1]) for each in value)}]"
+    if isinstance(value, Decimal):
+        return f"decimal.{value!r}"
+    return repr(float(value)) if kind == "float" else repr(value)
 
 
 def _input(name: str, kind: str) -> str:

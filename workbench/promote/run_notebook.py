@@ -6,15 +6,15 @@ time or a place.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract
 from workbench.catalog.job import variable
+from workbench.parameter import encode
 
 if TYPE_CHECKING:
-    from workbench.model import Parameter
+    from workbench.parameter import Parameter
 
 
 def build(contract: Contract) -> str:
@@ -90,20 +90,20 @@ def _parameters(contract: Contract) -> str:
 
 
 def _parameter(parameter: Parameter) -> str:
-    kind = "str" if parameter.type == "date" else parameter.type
     told = parameter.domain() + (f". {parameter.doc}" if parameter.doc.strip() else "")
     about = " ".join("".join(letter if letter.isprintable() else " " for letter in told).split())
+    kind = parameter.type if parameter.type in ("int", "float", "bool", "str") else "list" if parameter.item else "str"
     return f"{variable(parameter.name)}: {kind} = {literal(parameter.default)}  # {about}"
 
 
 def literal(value: Any) -> str:
-    """A parameter's value as Python source that papermill can replace: a date is text.
+    """A parameter's value as Python source that papermill can replace: moments and decimals are text.
 
+    >>> import datetime as dt
     >>> literal(dt.date(2013, 1, 1)), literal(15), literal(float("inf"))
     ("'2013-01-01'", '15', "float('inf')")
     """
-    if isinstance(value, dt.date):
-        return repr(value.isoformat())
+    value = encode(value)
     if isinstance(value, float) and not math.isfinite(value):
         return f"float({str(value)!r})"
     return repr(value)
@@ -121,15 +121,9 @@ def _inputs(contract: Contract) -> str:
 def _compute(contract: Contract) -> str:
     name = contract.pipeline
     arguments = [f'inputs["{source.argument}"]' for source in contract.inputs]
-    dates = False
     for parameter in contract.parameters:
-        value = variable(parameter.name)
-        if parameter.type == "date":
-            dates, value = True, f"date.fromisoformat({value})"
-        arguments.append(f"{parameter.name}={value}")
+        arguments.append(f'{parameter.name}=job.value("{parameter.name}", {variable(parameter.name)})')
     call = f"table = {name}({', '.join(arguments)})"
     if len(call) > 100:
         call = f"table = {name}(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
-    lines = ["from datetime import date\n"] if dates else []
-    lines += [f"from promoted.{name}.v{contract.version} import {name}\n", call, "job.write(table)"]
-    return "\n".join(lines)
+    return "\n".join([f"from promoted.{name}.v{contract.version} import {name}\n", call, "job.write(table)"])

@@ -6,12 +6,12 @@ Started by :mod:`workbench.promote.sweep` as ``python -m workbench.promote.sweep
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.parameter import Parameter
 from workbench.promote.sandboxed import call, read_job, say, write_result
 
 if TYPE_CHECKING:
@@ -33,10 +33,7 @@ def _scenario(job: dict[str, Any], number: int, given: dict[str, Any]) -> dict[s
     outputs: dict[str, ir.Table] = {}
     try:
         for module in job["modules"]:
-            values = {
-                name: dt.date.fromisoformat(given[name]) if name in module["dates"] else given[name]
-                for name in module["parameters"]
-            }
+            values = {name: Parameter(name, module["types"][name], None).decode(given[name]) for name in module["parameters"]}
             outputs[module["pipeline"]] = call(module, values, outputs)
         last = job["modules"][-1]
         table = outputs[last["pipeline"]].to_pyarrow()

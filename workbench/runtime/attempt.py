@@ -33,13 +33,15 @@ class Attempt:
 
     ``folder`` is the kernel's working folder, ``log`` the file for what the kernel's process says outside cells. ``modules``
     are imported by the warm process before it forks. ``time_limit`` is in seconds for the whole notebook, ``memory_limit`` in
-    bytes. An engine sets ``recorder``, and ``pid`` while a kernel lives; the watch sets ``timed_out`` and ``peak_memory``.
+    bytes. ``secrets`` are variables for the process of this one run.
+    An engine sets ``recorder``, and ``pid`` while a kernel lives; the watch sets ``timed_out`` and ``peak_memory``.
     """
 
     record: Path | None = None
     folder: Path | None = None
     log: Path | None = None
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     modules: tuple[str, ...] = ()
     time_limit: float | None = None
     memory_limit: int | None = None

@@ -20,6 +20,7 @@ from typing import Any
 
 from jupyter_client.session import Session
 
+from workbench.runtime.secret import redacted
 from workbench.runtime.wire import frames, send
 
 _FLUSH_BYTES = 1 << 16
@@ -47,7 +48,7 @@ class _Channel(Session):
             with self.lock:
                 if message["msg_type"] != "stream":
                     self.flush()
-                send(self.channel, message)
+                send(self.channel, redacted(message))
         return dict(message)
 
     def flush(self) -> None:
@@ -137,7 +138,7 @@ async def _serve(channel: socket.socket) -> None:
             reply = await _run(shell, request["code"])
             with session.lock:
                 session.flush()
-                send(channel, {"reply": reply})
+                send(channel, {"reply": redacted(reply)})
 
 
 def _shell(channel: socket.socket) -> tuple[Any, _Channel]:

@@ -83,7 +83,7 @@ class KernelEngine(HonestEngine):
             log = stack.enter_context(attempt.log.open("ab")) if attempt.log is not None else subprocess.DEVNULL
             manager = AsyncKernelManager(kernel_spec_manager=_OwnKernel(), kernel_name="python3", transport="ipc")
             manager.connection_file = str(Path(place) / "kernel.json")
-            environment = {**attempt.environment, "IPYTHONDIR": place, "JUPYTER_RUNTIME_DIR": place}
+            environment = {**attempt.environment, **attempt.secrets, "IPYTHONDIR": place, "JUPYTER_RUNTIME_DIR": place}
             if attempt.memory_limit is not None:
                 environment["WORKBENCH_MEMORY_LIMIT"] = str(attempt.memory_limit)
             run_sync(manager.start_kernel)(env=environment, cwd=str(attempt.folder or Path.cwd()), stdout=log, stderr=log)
@@ -114,7 +114,8 @@ class ForkedEngine(HonestEngine):
     def execute_managed_notebook(cls, nb_man: Recorder, kernel_name: str, *, attempt: Attempt, **rest: Any) -> None:
         try:
             zygote = warm_up(attempt.modules, attempt.environment)
-            child = zygote.fork(attempt.folder or Path.cwd(), attempt.environment, attempt.memory_limit, attempt.log)
+            environment = {**attempt.environment, **attempt.secrets}
+            child = zygote.fork(attempt.folder or Path.cwd(), environment, attempt.memory_limit, attempt.log)
         except NoZygote:
             child = None
         if child is None:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from workbench.errors import UsageError
 from workbench.model import Interval
+from workbench.parameter import encode
 from workbench.runtime.attempt import Attempt, Beat
 from workbench.runtime.environment import kernel_environment
 
@@ -46,6 +47,7 @@ def execute(
     folder: Path,
     engine: str = "workbench",
     modules: tuple[str, ...] = (),
+    secrets: Mapping[str, str] | None = None,
     time_limit: float | None = None,
     memory_limit: int | None = None,
     on_cell: Callable[[str, int, int], None] | None = None,
@@ -53,9 +55,10 @@ def execute(
 ) -> Execution:
     """Run a notebook with these parameters; ``record`` holds the executed notebook in every case, also after Ctrl-C.
 
-    ``folder`` is where the kernel works and its log is kept. Raises ``UsageError`` for a parameter's name that could be code.
+    ``folder`` is where the kernel works and its log is kept, ``secrets`` are variables that this kernel alone gets.
+    Raises ``UsageError`` for a parameter's name that could be code.
     """
-    plain = {_name(name): _plain(value) for name, value in parameters.items()}
+    plain = {_name(name): encode(value) for name, value in parameters.items()}
     folder.mkdir(parents=True, exist_ok=True)
     if engine == "workbench":
         prepare(modules)
@@ -73,6 +76,7 @@ def execute(
         folder=folder,
         log=log,
         environment=kernel_environment(),
+        secrets=secrets or {},
         modules=modules,
         time_limit=time_limit,
         memory_limit=memory_limit,
@@ -143,12 +147,6 @@ def _name(name: str) -> str:
     if not name.isidentifier() or not name.isascii():
         raise UsageError(f"{name!r} is not the name of a parameter", hint="use letters, digits and _")
     return name
-
-
-def _plain(value: Any) -> Any:
-    import datetime as dt
-
-    return value.isoformat() if isinstance(value, dt.date) else value
 
 
 def _finish(nb: Any, notebook: Path, record: Path) -> None:

@@ -10,6 +10,7 @@ import faulthandler
 import os
 import signal
 import sys
+from typing import Any
 
 
 def bound_memory(limit: int | None) -> None:
@@ -43,8 +44,18 @@ def main() -> None:
     bound_memory(int(limit) if limit else None)
     log = os.fdopen(os.dup(2), "w")
     from ipykernel.kernelapp import IPKernelApp
+    from jupyter_client.session import Session
+
+    from workbench.runtime.secret import redacted
+
+    class Discreet(Session):
+        """Sends no secret that a run was given by name."""
+
+        def serialize(self, msg: dict[str, Any], ident: list[bytes] | bytes | None = None) -> list[bytes]:
+            return super().serialize({**msg, "content": redacted(msg["content"])}, ident)
 
     application = IPKernelApp.instance()
+    application.session = Discreet(parent=application)
     application.initialize([*sys.argv[1:], "--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=True"])
     # The kernel has sent the usual place into the notebook, which can't be told anything after a crash.
     faulthandler.enable(file=log)

@@ -9,14 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import html
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from weakref import WeakValueDictionary
 
 from workbench.errors import UsageError
-from workbench.model import Parameter, check_name
+from workbench.model import check_name
+from workbench.parameter import Parameter
 
-Value = int | float | bool | str | dt.date
+Scalar = int | float | bool | str | dt.date | dt.time | Decimal
+Value = Scalar | list[Any]
 _RESERVED_LABEL = "--"  # marimo's dropdown keeps this label for itself
+_KINDS = {bool: "bool", str: "str", dt.date: "date", dt.time: "time", dt.datetime: "datetime", Decimal: "decimal"}
 _newest: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
@@ -24,17 +28,17 @@ def param(
     name: str,
     default: Value,
     *,
-    ge: int | float | dt.date | None = None,
-    le: int | float | dt.date | None = None,
+    ge: Scalar | None = None,
+    le: Scalar | None = None,
     step: int | float | None = None,
-    choices: Sequence[Value] | Mapping[str, Value] | None = None,
+    choices: Sequence[Scalar] | Mapping[str, Scalar] | None = None,
     doc: str = "",
 ) -> Any:
     """A marimo widget whose ``.value`` is the parameter's value.
 
-    A number with both bounds is a slider, other numbers a number field, a bool a switch, a text a text field, a date a
-    date field, and ``choices`` a dropdown; a mapping names each choice. It starts at ``default``, or at the value that the
-    session was opened with.
+    A number with both bounds is a slider, other numbers a number field, a bool a switch, a text a text field, a date or
+    datetime a field of its own, and ``choices`` a dropdown; a mapping names each choice. Times, decimals and lists, of which
+    several items may be chosen, need ``choices``. It starts at ``default``, or at the value that the session was opened with.
 
     >>> min_delay = param("min_delay", 15, ge=0, le=240, doc="minutes from which a departure is late")
     >>> type(min_delay).__name__, min_delay.value
@@ -54,17 +58,17 @@ def declared(
     name: str,
     default: Value,
     *,
-    ge: int | float | dt.date | None = None,
-    le: int | float | dt.date | None = None,
+    ge: Scalar | None = None,
+    le: Scalar | None = None,
     step: int | float | None = None,
-    choices: Sequence[Value] | Mapping[str, Value] | None = None,
+    choices: Sequence[Scalar] | Mapping[str, Scalar] | None = None,
     doc: str = "",
 ) -> Parameter:
     """The checked parameter that a call of ``param`` declares; ``UsageError`` names it when it can't stand."""
     if not isinstance(name, str):
         raise UsageError(f"wb.param: its name is {name!r}, not a text", hint='for example wb.param("min_delay", 15)')
     check_name("parameter", name)
-    allowed: tuple[Value, ...] | None = None
+    allowed: tuple[Scalar, ...] | None = None
     if choices is not None:
         allowed = tuple(choices.values() if isinstance(choices, Mapping) else choices)
         if not allowed or isinstance(choices, str):
@@ -72,8 +76,12 @@ def declared(
         if len(set(allowed)) != len(allowed):
             raise UsageError(f"parameter {name}: a choice is listed twice", hint="list each choice once")
     bounds = [bound for bound in (ge, le) if bound is not None]
-    kind = _kind(name, [default, *bounds, *(allowed or ())])
-    if bounds and kind not in ("int", "float", "date"):
+    items = default if isinstance(default, list) else [default]
+    kind = _kind(name, [*items, *bounds, *(allowed or ())])
+    if allowed is None and (kind in ("time", "decimal") or isinstance(default, list)):
+        what = "a list" if isinstance(default, list) else f"of type {kind}"
+        raise UsageError(f"parameter {name} is {what}, which has no field of its own in a notebook", hint="give it choices=")
+    if bounds and kind not in ("int", "float", "date", "datetime"):
         raise UsageError(f"parameter {name}: ge= and le= make no sense for a {kind}", hint="use choices= to limit it")
     if step is not None and (kind not in ("int", "float") or step <= 0 or (kind == "int" and not isinstance(step, int))):
         raise UsageError(
@@ -82,12 +90,12 @@ def declared(
     if ge is not None and le is not None and ge > le:  # type: ignore[operator]  # both are numbers or both are dates, by _kind
         raise UsageError(f"parameter {name}: nothing lies between ge={ge} and le={le}", hint="swap the two bounds")
     if kind == "float":
-        default = _float(default)
+        default = [_float(item) for item in items] if isinstance(default, list) else _float(default)
         allowed = None if allowed is None else tuple(_float(choice) for choice in allowed)
-    parameter = Parameter(name, kind, default, ge, le, step, allowed, doc)
+    parameter = Parameter(name, f"list[{kind}]" if isinstance(default, list) else kind, default, ge, le, step, allowed, doc)
     parameter.check(default)
     for choice in allowed or ():
-        parameter.check(choice)
+        (parameter.item or parameter).check(choice)
     return parameter
 
 
@@ -102,12 +110,13 @@ def _kind(name: str, values: Sequence[Any]) -> str:
         return "int"
     if kinds <= {int, float}:
         return "float"
-    for kind, word in ((bool, "bool"), (str, "str"), (dt.date, "date")):
+    for kind, word in _KINDS.items():
         if kinds == {kind}:
             return word
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise UsageError(
-        f"parameter {name}: its values are of type {found}, not all of one type among int, float, bool, str and date",
+        f"parameter {name}: its values are of type {found or 'nothing'}, not all of one type among int, float, "
+        "bool, str, date, time, datetime and Decimal",
         hint=f'for example wb.param("{name}", 15, ge=0, le=240)',
     )
 
@@ -127,7 +136,7 @@ def _initial(parameter: Parameter) -> Any:
     return parameter.check(overrides[parameter.name]) if parameter.name in overrides else parameter.default
 
 
-def _labels(parameter: Parameter, choices: Sequence[Value] | Mapping[str, Value] | None) -> dict[str, Any]:
+def _labels(parameter: Parameter, choices: Sequence[Scalar] | Mapping[str, Scalar] | None) -> dict[str, Any]:
     """What the dropdown shows for each choice."""
     if parameter.choices is None:
         return {}
@@ -146,6 +155,8 @@ def _widget(parameter: Parameter, value: Any, labels: dict[str, Any]) -> Any:
 
     label = f"**{parameter.name}**" + (f" · {html.escape(parameter.doc)}" if parameter.doc else "")
     low, high, step = parameter.ge, parameter.le, parameter.step
+    if parameter.item is not None:
+        return mo.ui.multiselect(labels, [name for name, choice in labels.items() if choice in value], label=label)
     if parameter.choices is not None:
         shown = next(name for name, choice in labels.items() if choice == value)
         return mo.ui.dropdown(labels, shown, allow_select_none=False, label=label)
@@ -155,7 +166,9 @@ def _widget(parameter: Parameter, value: Any, labels: dict[str, Any]) -> Any:
         case "str":
             return mo.ui.text(value, label=label)
         case "date":
-            return mo.ui.date(low, high, value, label=label)  # type: ignore[arg-type]  # bounds of a date are dates, by _kind
+            return mo.ui.date(low, high, value, label=label)
+        case "datetime":
+            return mo.ui.datetime(low, high, value, label=label)
         case kind:
             return _number(kind, low, high, step, value, label)
 
