@@ -12,138 +12,21 @@ import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError
 
 from workbench.errors import ConfigError, NotAWorkspace, UnknownName, UsageError
 from workbench.model import check_name
-
-_PLAIN_MASKS = ("token", "redact", "keep")
-_MASKS_WITH_ARGUMENT = {
-    "generalise": (r"[0-9]+(\.[0-9]+)?|year|quarter|month|week|day|hour", "generalise:month, generalise:10 or generalise:3"),
-    "shift_dates": (r"[1-9][0-9]{0,3}", "shift_dates:30, the most days that a date moves"),
-    "noise": (r"[0-9]+(\.[0-9]+)?%", "noise:5%, the most that a number changes"),
-}
-_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_duration(text: str) -> int:
-    """Seconds in a duration such as ``90s``, ``15m``, ``12h`` or ``14d``.
-
-    >>> parse_duration("14d")
-    1209600
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"{text!r} is not a duration", hint="write a whole number and s, m, h or d, for example 14d")
-    return int(match[1]) * _SECONDS[match[2]]
-
-
-def parse_share(text: str) -> float:
-    """The share that ``2%`` or ``0.02`` stands for, above 0 and at most 1.
-
-    >>> parse_share("2%")
-    0.02
-    """
-    try:
-        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 < share <= 1:
-        raise UsageError(f"{text!r} is not a share above 0% and up to 100%", hint="for example --sample 2%")
-    return share
-
-
-def _mask_rule(rule: str) -> str:
-    word, _, argument = rule.partition(":")
-    if word in _MASKS_WITH_ARGUMENT:
-        pattern, example = _MASKS_WITH_ARGUMENT[word]
-        if re.fullmatch(pattern, argument) and not re.fullmatch(r"0+(\.0+)?%?", argument):
-            return rule
-        raise ValueError(f"{rule!r} is not complete; write it like {example}")
-    if rule in _PLAIN_MASKS:
-        return rule
-    if word in ("hash", "md5", "sha1", "sha256"):
-        raise ValueError(f"{rule!r} without a key is undone by trying all values; use 'token', which is keyed and still joins")
-    raise ValueError(f"{rule!r} is no mask; the masks are {', '.join((*_PLAIN_MASKS, *_MASKS_WITH_ARGUMENT))}")
-
-
-MaskRule = Annotated[str, AfterValidator(_mask_rule)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Reference(_Strict):
-    """Columns of a source that name rows of another one."""
-
-    columns: list[str] = Field(min_length=1)
-    source: str
-    to: list[str] | None = None
-
-
-class Source(_Strict):
-    """One production table that notebooks may read.
-
-    ``read`` is a Parquet or CSV glob relative to the workspace, ``duckdb:FILE#SCHEMA.TABLE``, or a table of a PostgreSQL:
-    ``postgresql://USER@HOST/DATABASE#SCHEMA.TABLE``, or ``env:NAME#SCHEMA.TABLE`` with the address in a variable.
-    ``mask`` maps columns to token, redact, keep, generalise:…, shift_dates:… or noise:….
-    ``sample`` is "anchor" (rows are chosen by the hash of ``key``), "follow" (rows follow their references) or "whole".
-    ``quasi_identifiers`` are columns that together may single a person out.
-    """
-
-    read: str
-    key: list[str] = []
-    references: list[Reference] = []
-    sample: Literal["anchor", "follow", "whole"] | None = None
-    mask: dict[str, MaskRule] = {}
-    time: str | None = None
-    doc: str = ""
-    owner: str = ""
-    units: dict[str, str] = {}
-    quasi_identifiers: list[str] = []
-
-
-class Gates(_Strict):
-    """Thresholds of the gates. Shares are 0..1, seconds are wall-clock."""
-
-    row_count_tolerance: float = Field(default=0.25, ge=0)
-    changed_share_tolerance: float = Field(default=0.25, ge=0)
-    runtime_budget_seconds: float = Field(default=300.0, gt=0)
-
-
-class Sandbox(_Strict):
-    """Defaults of ``workbench sandbox create``; and how far a column may differ beyond sampling noise, 0..1."""
-
-    sample: str = "1%"
-    seed: int = 7
-    ttl: str = "14d"
-    parity_threshold: float = Field(default=0.05, ge=0, le=1)
-
-    @field_validator("sample")
-    @classmethod
-    def _share(cls, value: str) -> str:
-        parse_share(value)
-        return value
-
-    @field_validator("ttl")
-    @classmethod
-    def _duration(cls, value: str) -> str:
-        parse_duration(value)
-        return value
-
-
-class Settings(_Strict):
-    """All of ``[tool.workbench]``."""
-
-    warehouse: str = "duckdb:warehouse"
-    store: str = "sqlite:.workbench/store.db"
-    sources: dict[str, Source] = {}
-    gates: Gates = Gates()
-    sandbox: Sandbox = Sandbox()
+from workbench.settings import Approval as Approval
+from workbench.settings import Gates as Gates
+from workbench.settings import Reference as Reference
+from workbench.settings import Sandbox as Sandbox
+from workbench.settings import Scheduler as Scheduler
+from workbench.settings import Settings as Settings
+from workbench.settings import Source as Source
+from workbench.settings import parse_duration as parse_duration
+from workbench.settings import parse_share as parse_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +101,7 @@ def _settings(table: dict[str, Any], file: Path) -> Settings:
         raise ConfigError(_explain(error), hint=f"correct {file}, then: workbench doctor") from None
     _check_places(settings, file)
     _check_sources(settings, file)
+    _check_teams(settings.approval, file)
     return settings
 
 
@@ -238,7 +122,14 @@ def _explain(error: ValidationError) -> str:
 
 def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
-    nested: dict[str, type[BaseModel]] = {"sources": Source, "references": Reference, "gates": Gates, "sandbox": Sandbox}
+    nested: dict[str, type[BaseModel]] = {
+        "sources": Source,
+        "references": Reference,
+        "gates": Gates,
+        "approval": Approval,
+        "sandbox": Sandbox,
+        "scheduler": Scheduler,
+    }
     for part in location:
         model = nested.get(str(part), model)
     return sorted(model.model_fields)
@@ -253,6 +144,17 @@ def _check_places(settings: Settings, file: Path) -> None:
         place = Path(os.path.normpath(rest))
         if place.is_absolute() or ".." in place.parts or place == Path():
             raise ConfigError(f"tool.workbench.{key}: {rest!r} is not a place inside the workspace", hint=hint)
+
+
+def _check_teams(approval: Approval, file: Path) -> None:
+    for pattern, names in approval.approvers.items():
+        for name in names:
+            if name.startswith("@") and name[1:] not in approval.teams:
+                raise ConfigError(
+                    f"tool.workbench.approval.approvers: {pattern!r} names the team {name!r}, which "
+                    f"tool.workbench.approval.teams does not list",
+                    hint=f"correct {file}, then: workbench doctor",
+                )
 
 
 def _check_sources(settings: Settings, file: Path) -> None:

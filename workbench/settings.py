@@ -1,0 +1,170 @@
+"""What ``[tool.workbench]`` may say: each table as a strict, frozen model."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from workbench.errors import UsageError
+
+_PLAIN_MASKS = ("token", "redact", "keep")
+_MASKS_WITH_ARGUMENT = {
+    "generalise": (r"[0-9]+(\.[0-9]+)?|year|quarter|month|week|day|hour", "generalise:month, generalise:10 or generalise:3"),
+    "shift_dates": (r"[1-9][0-9]{0,3}", "shift_dates:30, the most days that a date moves"),
+    "noise": (r"[0-9]+(\.[0-9]+)?%", "noise:5%, the most that a number changes"),
+}
+_DURATION = re.compile(r"([0-9]+)\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> int:
+    """Seconds in a duration such as ``90s``, ``15m``, ``12h`` or ``14d``.
+
+    >>> parse_duration("14d")
+    1209600
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a duration", hint="write a whole number and s, m, h or d, for example 14d")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def parse_share(text: str) -> float:
+    """The share that ``2%`` or ``0.02`` stands for, above 0 and at most 1.
+
+    >>> parse_share("2%")
+    0.02
+    """
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise UsageError(f"{text!r} is not a share above 0% and up to 100%", hint="for example --sample 2%")
+    return share
+
+
+def _mask_rule(rule: str) -> str:
+    word, _, argument = rule.partition(":")
+    if word in _MASKS_WITH_ARGUMENT:
+        pattern, example = _MASKS_WITH_ARGUMENT[word]
+        if re.fullmatch(pattern, argument) and not re.fullmatch(r"0+(\.0+)?%?", argument):
+            return rule
+        raise ValueError(f"{rule!r} is not complete; write it like {example}")
+    if rule in _PLAIN_MASKS:
+        return rule
+    if word in ("hash", "md5", "sha1", "sha256"):
+        raise ValueError(f"{rule!r} without a key is undone by trying all values; use 'token', which is keyed and still joins")
+    raise ValueError(f"{rule!r} is no mask; the masks are {', '.join((*_PLAIN_MASKS, *_MASKS_WITH_ARGUMENT))}")
+
+
+MaskRule = Annotated[str, AfterValidator(_mask_rule)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Reference(_Strict):
+    """Columns of a source that name rows of another one."""
+
+    columns: list[str] = Field(min_length=1)
+    source: str
+    to: list[str] | None = None
+
+
+class Source(_Strict):
+    """One production table that notebooks may read.
+
+    ``read`` is a Parquet or CSV glob relative to the workspace, ``duckdb:FILE#SCHEMA.TABLE``, or a table of a PostgreSQL:
+    ``postgresql://USER@HOST/DATABASE#SCHEMA.TABLE``, or ``env:NAME#SCHEMA.TABLE`` with the address in a variable.
+    ``mask`` maps columns to token, redact, keep, generalise:…, shift_dates:… or noise:….
+    ``sample`` is "anchor" (rows are chosen by the hash of ``key``), "follow" (rows follow their references) or "whole".
+    ``quasi_identifiers`` are columns that together may single a person out.
+    """
+
+    read: str
+    key: list[str] = []
+    references: list[Reference] = []
+    sample: Literal["anchor", "follow", "whole"] | None = None
+    mask: dict[str, MaskRule] = {}
+    time: str | None = None
+    doc: str = ""
+    owner: str = ""
+    units: dict[str, str] = {}
+    quasi_identifiers: list[str] = []
+
+
+class Gates(_Strict):
+    """Thresholds of the gates. Shares are 0..1, seconds are wall-clock."""
+
+    row_count_tolerance: float = Field(default=0.25, ge=0)
+    changed_share_tolerance: float = Field(default=0.25, ge=0)
+    runtime_budget_seconds: float = Field(default=300.0, gt=0)
+
+
+class Approval(_Strict):
+    """Who may approve what.
+
+    ``approvers`` maps patterns of pipeline names to names, to teams (``@data``, listed in ``teams``) and to ``owner``, whom the
+    pipeline's ``pipeline.toml`` names; the last pattern that matches counts, as in a CODEOWNERS file. Where none does, anybody
+    may approve; authors their own promotions only with ``self_approval``.
+    """
+
+    self_approval: bool = False
+    approvers: dict[str, list[str]] = {}
+    teams: dict[str, list[str]] = {}
+
+
+class Sandbox(_Strict):
+    """Defaults of ``workbench sandbox create``; and how far a column may differ beyond sampling noise, 0..1."""
+
+    sample: str = "1%"
+    seed: int = 7
+    ttl: str = "14d"
+    parity_threshold: float = Field(default=0.05, ge=0, le=1)
+
+    @field_validator("sample")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        parse_share(value)
+        return value
+
+    @field_validator("ttl")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        parse_duration(value)
+        return value
+
+
+class Scheduler(_Strict):
+    """How this workspace's pipelines run side by side.
+
+    ``lease`` is how long a run may go without a sign of life before another process takes over, ``jobs`` how many runs a
+    scheduler has under way at once, ``pools`` how many of the pipelines that name a pool.
+    """
+
+    lease: str = "30s"
+    jobs: int = Field(default=2, ge=1, le=64)
+    pools: dict[str, Annotated[int, Field(ge=1)]] = {}
+
+    @field_validator("lease")
+    @classmethod
+    def _duration(cls, value: str) -> str:
+        if parse_duration(value) == 0:
+            raise ValueError("a lease of no time is never held; write for example 30s")
+        return value
+
+
+class Settings(_Strict):
+    """All of ``[tool.workbench]``."""
+
+    warehouse: str = "duckdb:warehouse"
+    store: str = "sqlite:.workbench/store.db"
+    sources: dict[str, Source] = {}
+    gates: Gates = Gates()
+    approval: Approval = Approval()
+    sandbox: Sandbox = Sandbox()
+    scheduler: Scheduler = Scheduler()
