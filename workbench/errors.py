@@ -13,6 +13,7 @@
     +-- GuardRefused          4  policy, cost, permission, budget
     +-- InfrastructureError   5  retryable: disk, network, database
         +-- LockHeld
+            +-- LeaseLost
 
 Every error says what happened in ``message`` and how to go on in ``hint``, which ends with a command to type
 wherever there is one.
@@ -102,3 +103,7 @@ class InfrastructureError(WorkbenchError):
 
 class LockHeld(InfrastructureError):
     """Another process holds what this one needs."""
+
+
+class LeaseLost(LockHeld):
+    """This process held the right to run a pipeline and was taken for dead; whoever took it over goes on."""

@@ -200,10 +200,11 @@ def test_memory_and_time_limits_come_from_pipeline_toml(production):
 
 
 def test_two_runs_of_one_pipeline_do_not_meet(production):
-    from filelock import FileLock
+    from workbench.operate import lease
 
-    (production.workspace.state / "locks").mkdir(parents=True)
-    with FileLock(production.workspace.state / "locks" / "run-daily_sales.lock"), pytest.raises(LockHeld, match="another run"):
+    with Store.open(production.workspace) as store:
+        lease.take(production.workspace, store, "daily_sales")
+    with pytest.raises(LockHeld, match="another run"):
         production.go()
 
 

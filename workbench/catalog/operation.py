@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.errors import GuardRefused, InfrastructureError
+from workbench.errors import GuardRefused, InfrastructureError, LeaseLost
 from workbench.runtime.failpoint import reached
 from workbench.runtime.views import Current
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store
-from workbench.store.records import OperationKind, OperationRecord, Pointer, Target
+from workbench.store import Store, leases
+from workbench.store.records import Lease, OperationKind, OperationRecord, Pointer, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,15 @@ def move_readers(
     why: str = "",
     promotion: str | None = None,
     run: str | None = None,
+    lease: Lease | None = None,
 ) -> OperationRecord:
     """Show readers of several pipelines other data, all in one atomic step, on the record.
 
-    Raises ``InfrastructureError`` when readers are no longer where ``targets`` say, ``GuardRefused`` when the ledger does not
-    verify, ``LockHeld`` when another process publishes.
+    With ``lease``, only while nobody has taken it over: it is held against the store in the transaction that writes down the
+    intent, and again before the swap, since a process may be stopped in between.
+
+    Raises ``LeaseLost`` when it was taken over, ``InfrastructureError`` when readers are no longer where ``targets`` say,
+    ``GuardRefused`` when the ledger does not verify, ``LockHeld`` when another process publishes.
     """
     with warehouse.lock():
         recover(store, warehouse, at=at)
@@ -66,8 +70,12 @@ def move_readers(
         }
         with store.transaction():
             _refuse_undecided(store, kind, promotion)
+            if lease is not None:
+                leases.require(store, lease)
             operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
         reached("after_intent")
+        if lease is not None:
+            _still_held(store, lease, operation)
         warehouse.swap(operation.id, changes)
         _finish(store, operation, at)
     return operation
@@ -90,6 +98,15 @@ def _moved(current: Current, operation: OperationRecord) -> bool:
     """Whether readers see what an operation wanted; its id alone may be that of an operation of a store that was lost."""
     seen = {name: Pointer(view.version, view.snapshot) for name, view in current.views.items()}
     return current.operation == operation.id and all(seen.get(each.pipeline) == each.new for each in operation.targets)
+
+
+def _still_held(store: Store, lease: Lease, operation: OperationRecord) -> None:
+    """Undo the intent of whoever lost the lease since it was written down."""
+    try:
+        leases.require(store, lease)
+    except LeaseLost:
+        store.end_operation(operation.id, "aborted")
+        raise
 
 
 def _refuse_undecided(store: Store, kind: OperationKind, promotion: str | None) -> None:

@@ -6,13 +6,12 @@ move. Whatever happens before leaves readers what they had.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,22 +21,24 @@ from workbench.catalog.operation import move_readers, recover
 from workbench.catalog.showing import broken_by
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
-from workbench.errors import LockHeld, WorkbenchError
+from workbench.errors import InfrastructureError, WorkbenchError
 from workbench.model import Interval, VersionId
-from workbench.operate import process
+from workbench.operate import claim, lease, process
+from workbench.operate.intervals import Account
 from workbench.operate.request import check_interval, check_untouched, live_version, typed_parameters
 from workbench.operate.schedule import PipelineConfig, read_config
-from workbench.operate.settle import settle, was_published
+from workbench.operate.settle import was_published
 from workbench.operate.upstream import check_inputs
 from workbench.parameter import encode
+from workbench.runtime.attempt import kill_group
 from workbench.runtime.failpoint import reached
-from workbench.runtime.files import make_folder
 from workbench.runtime.secret import needed
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store
-from workbench.store.records import Pointer, RunRecord, RunStatus, Target
+from workbench.store.records import Lease, Pointer, RunRecord, RunStatus, Target
 
 if TYPE_CHECKING:
+    from workbench.runtime.attempt import Beat
     from workbench.runtime.execute import Execution
 
 RECORD = "run.ipynb"
@@ -53,6 +54,11 @@ WARM = (
     "workbench.runtime.sources",
     "yaml",
 )
+# Errors of a cell that may pass: connections, files that are about to be written, databases that are busy.
+PASSING = frozenset(
+    "BlockingIOError BrokenPipeError ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError "
+    "HTTPException IOException InfrastructureError InterruptedError LockHeld OperationalError TimeoutError".split()
+)
 
 Cells = Callable[[str, int, int], None]
 
@@ -67,8 +73,13 @@ def run_pipeline(
     now: dt.datetime,
     engine: str = "workbench",
     on_cell: Cells | None = None,
+    account: Account | None = None,
+    watch: lease.Watch | None = None,
 ) -> RunRecord:
     """Run the live version of a pipeline and let readers see the result, if its checks pass.
+
+    One process at a time runs a pipeline: it holds a lease, and publishes only while nobody has taken that over. ``account``
+    is the scheduler's, kept together with the run's record; ``watch`` is what a service has seen of leases.
 
     Values of ``parameters`` that are text are read as the command line's. Without ``interval`` all data is computed. The record
     says how it ended: ``succeeded`` (``facts["changed"]`` tells whether readers see something new), ``degraded`` (no rows were
@@ -85,9 +96,12 @@ def run_pipeline(
     if interval is not None:
         check_interval(contract)
     config = read_config(workspace, pipeline)
-    with _alone(workspace, pipeline), Store.open(workspace) as store:
-        _mend(store, warehouse, pipeline, now)
-        run = store.add_run(
+    with Store.open(workspace) as store:
+        claim.take_over(workspace, store, warehouse, pipeline, watch, now)
+        _mend(store, warehouse, now)
+        held, run = claim.begin(
+            workspace,
+            store,
             RunRecord(
                 id="",
                 pipeline=pipeline,
@@ -104,46 +118,30 @@ def run_pipeline(
                     "engine": engine,
                     "host": process.host(),
                 },
-            )
+            ),
+            account,
         )
         reached("after_run_begun")
-        this = _Run(workspace, warehouse, store, contract, config, run, time.monotonic(), secrets)
-        try:
-            return this.go(values, engine, on_cell)
-        except KeyboardInterrupt:
-            this.end("succeeded" if was_published(store, warehouse, run.id) else "killed", error="interrupted")
-            raise
-        except WorkbenchError as error:
-            this.end("failed", error=error.message)
-            raise type(error)(f"{run.id} of {version} failed: {error.message}", hint=error.hint) from error
-        except BaseException as error:
-            this.end("failed", error=f"{type(error).__name__}: {error}")
-            raise
+        this = _Run(workspace, warehouse, store, contract, config, run, time.monotonic(), held, account, secrets)
+        with lease.kept(workspace, store, held, this.abandon):
+            try:
+                return this.go(values, engine, on_cell)
+            except KeyboardInterrupt:
+                this.end("succeeded" if was_published(store, warehouse, run.id) else "killed", error="interrupted")
+                raise
+            except WorkbenchError as error:
+                this.end("failed", error=error.message, passing=isinstance(error, InfrastructureError))
+                raise type(error)(f"{run.id} of {version} failed: {error.message}", hint=error.hint) from error
+            except BaseException as error:
+                this.end("failed", error=f"{type(error).__name__}: {error}")
+                raise
 
 
-def _mend(store: Store, warehouse: Warehouse, pipeline: str, now: dt.datetime) -> None:
+def _mend(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:
     """Finish or undo what a killed process had begun, before anything builds on it."""
     if store.operations(state="begun"):
         with warehouse.lock():
             recover(store, warehouse, at=now)
-    settle(store, warehouse, now=now, pipeline=pipeline)
-
-
-@contextlib.contextmanager
-def _alone(workspace: Workspace, pipeline: str) -> Iterator[None]:
-    """One run of a pipeline at a time: each builds on what readers see."""
-    from filelock import FileLock, Timeout
-
-    place = make_folder(workspace.state / "locks") / f"run-{pipeline}.lock"
-    lock = FileLock(place)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise LockHeld(f"another run of {pipeline} is under way", hint=f"workbench runs ls {pipeline}") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @dataclass(slots=True)
@@ -157,6 +155,9 @@ class _Run:
     config: PipelineConfig
     run: RunRecord
     began: float
+    held: Lease
+    account: Account | None
+    child: int | None = field(default=None, init=False)
     secrets: Mapping[str, str]
 
     def go(self, values: Mapping[str, Any], engine: str, on_cell: Cells | None) -> RunRecord:
@@ -179,12 +180,15 @@ class _Run:
             time_limit=self.config.seconds_limit,
             memory_limit=self.config.bytes_limit,
             on_cell=on_cell,
+            on_beat=self.beat,
         )
         reached("after_run_executed")
         result = _result(folder)
         what = _kept(execution, result)
         if execution.outcome != "completed":
-            return self.end("killed" if execution.outcome == "killed" else "failed", error=_reason(execution, result), **what)
+            passing = execution.outcome == "failed" and execution.error.partition(":")[0] in PASSING
+            status: RunStatus = "killed" if execution.outcome == "killed" else "failed"
+            return self.end(status, error=_reason(execution, result), passing=passing, **what)
         if not result.get("finished"):
             return self.end("failed", error="the run notebook left no result", **what)
         if result["code_sha256"] != self.run.code_sha256:
@@ -195,8 +199,16 @@ class _Run:
         reached("after_run_published")
         return self.end("succeeded", **what)
 
-    def end(self, status: RunStatus, *, error: str = "", facts: Mapping[str, Any] | None = None, **what: Any) -> RunRecord:
-        """Write down how it ended."""
+    def end(
+        self,
+        status: RunStatus,
+        *,
+        error: str = "",
+        passing: bool = False,
+        facts: Mapping[str, Any] | None = None,
+        **what: Any,
+    ) -> RunRecord:
+        """Write down how it ended; what failed for a ``passing`` reason may be tried again."""
         seconds = time.monotonic() - self.began
         known = {"changed": False, **self.run.facts, **(facts or {}), "seconds": round(seconds, 3)}
         record = self.folder / RECORD
@@ -209,8 +221,17 @@ class _Run:
             facts=known,
             **what,
         )
-        self.store.update_run(last)
+        claim.end(self.store, self.held, last, self.account, passing=passing, contract=self.contract, config=self.config)
         return last
+
+    def beat(self, beat: Beat) -> None:
+        """Know the process that runs the cells."""
+        self.child = beat.pid
+
+    def abandon(self) -> None:
+        """Another process has taken over: stop computing what could not be published."""
+        if self.child is not None:
+            kill_group(self.child)
 
     @property
     def folder(self) -> Path:
@@ -225,7 +246,15 @@ class _Run:
         at = self.run.started + dt.timedelta(seconds=time.monotonic() - self.began)
         target = Target(self.run.pipeline, old, new)
         move_readers(
-            self.store, self.warehouse, "run", [target], who=self.run.who, at=at, why=f"run for {span}", run=self.run.id
+            self.store,
+            self.warehouse,
+            "run",
+            [target],
+            who=self.run.who,
+            at=at,
+            why=f"run for {span}",
+            run=self.run.id,
+            lease=self.held,
         )
         return True
 

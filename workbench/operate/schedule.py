@@ -7,40 +7,45 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from workbench.config import parse_duration
 from workbench.errors import ConfigError, UsageError
+from workbench.operate.cron import check, following
 
 if TYPE_CHECKING:
     from workbench.config import Workspace
 
 FILE = "pipeline.toml"
-NICKNAMES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
+AFTER_INPUTS = "after inputs"
+NEVER = "never"
 
 
 class PipelineConfig(BaseModel):
-    """All of ``pipeline.toml``. Durations are text such as ``36h``; ``schedule`` is None for "only when someone runs it"."""
+    """All of ``pipeline.toml``. Durations are text such as ``36h``.
+
+    ``schedule`` is a cron expression, a nickname, "after inputs" (whenever the pipelines that it reads are done), or "never"
+    (also None): only when someone runs it. ``start`` is where catching up begins, when that is not the first publication.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     owner: str = ""
     schedule: str | None = "0 6 * * *"
     timezone: str = "UTC"
+    start: dt.date | None = None
+    catch_up: Literal["all", "latest", "none"] = "latest"
+    catch_up_limit: int = Field(default=100, ge=1, le=10_000)
+    retries: int = Field(default=3, ge=0, le=100)
+    retry_delay: str = "1m"
+    retry_limit: str = "1h"
+    pool: str | None = None
+    priority: int = Field(default=0, ge=-1000, le=1000)
     freshness: str | None = "36h"
     time_limit: str = "1h"
     memory_limit: str | None = None
@@ -48,8 +53,8 @@ class PipelineConfig(BaseModel):
     @field_validator("schedule")
     @classmethod
     def _cron(cls, value: str | None) -> str | None:
-        if value is not None:
-            _iterator(value, dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+        if value not in (None, AFTER_INPUTS, NEVER):
+            check(value)
         return value
 
     @field_validator("timezone")
@@ -65,7 +70,7 @@ class PipelineConfig(BaseModel):
             raise ValueError(f"there is no time zone {value!r}{tail}") from None
         return value
 
-    @field_validator("freshness", "time_limit")
+    @field_validator("freshness", "time_limit", "retry_delay", "retry_limit")
     @classmethod
     def _duration(cls, value: str | None) -> str | None:
         if value is not None:
@@ -90,6 +95,21 @@ class PipelineConfig(BaseModel):
     def fresh_for(self) -> dt.timedelta | None:
         """How old the data may be; None when nobody promised anything."""
         return None if self.freshness is None else dt.timedelta(seconds=parse_duration(self.freshness))
+
+    @property
+    def cron(self) -> str | None:
+        """The schedule when it goes by the clock."""
+        return None if self.schedule in (None, AFTER_INPUTS, NEVER) else self.schedule
+
+    @property
+    def seconds_between(self) -> float:
+        """The longest pause before the second attempt."""
+        return float(parse_duration(self.retry_delay))
+
+    @property
+    def seconds_at_most(self) -> float:
+        """The longest pause before any attempt."""
+        return float(parse_duration(self.retry_limit))
 
     @property
     def seconds_limit(self) -> float:
@@ -125,7 +145,7 @@ def default_pipeline_toml(owner: str) -> str:
 # How production runs this pipeline. Edit it freely: it is read at every run, and no new version is needed.
 owner = {json.dumps(owner, ensure_ascii=False)}
 
-schedule = "0 6 * * *"      # cron: minute hour day month weekday; "@daily" and friends work too
+schedule = "0 6 * * *"      # cron: minute hour day month weekday; "@daily" and friends; "after inputs"; "never"
 timezone = "UTC"            # the clock that the schedule goes by, for example "Europe/Berlin"
 
 freshness = "36h"           # how old the data may become before `workbench status` calls it stale
@@ -168,22 +188,7 @@ def next_due(config: PipelineConfig, now: dt.datetime) -> dt.datetime | None:
     >>> first.isoformat(), next_due(berlin, first).isoformat()
     ('2026-10-25T00:30:00+00:00', '2026-10-26T01:30:00+00:00')
     """
-    if config.schedule is None:
-        return None
-    local = now.astimezone(config.zone)
-    found: dt.datetime | None = next(_iterator(config.schedule, local), None)
-    return None if found is None else found.astimezone(dt.UTC)
-
-
-def _iterator(schedule: str, start: dt.datetime) -> Iterator[dt.datetime]:
-    from cronsim import CronSim, CronSimError
-
-    try:
-        return CronSim(NICKNAMES.get(schedule.strip(), schedule), start)
-    except CronSimError as error:
-        raise ValueError(
-            f"{schedule!r} is not a schedule ({error}); write 'minute hour day month weekday', for example '0 6 * * *'"
-        ) from None
+    return None if config.cron is None else following(config.cron, config.zone, now)
 
 
 def _shown(file: Path, root: Path) -> str:

@@ -18,11 +18,16 @@ def is_lost(run: RunRecord) -> bool:
     return not process.alive(int(run.facts.get("pid", 0)), str(run.facts.get("process", "")))
 
 
-def settle(store: Store, warehouse: Warehouse, *, now: dt.datetime, pipeline: str | None = None) -> tuple[RunRecord, ...]:
-    """Write down how lost runs ended: succeeded when readers were moved to their result, else killed."""
+def settle(
+    store: Store, warehouse: Warehouse, *, now: dt.datetime, pipeline: str | None = None, whoever: bool = False
+) -> tuple[RunRecord, ...]:
+    """Write down how lost runs ended: succeeded when readers were moved to their result, else killed.
+
+    With ``whoever`` every run that says it is under way counts as lost, as it does for the holder of the pipeline's lease.
+    """
     settled = []
     for run in store.runs(pipeline, status="running"):
-        if is_lost(run):
+        if whoever or is_lost(run):
             published = was_published(store, warehouse, run.id)
             status: RunStatus = "succeeded" if published else "killed"
             error = "" if published else "its process was killed; readers keep what they had"

@@ -145,7 +145,7 @@ class Store:
 
     def promotions(self) -> tuple[PromotionRecord, ...]:
         """All promotions, the oldest first."""
-        return tuple(rows.to_promotion(row) for row in self._select(tables.promotions))
+        return tuple(rows.to_promotion(row) for row in self.select(tables.promotions))
 
     def set_promotion_status(self, identity: str, status: PromotionStatus) -> None:
         """Move a promotion to another status."""
@@ -165,13 +165,13 @@ class Store:
     def version(self, version: VersionId) -> VersionRecord | None:
         """What is known of a version, or None."""
         table = tables.versions
-        found = self._select(table, (table.c.pipeline == version.pipeline) & (table.c.number == version.number))
+        found = self.select(table, (table.c.pipeline == version.pipeline) & (table.c.number == version.number))
         return rows.to_version(found[0]) if found else None
 
     def versions(self, pipeline: str | None = None) -> tuple[VersionRecord, ...]:
         """All versions, or those of one pipeline, by name and number."""
         condition = None if pipeline is None else tables.versions.c.pipeline == pipeline
-        return tuple(rows.to_version(row) for row in self._select(tables.versions, condition))
+        return tuple(rows.to_version(row) for row in self.select(tables.versions, condition))
 
     # Approvals
 
@@ -200,7 +200,7 @@ class Store:
 
     def approvals(self, promotion: str) -> tuple[ApprovalRecord, ...]:
         """All decisions on a promotion, the oldest first."""
-        found = self._select(tables.approvals, tables.approvals.c.promotion == promotion)
+        found = self.select(tables.approvals, tables.approvals.c.promotion == promotion)
         return tuple(rows.to_approval(row) for row in found)
 
     # Runs
@@ -231,7 +231,7 @@ class Store:
 
         wanted = {tables.runs.c.pipeline: pipeline, tables.runs.c.status: status}
         condition = and_(true(), *(column == value for column, value in wanted.items() if value is not None))
-        return tuple(rows.to_run(row) for row in self._select(tables.runs, condition, newest_first=True, limit=limit))
+        return tuple(rows.to_run(row) for row in self.select(tables.runs, condition, newest_first=True, limit=limit))
 
     # Operations
 
@@ -262,14 +262,14 @@ class Store:
     def operations(self, *, state: OperationState | None = None) -> tuple[OperationRecord, ...]:
         """All operations, or those in one state, the oldest first."""
         condition = None if state is None else tables.operations.c.state == state
-        return tuple(rows.to_operation(row) for row in self._select(tables.operations, condition))
+        return tuple(rows.to_operation(row) for row in self.select(tables.operations, condition))
 
     # The ledger
 
     def append_ledger(self, kind: str, payload: Mapping[str, Any], *, at: dt.datetime) -> LedgerEntry:
         """Add one sealed entry, in the transaction of what it tells about."""
         with self.transaction() as connection:
-            last = self._select(tables.ledger, newest_first=True, limit=1)
+            last = self.select(tables.ledger, newest_first=True, limit=1)
             said, anchor = rows.text(dict(payload)), ledger.read_anchor(self.workspace.promoted)
             row = ledger.entry(self.workspace.state, last[0] if last else None, kind, said, rows.moment(at), anchor)
             connection.execute(tables.ledger.insert().values(row))
@@ -277,26 +277,27 @@ class Store:
 
     def ledger(self) -> tuple[LedgerEntry, ...]:
         """All entries, the oldest first."""
-        return tuple(rows.to_entry(row) for row in self._select(tables.ledger))
+        return tuple(rows.to_entry(row) for row in self.select(tables.ledger))
 
     def verify_ledger(self) -> tuple[LedgerProblem, ...]:
         """What is wrong with the ledger; empty when it is whole and reaches what ``LEDGER_HEAD`` knows."""
         anchor = ledger.read_anchor(self.workspace.promoted)
-        return ledger.verify(ledger.read_key(self.workspace.state), self._select(tables.ledger), anchor)
+        return ledger.verify(ledger.read_key(self.workspace.state), self.select(tables.ledger), anchor)
 
     def write_head(self) -> None:
         """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``, unless a transaction is still open."""
         if self._connection is None:
-            ledger.advance(self.workspace.promoted, self._select(tables.ledger))
+            ledger.advance(self.workspace.promoted, self.select(tables.ledger))
 
     def _numbered(self, table: Table, prefix: str, identity: str) -> Mapping[str, Any] | None:
         serial = rows.number(prefix, identity)
-        found = [] if serial is None else self._select(table, table.c.number == serial)
+        found = [] if serial is None else self.select(table, table.c.number == serial)
         return found[0] if found else None
 
-    def _select(
+    def select(
         self, table: Table, condition: Any = None, *, newest_first: bool = False, limit: int | None = None
     ) -> Sequence[Mapping[str, Any]]:
+        """The rows of a table by its key, those that meet a condition, at most ``limit``."""
         if self._engine is None:
             return []
         key = [column.desc() if newest_first else column for column in table.primary_key.columns]

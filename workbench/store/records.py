@@ -15,6 +15,7 @@ PromotionStatus = Literal["waiting", "approved", "rejected", "refused", "publish
 RunStatus = Literal["running", "succeeded", "failed", "degraded", "killed"]
 OperationKind = Literal["publish", "rollback", "run"]
 OperationState = Literal["begun", "done", "aborted"]
+IntervalState = Literal["running", "retry", "failed", "degraded", "done", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,33 @@ class RunRecord:
     error: str = ""
     who: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalRecord:
+    """How far the scheduler is with one interval of one pipeline.
+
+    ``attempt`` counts from 1; with state "retry" the next attempt begins at ``not_before`` at the earliest. ``run`` is the last
+    attempt's. "skipped" is what catching up leaves out.
+    """
+
+    pipeline: str
+    interval: Interval
+    state: IntervalState
+    attempt: int = 0
+    not_before: dt.datetime | None = None
+    run: str | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run a pipeline, until ``expires``; ``token`` grows with every holder, and only the highest counts."""
+
+    name: str
+    holder: str
+    token: int
+    expires: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)

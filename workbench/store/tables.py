@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
 
 # The newest migration. A store with this revision needs no Alembic to be opened.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData()
 
@@ -109,6 +109,22 @@ leases = Table(
     _text("holder"),
     _number("token"),
     _text("expires"),
+)
+
+# One row for each interval that the scheduler has begun, given up or left out and that a later one has not overtaken.
+intervals = Table(
+    "intervals",
+    metadata,
+    _text("pipeline", key=True),
+    _text("start", key=True),
+    _text("end"),
+    _text("state"),
+    _number("attempt"),
+    _text("not_before", null=True),
+    _text("run", null=True),
+    _text("error"),
+    Index("intervals_state", "state"),
+    Index("intervals_end", "pipeline", "end"),
 )
 
 lineage = Table(

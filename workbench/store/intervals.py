@@ -1,0 +1,81 @@
+"""What the scheduler has done: one row an interval that is open, and the newest of those that are settled."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import true
+
+from workbench.model import Interval
+from workbench.store import rows, tables
+from workbench.store.database import Store
+from workbench.store.records import IntervalRecord
+
+OPEN = ("running", "retry", "failed")
+_table = tables.intervals
+
+
+def unsettled(store: Store, pipeline: str | None = None) -> tuple[IntervalRecord, ...]:
+    """The intervals that are running, wait for another attempt or have failed, by pipeline and start."""
+    found = store.select(_table, _table.c.state.in_(OPEN) & (true() if pipeline is None else _table.c.pipeline == pipeline))
+    return tuple(_record(row) for row in found)
+
+
+def newest(store: Store) -> dict[str, IntervalRecord]:
+    """The last interval of each pipeline, in any state. What follows it has not been begun."""
+    found: dict[str, IntervalRecord] = {}
+    for record in map(_record, store.select(_table)):
+        known = found.get(record.pipeline)
+        if known is None or record.interval.end > known.interval.end:
+            found[record.pipeline] = record
+    return found
+
+
+def find(store: Store, pipeline: str, start: dt.datetime) -> IntervalRecord | None:
+    """What is known of the interval that begins at a moment."""
+    found = store.select(_table, (_table.c.pipeline == pipeline) & (_table.c.start == rows.moment(start)))
+    return _record(found[0]) if found else None
+
+
+def is_settled(store: Store, pipeline: str, interval: Interval) -> bool:
+    """Whether there is nothing left to do for an interval: it, or a later one after it was left behind, is settled."""
+    row = find(store, pipeline, interval.start)
+    if row is not None:
+        return row.state not in OPEN
+    last = newest(store).get(pipeline)
+    return last is not None and last.interval.end >= interval.end
+
+
+def put(store: Store, record: IntervalRecord) -> None:
+    """Write down how far an interval is; a settled one makes the settled ones before it superfluous."""
+    values = {
+        "pipeline": record.pipeline,
+        "start": rows.moment(record.interval.start),
+        "end": rows.moment(record.interval.end),
+        "state": record.state,
+        "attempt": record.attempt,
+        "not_before": None if record.not_before is None else rows.moment(record.not_before),
+        "run": record.run,
+        "error": record.error,
+    }
+    mine = _table.c.pipeline == record.pipeline
+    with store.transaction() as connection:
+        connection.execute(_table.delete().where(mine & (_table.c.start == values["start"])))
+        connection.execute(_table.insert().values(values))
+        if record.state not in OPEN:
+            older = mine & (_table.c.end < values["end"]) & _table.c.state.not_in(OPEN)
+            connection.execute(_table.delete().where(older))
+
+
+def _record(row: Mapping[str, Any]) -> IntervalRecord:
+    return IntervalRecord(
+        pipeline=row["pipeline"],
+        interval=Interval(dt.datetime.fromisoformat(row["start"]), dt.datetime.fromisoformat(row["end"])),
+        state=row["state"],
+        attempt=row["attempt"],
+        not_before=None if row["not_before"] is None else dt.datetime.fromisoformat(row["not_before"]),
+        run=row["run"],
+        error=row["error"],
+    )
