@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from workbench.errors import GuardRefused, UsageError
-from workbench.runtime.local import inputs_of, local
+from workbench.runtime.local import holds_rows, inputs_of, local
 from workbench.runtime.require import require
 from workbench.runtime.sql import sql
 
@@ -237,6 +237,8 @@ def test_what_a_step_read_can_be_told_from_its_result(flights):
     step = local(schema={"n": "int64"})(lambda table: pd.DataFrame({"n": [len(table)]}))
     late = flights.filter(flights.delay > 5)
     assert late.op() in inputs_of(step(late).op())
+    assert holds_rows(step(late).mutate(more=1))
+    assert not holds_rows(late.cross_join(ibis.memtable({"n": [1]})))
 
 
 def test_an_error_inside_the_function_is_its_own(flights):

@@ -19,6 +19,7 @@ from workbench.promote.queries import Queries, misused
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.scope import Use
 from workbench.promote.slice import Slice
+from workbench.promote.steps import PATH, find_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Cutter:
         consumed |= self.sql_names
         self.reach = Reach(program, self.mutations.changes, frozenset(consumed), self.mutations.settled)
         self.guards = find_guards(program)
+        self.steps = find_steps(program)
 
     def _calls(self, ids: Iterable[int]) -> list[ast.Call]:
         wanted = set(ids)
@@ -81,6 +83,7 @@ class Cutter:
             found.upstream,
             self.mutations.changes,
             self.queries,
+            self.steps,
         )
         laid, refusals = lay_out(plan)
         used = frozenset([*(read.name for read in laid.inputs), *(parameter.name for parameter in laid.parameters)])
@@ -143,7 +146,8 @@ class Cutter:
         refusals = found.refusals
         kept = [each for each in found.kept if each.number not in found.upstream]
         for statement in kept:
-            refusals += find_effects(self.program, statement, self.sql_names)
+            refusals += find_effects(self.program, statement, self.sql_names, frames=statement.number in self.steps.frames)
+            refusals += [self.steps.problems[statement.number]] if statement.number in self.steps.problems else []
             refusals += self._marimo(statement)
             refusals += misused(self.queries, statement, statement.node)
         refusals += self._within(output)
@@ -190,9 +194,13 @@ class Cutter:
                 what = f"{path.replace('marimo', 'mo', 1)} is marimo's, and a pipeline runs without marimo"
                 hint = "keep logic and display apart: move the display to a statement of its own"
                 found.append((each, statement.refuse(Reason.MARIMO, each, path, what, hint)))
-            elif top == "workbench" and path not in ("workbench.require", "workbench.sql"):
+            elif (
+                top == "workbench" and path not in ("workbench.require", "workbench.sql") and id(each) not in self.steps.places
+            ):
                 what = f"{path.replace('workbench', 'wb', 1)} is used inside the logic"
                 hint = "give it a statement of its own: name = wb.source(…), name = wb.param(…), name = wb.output(…)"
+                if path == PATH:
+                    hint = "write it as @wb.local(…) directly above a function at the top level of a cell"
                 found.append((each, statement.refuse(Reason.MARK_PLACE, each, path, what, hint)))
         return found
 

@@ -14,6 +14,8 @@ from workbench.promote.forbidden import (
     DISPLAY_MODULES,
     DISPLAY_OPTIONS,
     DYNAMIC_HINT,
+    FRAME_LIBRARIES,
+    FRAME_METHODS,
     INSIDES,
     RANDOM_HINT,
     SAYS,
@@ -26,8 +28,11 @@ from workbench.promote.program import Program, Statement, walk
 from workbench.promote.refusal import Reason, Refusal
 
 
-def find_effects(program: Program, statement: Statement, skip: frozenset[int]) -> Iterator[Refusal]:
-    """Everything that a needed statement does and a pipeline may not; nodes whose ids are in ``skip`` are edited away."""
+def find_effects(program: Program, statement: Statement, skip: frozenset[int], *, frames: bool = False) -> Iterator[Refusal]:
+    """Everything that a needed statement does and a pipeline may not; nodes whose ids are in ``skip`` are edited away.
+
+    ``frames`` says that it is part of a declared local step, whose function may work on data frames.
+    """
     inner: set[int] = set()
     for node in walk(statement):
         if id(node) in skip:
@@ -36,11 +41,12 @@ def find_effects(program: Program, statement: Statement, skip: frozenset[int]) -
             path = program.dotted(statement, node)
             if path is not None:
                 inner.update(chain(node))
-                yield from _path(program, statement, node, path)
-            elif isinstance(node, ast.Attribute):
+                if not (frames and path.startswith(FRAME_LIBRARIES) and _executed(path)):
+                    yield from _path(program, statement, node, path)
+            elif isinstance(node, ast.Attribute) and not (frames and _of_frame(program, statement, node)):
                 yield from _attribute(statement, node)
         if isinstance(node, ast.Call):
-            yield from _sample(program, statement, node)
+            yield from _sample(program, statement, node, frames=frames)
         elif isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.AsyncFunctionDef)):
             yield statement.refuse(
                 Reason.ASYNC, node, "async", "asynchronous code in the logic", "use plain functions: Ibis is lazy"
@@ -75,7 +81,11 @@ def _path(program: Program, statement: Statement, node: ast.expr, path: str) -> 
         if call is None or not all(is_literal(arg) for arg in (*call.args, *(keyword.value for keyword in call.keywords))):
             what = "ibis.memtable of something that is not written out as a literal"
             yield statement.refuse(
-                Reason.MEMTABLE, node, "ibis.memtable", what, "write the rows out, or make it a declared source"
+                Reason.MEMTABLE,
+                node,
+                "ibis.memtable",
+                what,
+                "write the rows out, declare them as a source, or compute them in a step: @wb.local(schema={…})",
             )
 
 
@@ -108,11 +118,28 @@ def _attribute(statement: Statement, node: ast.Attribute) -> Iterator[Refusal]:
         yield statement.refuse(Reason.DYNAMIC_NAMES, node, name, f".{name} {SAYS[Reason.DYNAMIC_NAMES]}", DYNAMIC_HINT)
 
 
-def _sample(program: Program, statement: Statement, call: ast.Call) -> Iterator[Refusal]:
+def _executed(path: str) -> bool:
+    found = lookup(path)
+    return found is not None and found[0] is Reason.EXECUTED
+
+
+def _of_frame(program: Program, statement: Statement, node: ast.Attribute) -> bool:
+    """Whether a conversion is one of a data frame: not of a variable of the notebook, which may hold a table."""
+    if node.attr not in FRAME_METHODS:
+        return False
+    read = {statement.key(use.name) for each in ast.walk(node) if (use := statement.by_node.get(id(each))) is not None}
+    code = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    return all(isinstance(program.statements[number].node, code) for key in read for number in program.definitions.get(key, ()))
+
+
+def _sample(program: Program, statement: Statement, call: ast.Call, *, frames: bool) -> Iterator[Refusal]:
     if not isinstance(call.func, ast.Attribute) or program.dotted(statement, call.func) is not None:
         return
-    name = call.func.attr
-    if name == "sample" and not any(keyword.arg == "seed" and is_literal(keyword.value) for keyword in call.keywords):
+    name, seeds = call.func.attr, ("seed", "random_state") if frames else ("seed",)
+    if name == "sample" and not any(
+        keyword.arg in seeds and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, int)
+        for keyword in call.keywords
+    ):
         yield statement.refuse(
             Reason.RANDOM, call.func, name, ".sample() without a literal seed gives other rows each time", RANDOM_HINT
         )

@@ -9,7 +9,7 @@ from workbench.promote.refusal import Reason
 _READ = 'read it as a declared source: wb.source("name"), declared in pyproject.toml as [tool.workbench.sources.name]'
 _CLOCK = 'take the date as a parameter: as_of = wb.param("as_of", datetime.date(2024, 1, 1))'
 RANDOM_HINT = "choose rows by a hash of their key, or take the values from a source"
-_EXECUTED = "stay in Ibis: keep the expression lazy, and show data in a cell of its own that no output needs"
+_EXECUTED = "stay in Ibis and show data in a cell that no output needs; what needs data frames is a step: @wb.local(schema={…})"
 DYNAMIC_HINT = "write the name out"
 _FILES = "read data as a declared source, and write none: publishing is what `workbench publish` does"
 
@@ -156,6 +156,9 @@ _declare(
 
 # Methods whose names columns may well have: refused only where they are called.
 ALSO_COLUMNS = frozenset({"df", "arrow", "cache", "preview", "now", "today"})
+# What a declared local step may work with, and the methods by which one kind of frame becomes another.
+FRAME_LIBRARIES = ("pandas.", "polars.", "pyarrow.", "numpy.")
+FRAME_METHODS = frozenset("to_pandas to_pyarrow to_polars to_dict to_list to_numpy to_arrow __array__".split())
 # What leads from a value into Python itself.
 INSIDES = frozenset(
     "__globals__ __builtins__ __dict__ __class__ __subclasses__ __bases__ __mro__ __code__ __closure__ __getattribute__ "

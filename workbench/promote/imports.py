@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench.promote.naming import Names, plain
-from workbench.promote.packaging import check_installed, find_file, is_local, pack
+from workbench.promote.packaging import Wanted, check_installed, find_file, is_local, pack
 from workbench.promote.plan import Plan
 from workbench.promote.program import Statement, walk
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.slice import Import
+from workbench.promote.steps import used_by_frames_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ def find_imports(plan: Plan, names: Names, imports: Sequence[Statement], stateme
     notebook = plan.program.notebook
     found: list[Import] = []
     refusals: list[Refusal] = []
-    wanted: list[tuple[Statement, str, str | None]] = []
+    wanted: list[Wanted] = []
     needed = {key for each in statements for key in plan.used_keys(each)}
     for each in imports:
         node = each.node
@@ -43,7 +44,7 @@ def find_imports(plan: Plan, names: Names, imports: Sequence[Statement], stateme
             asname = bound if alias.asname or bound != (member or module.partition(".")[0]) else None
             place = (each.cell.index, each.cell.line + each.line - 1)
             if getattr(node, "level", 0) or is_local(notebook, module):
-                wanted.append((each, module, member))
+                wanted.append(Wanted(each, module, member, used_by_frames_alone(plan.program, plan.steps, key)))
                 local = _local(each, module, member, asname, place)
                 if isinstance(local, Import):
                     found.append(local)

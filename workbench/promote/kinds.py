@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable
 from enum import Enum
 
+from workbench.promote.forbidden import INSIDES
 from workbench.promote.known import COPIES, COPYING, FOREIGN, FRESH, PLAIN_BUILTINS, PLAIN_MODULES, STREAMS
 from workbench.promote.marks import Marks
 from workbench.promote.program import Key, Program, Statement, assigned
@@ -53,6 +54,25 @@ class Kinds:
         self._depth = 0
         for statement in program.statements:
             self._statement(statement, statement.node)
+
+    def makes_apart(self, key: Key) -> bool:
+        """Whether the variable is a class of methods alone that never reach the class, so that its instances share nothing."""
+        statement = self.functions.get(key)
+        node = statement.node if statement is not None and len(self.program.definitions[key]) == 1 else None
+        if not isinstance(node, ast.ClassDef) or node.bases or node.keywords or node.decorator_list:
+            return False
+        names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        inner = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+        if names & {node.name, "type", "super", "__class__"} or inner & INSIDES:
+            return False
+        for each in node.body:
+            if isinstance(each, ast.FunctionDef) and not each.decorator_list:
+                defaults = [*each.args.defaults, *(default for default in each.args.kw_defaults if default is not None)]
+                if all(isinstance(default, ast.Constant) for default in defaults):
+                    continue
+            if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)):
+                return False
+        return True
 
     def group(self, key: Key) -> Key:
         """The representative of the variables that may share an object with ``key``."""
@@ -182,7 +202,7 @@ class Kinds:
                 return Inside(self, function, given).kind(home, function.body)
             if function.decorator_list:
                 paths = [self.program.dotted(home, getattr(each, "func", each)) or "" for each in function.decorator_list]
-                if paths and all(path.startswith("ibis.udf.") for path in paths):
+                if paths and all(path.startswith("ibis.udf.") or path == "workbench.local" for path in paths):
                     return Kind.PLAIN
                 return Kind.UNKNOWN
             if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(function)):

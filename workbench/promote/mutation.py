@@ -93,9 +93,10 @@ class _Finder:
         return Mutations(self.program, {key: tuple(sorted(numbers)) for key, numbers in changes.items()}, settled)
 
     def _changed(self, statement: Statement) -> Iterator[Key]:
+        made = self._made(statement, statement.node)
         for name in self._roots(statement, statement.node, top=True):
             use = statement.by_node.get(id(name))
-            if use is not None and self._can_change(statement.key(use.name)):
+            if use is not None and id(name) not in made and self._can_change(statement.key(use.name)):
                 yield statement.key(use.name)
         for use in statement.uses:
             key = statement.key(use.name)
@@ -110,6 +111,11 @@ class _Finder:
 
     def _can_change(self, key: Key) -> bool:
         return key in self.program.definitions and key not in self.program.imports and self.kinds.of.get(key) is not Kind.PLAIN
+
+    def _made(self, statement: Statement, node: ast.AST) -> set[int]:
+        """The ids of the names of classes whose instances, made here, hold nothing that another instance holds too."""
+        names = (each.func for each in ast.walk(node) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name))
+        return {id(name) for name in names if self.kinds.makes_apart(statement.key(name.id)) and id(name) in statement.by_node}
 
     # Functions
 
@@ -140,12 +146,12 @@ class _Finder:
                 changed |= len(summary.changed) + len(summary.variables) != size
 
     def _summarise_one(self, statement: Statement, function: ast.FunctionDef | ast.Lambda, summary: _Summary) -> None:
-        aliases = _aliases(function)
+        aliases, made = _aliases(function), self._made(statement, function)
         for name in self._roots(statement, function, top=False):
             use = statement.by_node.get(id(name))
             if use is None:
                 summary.changed |= {name.id, *aliases.get(name.id, ())} & set(summary.arguments)
-            elif self._can_change(statement.key(use.name)):
+            elif id(name) not in made and self._can_change(statement.key(use.name)):
                 summary.variables.add(statement.key(use.name))
         for node in ast.walk(function):
             use = statement.by_node.get(id(node))

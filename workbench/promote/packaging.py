@@ -20,10 +20,24 @@ from workbench.promote.refusal import Reason, Refusal
 _INSTALLED = ("site-packages", "dist-packages")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An import of a helper: a module and its member, None for the module itself; ``frames`` for local steps alone."""
+
+    statement: Statement
+    module: str
+    member: str | None
+    frames: bool
+
+
 @dataclass(slots=True)
 class Packed:
-    """Files to package, by their path beside the module, and what was refused."""
+    """Files to package, by their path beside the module, and what was refused.
 
+    ``frames`` says that what is being added is for local steps alone, which may work on data frames.
+    """
+
+    frames: bool = False
     files: dict[str, str] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
 
@@ -67,11 +81,12 @@ def check_installed(statement: Statement, module: str) -> Refusal | None:
     return statement.refuse(Reason.UNPACKAGED_IMPORT, None, top, what, hint)
 
 
-def pack(notebook: Notebook, wanted: Iterable[tuple[Statement, str, str | None]]) -> Packed:
-    """Package the modules that the statements import: pairs of module and member, None for the module itself."""
+def pack(notebook: Notebook, wanted: Iterable[Wanted]) -> Packed:
+    """Package the modules that the statements import."""
     packed = Packed()
-    for statement, module, member in wanted:
-        _pack(notebook, statement, module, member, packed)
+    for each in sorted(wanted, key=lambda each: each.frames):  # what other logic uses too is held to its stricter rules
+        packed.frames = each.frames
+        _pack(notebook, each.statement, each.module, each.member, packed)
     return packed
 
 
@@ -113,7 +128,7 @@ def _add(notebook: Notebook, statement: Statement, file: Path, target: str, dept
             elif isinstance(node, (ast.Import, ast.ImportFrom)):
                 _import(notebook, statement, each, node, "." * (depth + 1), edits, packed)
     packed.files[target] = _edited(text, edits)
-    for refusal in _effects(program):
+    for refusal in _effects(program, frames=packed.frames):
         packed.refusals.append(
             _refused(statement, file.stem, f"{target}, line {refusal.line}: {_lower(refusal)}", refusal.hint)
         )
@@ -168,10 +183,10 @@ def _edited(text: str, edits: list[Edit]) -> str:
     return text
 
 
-def _effects(program: Program) -> list[Refusal]:
+def _effects(program: Program, *, frames: bool) -> list[Refusal]:
     """What a helper does when it is imported or called and a pipeline may not do. All of it counts: all of it is packaged."""
     reach = Reach(program, {}, frozenset())
-    found = [refusal for each in program.statements for refusal in find_effects(program, each, reach.consumed)]
+    found = [refusal for each in program.statements for refusal in find_effects(program, each, reach.consumed, frames=frames)]
     for each in program.statements:
         if isinstance(each.node, (ast.Import, ast.ImportFrom)) and any(
             (alias.name if isinstance(each.node, ast.Import) else each.node.module or "").partition(".")[0]

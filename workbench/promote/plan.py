@@ -11,6 +11,7 @@ from workbench.promote.outputs import Output
 from workbench.promote.program import Key, Program, Statement, walk
 from workbench.promote.queries import Queries
 from workbench.promote.scope import Use
+from workbench.promote.steps import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Plan:
     upstream: dict[int, Output]
     changes: dict[Key, tuple[int, ...]]
     queries: Queries
+    steps: Steps
 
     @property
     def root(self) -> Statement:

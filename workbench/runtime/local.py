@@ -116,6 +116,13 @@ def inputs_of(node: ops.Node) -> tuple[ops.Node, ...]:
     return _inputs.get(node, ())
 
 
+def holds_rows(table: ir.Table) -> bool:
+    """Whether rows that a local step computed are part of an expression, so that it says nothing about other rows."""
+    import ibis.expr.operations as ops
+
+    return any(inputs_of(node) for node in table.op().find(ops.InMemoryTable))
+
+
 def _storable(kind: Any) -> bool:
     if kind.is_array():
         return _storable(kind.value_type)
