@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.parameter import Parameter
 from workbench.promote.sandboxed import call, read_job, say, write_result
+from workbench.runtime.local import holds_rows
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -68,7 +69,8 @@ def _compare(
     if theirs is None:
         reason = {"notebook raises": say(error)} if error else {"notebook": "did not reach this output"}
         return {"verdict": "not proved", "how": "error", "difference": reason}
-    if theirs.equals(ours):
+    # One expression is equal on any data; with the rows of a local step in it, it was compared on these alone.
+    if theirs.equals(ours) and not holds_rows(theirs):
         return {"verdict": "equal", "how": "structure"}
     return _compare_data(theirs, ours, module["key"])
 
