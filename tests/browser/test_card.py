@@ -44,7 +44,7 @@ def test_the_notebook_runs_without_an_edit_and_its_cards_preview_the_promotion(p
     late, monthly = card(page, "late_departures"), card(page, "monthly_lateness")
     expect(late).to_contain_text("differs from live @1")
     expect(late).to_contain_text("key day, origin: unique, never NULL")
-    expect(late).to_contain_text("checks: all 3 hold")
+    expect(late).to_contain_text("3 checks hold")
     expect(late).to_contain_text("new column cancelled")
     expect(late).to_contain_text(re.compile(r"min_delay = \d+, carrier = \w+"))
     expect(monthly).to_contain_text("differs from live @1")

@@ -141,7 +141,7 @@ def test_the_card_says_what_the_contract_promises_and_how_the_sandbox_keeps_it(w
         "Late ones.",
         "4 rows in sandbox sandbox",
         "key day, origin: unique, never NULL",
-        "checks: all 1 hold",
+        "1 check holds",
         "2 partitions by day",
         "flights later than min_delay",
         "int64",
@@ -156,7 +156,7 @@ def test_broken_promises_are_counted_with_an_example(workspace: Path) -> None:
     html = shown(output("flown", flights, key=["day"], checks=[checks.not_null("delay"), checks.between("delay", 0, 60)]))
     assert "3 promises broken" in html
     assert "key day: 3 rows repeat a key" in html
-    assert "checks: 2 of 2 broken" in html
+    assert "2 of 2 checks broken" in html
     assert "broken by 1 row" in html
     assert "delay = 90" in html
     assert "<details open>" in html
@@ -324,3 +324,67 @@ def test_the_card_is_there_within_300_ms_of_the_query(workspace: Path, live: Cal
     started = time.perf_counter()
     shown(marked)
     assert time.perf_counter() - started < 0.3
+
+
+NOTEBOOK = """
+import marimo
+
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import workbench as wb
+    return (wb,)
+
+
+@app.cell
+def _(wb):
+    min_delay = wb.param("min_delay", 15, ge=0, le=240, doc="<b>minutes</b> after schedule")
+    flights = wb.source("flights")
+    rows = flights.filter(flights.delay > min_delay.value)
+    late = wb.output("late", rows, key=["day"])
+    return
+"""
+
+
+def in_notebook(workspace: Path, text: str = NOTEBOOK) -> str:
+    """What the card of ``late`` shows after the last cell of a notebook has run."""
+    file = workspace / "notebook.py"
+    file.write_text(text)
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ") and "return" not in line]
+    names = {"__file__": str(file), "__name__": "__main__"}
+    exec("\n".join(lines), names)
+    return shown(names["late"])  # type: ignore[arg-type]  # an OutputTable
+
+
+def test_the_card_lists_the_parameters_with_their_values_now(workspace: Path) -> None:
+    session.current().parameters["min_delay"] = 60
+    html = in_notebook(workspace).partition("<marimo-")[0]
+    assert "min_delay = 60" in html
+    for said in ('class="wb-moved">60<', "<td>15</td>", "<td>an int from 0 to 240</td>", "&lt;b&gt;minutes&lt;/b&gt;"):
+        assert said in html
+    assert "<b>minutes" not in html
+
+
+def test_an_output_without_parameters_has_no_list_of_them(workspace: Path) -> None:
+    assert "Parameters" not in shown(output("late", late(), key=["day", "origin"]))
+
+
+def test_what_stands_in_the_way_of_a_promotion_is_on_the_card_until_it_is_mended(workspace: Path) -> None:
+    refused = NOTEBOOK.replace("    rows =", "    import os; os.getcwd()\n    rows =").replace(
+        "min_delay.value)", "min_delay.value + len(os.getcwd()))"
+    )
+    html = in_notebook(workspace, refused)
+    assert "A promotion of the notebook as it is saved would be refused." in html
+    assert "can&#39;t be promoted yet" in html
+    assert "os.getcwd depends on the machine it runs on" in html
+    assert "refused" not in in_notebook(workspace)
+
+
+def test_units_stand_beside_what_columns_mean(workspace: Path) -> None:
+    html = shown(output("late", late(), columns={"late": "departures"}, units={"late": "flights"}))
+    assert "<td>flights</td><td>departures</td>" in html
+    assert '<th scope="col">unit</th>' not in shown(output("late", late()))
+    with pytest.raises(UnknownName, match="'lat'; did you mean 'late'"):
+        output("late", late(), units={"lat": "flights"})

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, WorkbenchError
 from workbench.model import CheckResult, OutputMark, Parameter, VersionId
-from workbench.sandbox import session, widgets
+from workbench.render.card_notebook import Given, shown, told
+from workbench.sandbox import session
+from workbench.sandbox.support import Unreliable, unreliable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from workbench.catalog.contract import Contract
     from workbench.promote.diff import TableDiff
+    from workbench.promote.refusal import Refusal
     from workbench.runtime.warehouse import Live
 
 T = TypeVar("T")
@@ -46,6 +49,9 @@ class Facts:
     key: tuple[CheckResult, ...] | None = None
     checks: tuple[CheckResult, ...] | None = None
     live: LiveFacts | None = None
+    parameters: tuple[Given, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    unreliable: tuple[Unreliable, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -63,8 +69,6 @@ def gather(mark: OutputMark, expr: ir.Table, table: ir.Table | None, failed: str
     problems: dict[str, str] = {}
     schema = {name: str(kind) for name, kind in expr.schema().items()}
     sandbox = session.current().path.stem
-    if table is None:
-        return Facts(mark, schema, sandbox, problems={"rows": _short(failed)})
 
     def part(name: str, compute: Callable[[], T]) -> T | None:
         try:
@@ -73,6 +77,11 @@ def gather(mark: OutputMark, expr: ir.Table, table: ir.Table | None, failed: str
             problems[name] = _short(error.message if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}")
             return None
 
+    said = part("notebook", lambda: told(mark.name, namespace, lambda: _workspace().settings.sources))
+    parameters, refusals = ((), ()) if said is None else (said.parameters, said.refusals)
+    if table is None:
+        problems["rows"] = _short(failed)
+        return Facts(mark, schema, sandbox, parameters=parameters, refusals=refusals, problems=problems)
     counts = part("rows", lambda: _counts(mark, table))
     results = part("checks", lambda: _evaluate(mark, table))
     keys = 2 if mark.key else 0
@@ -85,8 +94,16 @@ def gather(mark: OutputMark, expr: ir.Table, table: ir.Table | None, failed: str
         key=None if results is None else results[:keys],
         checks=None if results is None else results[keys:],
         live=part("live", lambda: _live(mark, table, namespace)),
+        parameters=parameters,
+        refusals=refusals,
+        unreliable=part("support", lambda: unreliable(expr, session.current())) or (),
         problems=problems,
     )
+
+
+def _workspace() -> Workspace:
+    given = os.environ.get(session.WORKSPACE)
+    return find_workspace(Path(given) if given else None)
 
 
 def _counts(mark: OutputMark, table: ir.Table) -> tuple[int, int | None]:
@@ -150,16 +167,13 @@ class _Preview:
         return function(**inputs, **{each.name: self._value(each) for each in contract.parameters})
 
     def _value(self, parameter: Parameter) -> Any:
-        """What the notebook's widget for a parameter shows now; the default where there is none or it does not fit."""
+        """What the notebook's widget for a parameter shows now; the default where that does not fit."""
+        now = shown(parameter, self.namespace)
         try:
-            shown = widgets.current_value(parameter.name)
-        except KeyError:
-            shown = getattr(self.namespace.get(parameter.name), "value", parameter.default)
-        try:
-            value = parameter.check(shown)
+            value = parameter.check(now)
         except UsageError:
             value = parameter.default
-            self.notes.append(f"{parameter.name} is {value!r} for the live version, which does not take {shown!r}")
+            self.notes.append(f"{parameter.name} is {value!r} for the live version, which does not take {now!r}")
         self.parameters[parameter.name] = value
         return value
 
