@@ -17,6 +17,9 @@ import pytest
 pytest_plugins = ["tests.postgres"]
 
 PYPROJECT = """
+[tool.workbench.approval]
+self_approval = true
+
 [tool.workbench.sources.orders]
 read = "raw/orders/*.parquet"
 key = ["order_id"]

@@ -61,7 +61,7 @@ def published() -> Iterator[Demo]:
     demo = Demo(Path(mkdtemp(dir=place)))
     demo.run("init")
     with (demo.root / "pyproject.toml").open("a", encoding="utf-8") as stream:
-        stream.write(asset("sources.toml"))
+        stream.write(asset("sources.toml") + "\n[tool.workbench.approval]\nself_approval = true\n")
     demo.run("demo", "--data-only", ".")
     demo.run("sandbox", "create", "--sample", "2%", "--seed", "7")
     demo.notebook.write_text(asset("first.py.txt"), encoding="utf-8")

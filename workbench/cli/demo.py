@@ -85,11 +85,14 @@ def _run(command: Command, folder: Path, *, quiet: bool) -> dict[str, Any]:
     """Run one command of the story; stop when it does not end as it should."""
     sys.stdout.flush()
     started = time.monotonic()
-    arguments = [sys.executable, "-m", *shlex.split(command.text)]
+    words = shlex.split(command.text)
+    program = words.index("workbench")
+    arguments = [sys.executable, "-m", *words[program:]]
     # The story's workspace has its own sandbox; one that was chosen outside must not leak in.
     environment = {
         name: value for name, value in os.environ.items() if name not in ("WORKBENCH_SANDBOX", "WORKBENCH_WORKSPACE")
     }
+    environment |= dict(word.split("=", 1) for word in words[:program])
     done = subprocess.run(
         arguments, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=quiet, text=True, check=False
     )

@@ -9,11 +9,15 @@ from pathlib import Path
 from workbench.cli.demo_data import load_new_days, load_raw
 
 NOTEBOOK = "notebooks/departure_delays.py"
+REVIEWER = "WORKBENCH_USER=ada@example.org"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command as a user types it, and the exit code that the story expects of it."""
+    """One command as a user types it, and the exit code that the story expects of it.
+
+    Variables may be set before it, as in a shell: the reviewer is somebody else than the author.
+    """
 
     text: str
     exit_code: int = 0
@@ -84,10 +88,10 @@ CHAPTERS = (
     ),
     Chapter(
         "From notebook to production",
-        "The marked cells are cut out, proved equal to the notebook, tried on production data, and wait for a person.",
+        "The marked cells are cut out, proved equal to the notebook, tried on production data, and wait for a second person.",
         (
             Command(f'workbench promote {NOTEBOOK} --why "first version"', exit_code=3),
-            Command("workbench approve P-1"),
+            Command(f"{REVIEWER} workbench approve P-1"),
             Command("workbench publish P-1"),
         ),
     ),
@@ -100,7 +104,7 @@ CHAPTERS = (
             Command(
                 f'workbench promote {NOTEBOOK} --allow-change 100% --why "cancelled flights are no departures"', exit_code=3
             ),
-            Command("workbench approve P-2"),
+            Command(f"{REVIEWER} workbench approve P-2"),
             Command("workbench publish P-2"),
             Command("workbench rollback late_departures"),
             Command("workbench publish P-2"),

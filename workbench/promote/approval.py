@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
+from workbench.catalog.owner import approvers, owner
 from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, WorkbenchError
@@ -18,8 +19,9 @@ def decide(
 ) -> PromotionRecord:
     """Approve or reject a promotion that waits, and return it as it is then.
 
-    Approving twice changes nothing. Raises ``GuardRefused`` for a promotion that a gate refused or whose notebook or version
-    was changed since, ``WorkbenchError`` for one that is no longer open.
+    Approving twice changes nothing; authors may reject their own promotions. Raises ``GuardRefused`` for somebody who may not
+    approve, and for a promotion that a gate refused or whose notebook or version was changed since, ``WorkbenchError`` for one
+    that is no longer open.
     """
     with Store.open(workspace) as store:
         current = store.promotion(promotion.id) or promotion
@@ -34,9 +36,35 @@ def decide(
                 f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}"
             )
         if decision == "approve":
+            refuse_approver(workspace, current, who)
             refuse_changes(workspace, store, current, notebook=True)
         store.add_approval(current.id, who=who, at=at, digest=current.digest, decision=decision, why=why)
         return store.promotion(current.id) or current
+
+
+def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str) -> None:
+    """``GuardRefused`` when somebody may not approve this promotion; says who may.
+
+    A recomputed pipeline, whose code is unchanged, is its readers' matter but nobody's decision: it is not asked for.
+    """
+    rules = workspace.settings.approval
+    if not rules.self_approval and who.casefold() == promotion.who.casefold():
+        raise GuardRefused(
+            f"{promotion.id} was made by {promotion.who}, and authors don't approve their own promotions",
+            hint=f"ask somebody else to type: workbench approve {promotion.id}"
+            "\n(a workspace of one person sets self_approval = true under [tool.workbench.approval] in pyproject.toml)",
+        )
+    for candidate in promotion.candidates:
+        if not candidate.new:
+            continue
+        may = approvers(rules, candidate.pipeline, owner(workspace, candidate.pipeline))
+        if may is not None and who.casefold() not in may:
+            others = sorted(may - {promotion.who.casefold()} if not rules.self_approval else may)
+            named = ", ".join(others) or "nobody; change tool.workbench.approval.approvers in pyproject.toml"
+            raise GuardRefused(
+                f"{who} may not approve {candidate.pipeline}; who may: {named}",
+                hint=f"ask one of them to type: workbench approve {promotion.id}",
+            )
 
 
 def refuse_changes(workspace: Workspace, store: Store, promotion: PromotionRecord, *, notebook: bool) -> None:
