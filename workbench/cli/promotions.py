@@ -27,8 +27,16 @@ _REFUSAL_HINT = "workbench show"
 @click.option("--rows", default=5, show_default=True, help="Example rows to show for each kind of difference.")
 @click.option("--map", "mapped", is_flag=True, help="Show the notebook's cells beside the modules that were made of them.")
 @page_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: Markdown for a comment on a pull request.",
+)
 @json_option
-def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, as_json: bool) -> None:
+def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, form: str, as_json: bool) -> None:
     """Show PROMOTION (P-2, or late_departures@2): who, why, gates and differences. Without it, list all promotions.
 
     \b
@@ -37,10 +45,13 @@ def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, as_j
       workbench show P-2
       workbench show P-2 --map --html map.html
       workbench show orders_daily@3 --json
+      workbench show P-2 --format github
     """
     from workbench.render.promotion import differences_view, promotion_json, promotion_list, promotion_view
 
-    workspace = find_workspace()
+    workspace, as_json = find_workspace(), as_json or form == "json"
+    if form == "github" and (promotion is None or mapped):
+        raise UsageError("--format github shows one promotion", hint="workbench show P-2 --format github")
     if (mapped and promotion is None) or (page is not None and not mapped):
         raise UsageError("name the promotion whose map to show", hint="workbench show P-2 --map --html map.html")
     if promotion is None:
@@ -56,6 +67,11 @@ def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, as_j
         show_maps(_maps(workspace, wanted, only), wanted.id, page, promotion_json(wanted) if as_json else None)
     elif as_json:
         emit_json(promotion_json(wanted))
+    elif form == "github":
+        from workbench.promote.evidence import stored_sections
+        from workbench.render.github import promotion_comment
+
+        click.echo(promotion_comment(wanted, stored_sections(workspace, wanted), rows=rows), nl=False)
     else:
         console().print(promotion_view(wanted, differences_view(workspace, wanted, rows)))
 

@@ -114,6 +114,24 @@ def stored_evidence(workspace: Workspace, promotion: PromotionRecord, candidate:
     return document
 
 
+def stored_sections(
+    workspace: Workspace, promotion: PromotionRecord, pipeline: str | None = None
+) -> list[tuple[str, str, TableDiff]]:
+    """The stored comparisons of a promotion, or of one pipeline in it, with their titles; logic effect apart from data effect."""
+    titles = {
+        "logic": ("logic effect", "live version and candidate on the same snapshot of production"),
+        "data": ("data effect", "what readers saw and the live version on the same snapshot of production"),
+    }
+    found = []
+    for candidate in promotion.candidates:
+        document = stored_evidence(workspace, promotion, candidate) or {}
+        for which, (title, note) in titles.items():
+            if document.get(which) and pipeline in (None, candidate.pipeline):
+                heading = f"{candidate.pipeline}@{candidate.version}, {title}"
+                found.append((heading, note, TableDiff.from_json(document[which])))
+    return found
+
+
 def stored_map(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord) -> Map | None:
     """The notebook of that time beside the module; None where no module was made."""
     file = _kept(workspace, promotion, candidate, MAP)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.catalog.operation import move_readers, pointer
+from workbench.catalog.shown import last_shown
 from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, InfrastructureError, UnknownName, UsageError, Waiting, WorkbenchError
@@ -36,7 +37,7 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
     live = warehouse.live()
     if "@" in target:
         version = VersionId.parse(target)
-        known = _pointers(store, version.pipeline)
+        known = last_shown(store, version.pipeline)
         if version.number in known:
             _refuse_changed_version(workspace, store, version)
             move = _move(warehouse, live, version.pipeline, known[version.number])
@@ -83,7 +84,7 @@ def plan_rollback(
     if pipeline not in live:
         raise UnknownName.of("published pipeline", pipeline, live, hint="workbench status")
     if to is not None:
-        known = _pointers(store, pipeline)
+        known = last_shown(store, pipeline)
         if to not in known:
             published = ", ".join(f"v{number}" for number in sorted(known)) or "none"
             raise UsageError(f"{pipeline}@{to} was never published; published were: {published}", hint="workbench show")
@@ -149,16 +150,6 @@ def _move(warehouse: Warehouse, live: Mapping[str, Live], pipeline: str, to: Poi
             f"data of {pipeline}@{to.version} is damaged or missing: {damaged[0]}", hint=f"workbench run {pipeline}"
         )
     return Target(pipeline, pointer(live.get(pipeline)), to)
-
-
-def _pointers(store: Store, pipeline: str) -> dict[int, Pointer]:
-    """For every version that readers saw once, the last data that they saw of it."""
-    found: dict[int, Pointer] = {}
-    for operation in store.operations(state="done"):
-        target = operation.target(pipeline)
-        if target is not None and target.new is not None:
-            found[target.new.version] = target.new
-    return found
 
 
 def _last_data(store: Store, promotion: PromotionRecord) -> dict[str, Pointer]:

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.model import GateResult, Parameter, Verdict
-from workbench.promote.diff import TableDiff
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
 from workbench.render.diff import terminal
@@ -206,13 +205,10 @@ def _short(value: Any) -> str:
 
 def differences_view(workspace: Workspace, promotion: PromotionRecord, rows: int) -> list[RenderableType]:
     """The stored comparisons of a promotion, logic effect and data effect apart."""
-    from workbench.promote.evidence import stored_evidence
+    from workbench.promote.evidence import stored_sections
 
     parts: list[RenderableType] = []
-    for candidate in promotion.candidates:
-        found = stored_evidence(workspace, promotion, candidate)
-        for title, name in (("logic effect", "logic"), ("data effect", "data")):
-            if found is not None and found.get(name) is not None:
-                parts.append(Text(f"  {candidate.pipeline}@{candidate.version}: {title}", style="bold"))
-                parts.append(Padding(terminal(TableDiff.from_json(found[name]), rows=rows), (0, 0, 0, 4)))
+    for heading, _, found in stored_sections(workspace, promotion):
+        parts.append(Text(f"  {heading}", style="bold"))
+        parts.append(Padding(terminal(found, rows=rows), (0, 0, 0, 4)))
     return parts

@@ -1,0 +1,107 @@
+"""The two sides of a comparison as people type them, as tables of one session."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import NotAWorkspace, UsageError
+from workbench.promote.diff.files import FORMS, open_table
+from workbench.promote.stored import RUN, Shelf, Stored, is_stored
+from workbench.runtime.address import POSTGRES, without_password
+from workbench.runtime.duck import session
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Both sides as tables of one session.
+
+    ``names`` are the sides for people, without passwords and folders, and ``typed`` as they were typed, without passwords;
+    ``key`` is that of the contract, where a side is a pipeline's and both sides have its columns.
+    """
+
+    base: ir.Table
+    candidate: ir.Table
+    names: tuple[str, str]
+    typed: tuple[str, str]
+    key: tuple[str, ...]
+
+
+def name_of(text: str) -> str:
+    """A side for people: without the folders of this machine.
+
+    >>> name_of("exports/may.parquet"), name_of("duckdb:data/shop.duckdb#main.orders")
+    ('may.parquet', 'shop.duckdb#main.orders')
+    """
+    if text.startswith(POSTGRES):
+        return without_password(text)
+    file, separator, table = text.removeprefix("duckdb:").partition("#")
+    return Path(file).name + separator + table
+
+
+def is_run(text: str) -> bool:
+    """Whether this names a run, which can be compared with what was before it."""
+    return RUN.fullmatch(text) is not None and not Path(text).exists()
+
+
+@contextlib.contextmanager
+def opened(base: str, candidate: str | None, progress: Callable[[str], None]) -> Iterator[Opened]:
+    """Open both sides, read-only; without ``candidate``, ``base`` names a run, and what was before it is the base.
+
+    Raises ``UsageError`` for what does not exist or can't be read, ``InfrastructureError`` for what does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="workbench-diff-") as spill, contextlib.ExitStack() as stack:
+        con = session(Path(spill))
+        stack.callback(con.disconnect)
+        texts = (base, base if candidate is None else candidate)
+        kept = [is_stored(text) and not Path(text).exists() for text in texts]
+        shelf = stack.enter_context(_shelf(texts[kept.index(True)])) if any(kept) else None
+        tables: list[ir.Table] = []
+        key: tuple[str, ...] = ()
+        for which, text in enumerate(texts):
+            progress(f"reading {name_of(text)}")
+            if shelf is not None and kept[which]:
+                found = shelf.before(text) if candidate is None and which == 0 else shelf.find(text, texts[1 - which])
+                tables.append(shelf.warehouse.read(con, found.snapshot))
+                key = key or _key(shelf, found)
+            else:
+                tables.append(_elsewhere(con, text, ("base", "candidate")[which]))
+        names = (f"before {texts[0]}" if candidate is None else name_of(texts[0]), name_of(texts[1]))
+        typed = (names[0] if candidate is None else without_password(texts[0]), without_password(texts[1]))
+        both = set(tables[0].columns) & set(tables[1].columns)
+        yield Opened(tables[0], tables[1], names, typed, key if set(key) <= both else ())
+
+
+@contextlib.contextmanager
+def _shelf(text: str) -> Iterator[Shelf]:
+    from workbench.config import find_workspace
+    from workbench.runtime.warehouse import Warehouse
+    from workbench.store import Store
+
+    try:
+        workspace = find_workspace()
+    except NotAWorkspace:
+        raise UsageError(
+            f"there is no file {text!r} here, and this folder is no workspace with pipelines", hint=FORMS
+        ) from None
+    with Store.open(workspace, read_only=True) as store:
+        yield Shelf(workspace, Warehouse.open(workspace), store)
+
+
+def _key(shelf: Shelf, found: Stored) -> tuple[str, ...]:
+    from workbench.catalog.contract import read_contract
+    from workbench.catalog.version import version_dir
+
+    return read_contract(version_dir(shelf.workspace, found.version)).key
+
+
+def _elsewhere(con: Backend, text: str, name: str) -> ir.Table:
+    return open_table(con, text, name)
