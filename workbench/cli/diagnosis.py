@@ -41,6 +41,7 @@ def diagnose(workspace: Workspace, *, who: str, deep: bool = False) -> tuple[Fin
             f"{len(workspace.settings.sources)} source(s) declared in {workspace.root / 'pyproject.toml'}",
         ),
         *_installation(),
+        *_confinement(),
         *_interrupted(workspace),
         *_ledger(workspace),
         *_versions(workspace),
@@ -60,6 +61,14 @@ def _installation() -> Iterator[Finding]:
         f"another package named workbench ({foreign.version}) is installed and shares our import and command",
         "pip uninstall workbench && pip install --force-reinstall --no-deps ibis-workbench",
     )
+
+
+def _confinement() -> Iterator[Finding]:
+    """How far this system keeps notebooks away from production's files."""
+    from workbench.sandbox.confine import offered
+
+    found = offered()
+    yield Finding("sandbox", "ok" if found.network else "warning", f"notebooks are {found}")
 
 
 def _interrupted(workspace: Workspace) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""``workbench edit``: marimo on the sandbox, without production's credentials."""
+"""``workbench edit``: marimo on the sandbox, without production's credentials, and confined where the system can do that."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import click
 from workbench.cli.common import emit_json, json_option
 from workbench.config import Workspace, find_workspace
 from workbench.errors import InfrastructureError, NotebookError, UsageError
+from workbench.runtime.landlock import Rules
 
-HOST = "127.0.0.1"
 # marimo opens notebooks without running them, because they may come from strangers; these run in the sandbox.
 RUN_AT_ONCE = "_MARIMO_CONFIG_OVERLOAD_RUNTIME_AUTO_INSTANTIATE"
 
 
 @click.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; marimo's own choice when left out.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on; the first free one from 2718 on when left out.")
 @click.option("--headless", is_flag=True, help="Open no browser.")
 @click.option("--no-token", is_flag=True, help="Ask for no token. Everyone on this machine can then run code as you.")
 @click.option("--no-run", is_flag=True, help="Open the notebook without running its cells.")
@@ -32,7 +32,8 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
 
     The notebook's process gets the sandbox and a short list of harmless variables (PATH, HOME, LANG, PYTHON…, MARIMO_… and
     the like). Everything else of the environment is withheld from it: passwords, tokens, cloud and database settings.
-    It listens on this machine only.
+    It listens on this machine only. On Linux with Landlock it can open no file but the sandbox, the notebook's folder and what
+    Python needs, and no TCP connection; the first line says whether that holds here.
 
     \b
     Examples:
@@ -40,6 +41,8 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
       workbench edit notebooks/orders.py --headless --port 2800
     """
     from workbench.sandbox import registry
+    from workbench.sandbox.confine import offered, plan
+    from workbench.sandbox.editor import HOST, Place, marimo_folders
     from workbench.sandbox.environment import analyst_environment
 
     workspace = find_workspace()
@@ -48,16 +51,33 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
     made = not notebook.exists()
     if made:
         notebook.write_text(starter(workspace, notebook.stem), encoding="utf-8")
-    environment = analyst_environment(workspace.root, sandbox.path) | ({} if no_run else {RUN_AT_ONCE: "true"})
+    place = Place.make(port, token=not no_token)
+    environment = (
+        analyst_environment(workspace.root, sandbox.path) | place.variables | ({} if no_run else {RUN_AT_ONCE: "true"})
+    )
+    rules = plan(
+        workspace, notebooks=notebook.parent, sandbox=sandbox.path, own=place.folder, save=True,
+        write=marimo_folders(environment), listen=place.ports,
+    )  # fmt: skip
+    confinement = offered()
     if as_json:
         withheld = sorted(set(os.environ) - set(environment))
         emit_json(
-            {"notebook": str(notebook), "made": made, "sandbox": sandbox.id, "host": HOST, "port": port, "withheld": withheld}
+            {
+                "notebook": str(notebook),
+                "made": made,
+                "sandbox": sandbox.id,
+                "host": HOST,
+                "port": place.port,
+                "withheld": withheld,
+            }
+            | {"confined": {"files": confinement.files, "network": confinement.network}}
         )
     else:
-        click.echo(f"{'new notebook' if made else 'notebook'} {notebook} on sandbox {sandbox.id}", err=True)
+        click.echo(f"{'new notebook' if made else 'notebook'} {notebook} on sandbox {sandbox.id}, {confinement}", err=True)
     sys.stdout.flush()
-    return _serve(_command(notebook, port=port, headless=headless, no_token=no_token), environment)
+    place.attend(workspace.warehouse / "current.duckdb", browser=not headless)
+    return _serve(place.command(notebook), environment, rules)
 
 
 def _check(notebook: Path) -> None:
@@ -104,15 +124,11 @@ def starter(workspace: Workspace, stem: str) -> str:
     return re.sub("|".join(words), lambda match: words[match[0]], text)
 
 
-def _command(notebook: Path, *, port: int | None, headless: bool, no_token: bool) -> list[str]:
-    command = [sys.executable, "-m", "marimo", "edit", str(notebook), "--host", HOST, "--skip-update-check", "--no-sandbox"]
-    if port is not None:
-        command += ["--port", str(port)]
-    return command + ["--headless"] * headless + ["--no-token"] * no_token
+def _serve(command: list[str], environment: dict[str, str], rules: Rules) -> int:
+    """Run marimo, confined, until it ends. What it prints goes to stderr, so that stdout holds results only."""
+    from workbench.sandbox.confine import confine
 
-
-def _serve(command: list[str], environment: dict[str, str]) -> int:
-    """Run marimo until it ends. What it prints goes to stderr, so that stdout holds results only."""
+    confine(rules)
     try:
         if os.name == "posix":
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -25,7 +25,8 @@ SETTINGS = (
 # DuckDB asks the processor's cache sizes of /sys, and ends the process when it may not. Of other processes Landlock hides
 # memory, variables and open files.
 STATE = ("/proc", "/sys")
-DEVICES = tuple(f"/dev/{name}" for name in "null zero full random urandom tty shm pts".split())
+DEVICES = tuple(f"/dev/{name}" for name in "null zero full random urandom tty pts".split())
+SHARED = Path("/dev", "shm")  # semaphores and memory that Python processes share
 FONTS = (".fonts", ".local/share/fonts", ".cache/fontconfig", ".config/fontconfig")
 
 
@@ -103,7 +104,7 @@ def plan(
         run=_texts(each for path in [*map(Path, SYSTEM), *python] for each in without(path, closed)),
         read=_texts([*map(Path, STATE), box, *within, *(each for path in read for each in without(path, closed))]),
         names=_texts(names),
-        write=_texts([own.resolve(), *write, *(within if save else [])]),
+        write=_texts([own.resolve(), SHARED, *write, *(within if save else [])]),
         devices=DEVICES,
         listen=tuple(listen),
     )
