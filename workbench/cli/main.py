@@ -19,6 +19,7 @@ from workbench.model import SCHEMA_VERSION
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("workspace", "Make a workspace: pyproject.toml, notebooks/, promoted/ and the rest."),
     "demo": ("demo", "Tell the whole story on real data, printing each command."),
+    "sources": ("sources", "Propose what to declare about production's tables."),
     "sandbox": ("sandbox", "Make, list, reset and remove sampled and masked sandboxes."),
     "edit": ("edit", "Open a notebook in marimo on the sandbox."),
     "check": ("check", "Show what each marked output of a notebook needs, or why it can't be cut."),

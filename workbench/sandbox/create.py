@@ -157,7 +157,7 @@ def _refuse_undecided_values(sources: Mapping[str, Source], rules: mask.Rules, s
     for name in sources:
         types = sampling.production.columns[name]
         found += personal.undecided_values(
-            sampling.production.con, f"stage.{identifier(name)}", name, types, rules.decided(name)
+            sampling.production.ask, f"stage.{identifier(name)}", name, types, rules.decided(name)
         )
     personal.refuse(found, sources)
 

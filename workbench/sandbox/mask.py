@@ -260,3 +260,14 @@ def is_time(duckdb_type: str) -> bool:
 
 def is_number(duckdb_type: str) -> bool:
     return duckdb_type in (*_INTEGER_BITS, *_WIDE, "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL")
+
+
+def family(duckdb_type: str) -> str:
+    """Types whose values can be equal.
+
+    >>> family("DECIMAL(9,2)"), family("ENUM('a')"), family("TIMESTAMP WITH TIME ZONE"), family("UUID")
+    ('number', 'text', 'time', 'UUID')
+    """
+    if is_text(duckdb_type):
+        return "text"
+    return "number" if is_number(duckdb_type) else "time" if is_time(duckdb_type) else duckdb_type

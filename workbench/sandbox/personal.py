@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.config import Source
 from workbench.errors import GuardRefused
 from workbench.runtime.duck import identifier, literal
-from workbench.sandbox.mask import is_text
 
 # Words of a column's name -> what it probably holds and the mask that suits it.
 _WORDS: dict[str, tuple[str, str]] = {
@@ -93,27 +92,59 @@ def undecided_names(source: str, columns: Iterable[str], decided: Iterable[str])
     return [Finding(source, column, f"its name says {hit[0]}", hit[1]) for column, hit in found if hit is not None]
 
 
-def undecided_values(con: Any, relation: str, source: str, types: Mapping[str, str], decided: Iterable[str]) -> list[Finding]:
-    """Columns of a table without a rule whose values look personal; one pass over its text columns."""
-    known = set(decided)
-    columns = [column for column, kind in types.items() if column not in known and is_text(kind)]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Values of a column that look personal: as what, how many of how many that are not NULL."""
+
+    column: str
+    kind: str
+    hits: int
+    values: int
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.values
+
+
+def looks(
+    ask: Callable[[str], list[tuple[Any, ...]]], relation: str, types: Mapping[str, str], among: Iterable[str] | None = None
+) -> list[Look]:
+    """Which columns of text, also within lists and structs, hold values that look personal; one pass over them.
+
+    ``ask`` runs a query in DuckDB's dialect wherever the table is. Each column is listed once, as what most of its hits are.
+    """
+    chosen = set(types) if among is None else set(among)
+    columns = [column for column, kind in types.items() if column in chosen and ("VARCHAR" in kind or kind.startswith("ENUM"))]
     if not columns:
         return []
-    tests = [
-        f"count(*) FILTER (regexp_matches(CAST({identifier(column)} AS VARCHAR), {literal(pattern)}))"
-        for column in columns
-        for pattern, _ in PATTERNS.values()
+    texts = [f"CAST(s.{identifier(column)} AS VARCHAR)" for column in columns]
+    counted = [
+        ", ".join(
+            [f"count({text})"]
+            + [f"count(CASE WHEN regexp_matches({text}, {literal(pattern)}) THEN 1 END)" for pattern, _ in PATTERNS.values()]
+        )
+        for text in texts
     ]
-    counts = con.execute(f"SELECT {', '.join(tests)} FROM {relation}").fetchone()
+    (row,) = ask(f"SELECT {', '.join(counted)} FROM {relation} s")
     found = []
     for number, column in enumerate(columns):
-        hits = dict(zip(PATTERNS, counts[number * len(PATTERNS) : (number + 1) * len(PATTERNS)], strict=True))
-        kind = max(hits, key=lambda each: hits[each])
-        if hits[kind]:
-            found.append(
-                Finding(source, column, f"{hits[kind]:,} of its values look like {kind}", PATTERNS[kind][1], hits[kind])
-            )
+        values, *hits = row[number * (len(PATTERNS) + 1) : (number + 1) * (len(PATTERNS) + 1)]
+        by_kind = dict(zip(PATTERNS, hits, strict=True))
+        kind = max(by_kind, key=lambda each: by_kind[each])
+        if by_kind[kind]:
+            found.append(Look(column, kind, by_kind[kind], values))
     return found
+
+
+def undecided_values(
+    ask: Callable[[str], list[tuple[Any, ...]]], relation: str, source: str, types: Mapping[str, str], decided: Iterable[str]
+) -> list[Finding]:
+    """Columns of a table without a rule whose values look personal."""
+    known = set(decided)
+    return [
+        Finding(source, each.column, f"{each.hits:,} of its values look like {each.kind}", PATTERNS[each.kind][1], each.hits)
+        for each in looks(ask, relation, types, [column for column in types if column not in known])
+    ]
 
 
 def refuse(findings: Iterable[Finding], sources: Mapping[str, Source]) -> None:

@@ -15,6 +15,7 @@ from workbench.runtime.duck import identifier
 from workbench.runtime.sources import source_files
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox.graph import Link
+from workbench.sandbox.mask import family
 
 PRIVATE = "__wb_"  # prefix of the columns that a creation adds while it works
 
@@ -33,6 +34,11 @@ class Production:
     rows: dict[str, int]
     bytes: dict[str, int]
     digests: dict[str, str]
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        found: list[tuple[Any, ...]] = self.con.execute(query).fetchall()
+        return found
 
 
 @contextlib.contextmanager
@@ -94,7 +100,7 @@ def check_columns(sources: Mapping[str, Source], production: Production, all_lin
             _there(path, link.child, own, production.columns[link.child])
             _there(path, link.parent, theirs, production.columns[link.parent])
             left, right = production.columns[link.child][own], production.columns[link.parent][theirs]
-            if _family(left) != _family(right):
+            if family(left) != family(right):
                 raise ConfigError(
                     f"{path}: {link.child}.{own} is {left} and {link.parent}.{theirs} is {right}; they never match",
                     hint="cast one of them where the source is made, or remove the reference, then: workbench sandbox create",
@@ -109,20 +115,6 @@ def _there(path: str, source: str, column: str, there: Mapping[str, str]) -> Non
             f"{path}: source {source} has no column {column!r}; {tail}",
             hint="correct pyproject.toml, then: workbench sandbox create",
         )
-
-
-def _family(duckdb_type: str) -> str:
-    if duckdb_type.startswith(("VARCHAR", "ENUM")):
-        return "text"
-    if (
-        duckdb_type.endswith("INT")
-        or duckdb_type in ("INTEGER", "UINTEGER", "DOUBLE", "FLOAT")
-        or duckdb_type.startswith("DECIMAL")
-    ):
-        return "number"
-    if duckdb_type == "DATE" or duckdb_type.startswith("TIMESTAMP"):
-        return "time"
-    return duckdb_type
 
 
 def check_keys(sources: Mapping[str, Source], production: Production, tell: Callable[[str], None]) -> None:
