@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.promote.marimo_check import _finding, _quickly, _wholly, marimo_findings
-from workbench.promote.notebook import read_notebook
+from workbench.promote.marimo_check import _finding, marimo_findings
+from workbench.promote.notebook import _quickly, _wholly, read_notebook
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 HEAD = 'import marimo\n\n__generated_with = "0.25.2"\napp = marimo.App()\n\n'

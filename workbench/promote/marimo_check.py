@@ -1,35 +1,24 @@
-"""marimo's own check of a notebook, in this process: a process of its own costs twenty times as much.
-
-Beside :mod:`workbench.promote.notebook` the only importer of marimo's private modules.
-"""
+"""What marimo's own check says of a notebook, as findings beside ours."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
-import warnings
 from typing import Any
 
 from workbench.promote.finding import Finding, Severity
-from workbench.promote.notebook import Cell, Notebook, split_lines
+from workbench.promote.notebook import Notebook, diagnose, markdown_as_written, split_lines
 
 _SEVERITY = {"breaking": Severity.ERROR}
 _NO_VERSION = "Expected `__generated_with`"
 _OUTSIDE = "Unexpected statement, expected body cell definition"
-_DEFINITION = re.compile(r"^(async\s+def\b|def\b|class\b|@)", re.MULTILINE)
 # What marimo's fixer changes without taking any code away: markdown's indentation, and the line with marimo's version.
 _INDENTED_MARKDOWN = "markdown-indentation"
 
 
 def marimo_findings(notebook: Notebook) -> tuple[Finding, ...]:
     """What ``marimo check`` says of the notebook, with the rules that its configuration selects."""
-    diagnostics = _quickly(notebook)
-    if diagnostics is None:
-        status = _wholly(notebook)
-        if status.failed or status.skipped:
-            said = " ".join([status.message, *status.details]).strip()
-            return (Finding(1, None, "marimo", "check", Severity.ERROR, f"marimo can't check it: {said}"),)
-        diagnostics = status.diagnostics
+    diagnostics = diagnose(notebook)
+    if isinstance(diagnostics, str):
+        return (Finding(1, None, "marimo", "check", Severity.ERROR, f"marimo can't check it: {diagnostics}"),)
     found = [_finding(notebook, diagnostic) for diagnostic in diagnostics]
     return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
 
@@ -46,69 +35,11 @@ def marimo_fix(notebook: Notebook) -> str:
     for finding in sorted(marimo_findings(notebook), key=lambda each: each.line, reverse=True):
         if finding.fixable and finding.rule == _INDENTED_MARKDOWN and finding.cell is not None:
             cell = notebook.cells[finding.cell]
-            formatted = [f"    {line}" if line else "" for line in _formatted(cell).split("\n")]
+            formatted = [f"    {line}" if line else "" for line in markdown_as_written(cell).split("\n")]
             lines[cell.line - 1 : cell.line + cell.code.count("\n")] = formatted
         elif finding.fixable and finding.message.startswith(_NO_VERSION):
             lines.insert(finding.line - 1, f'__generated_with = "{__version__}"')
     return newline.join(lines) if newline.join(split_lines(notebook.text)) == notebook.text else notebook.text
-
-
-def _formatted(cell: Cell) -> str:
-    """The code of a markdown cell as marimo writes it."""
-    from marimo._ast.codegen import format_markdown
-    from marimo._ast.compiler import compile_cell
-    from marimo._types.ids import CellId_t
-
-    return str(format_markdown(compile_cell(cell.code, CellId_t(str(cell.index)))))
-
-
-def _wholly(notebook: Notebook) -> Any:
-    """marimo's check of the file as its command does it: reads it again, and compiles every cell three times over."""
-    linter = _linter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        linter.run_streaming(iter([notebook.path]))
-    return linter.files[0]
-
-
-def _quickly(notebook: Notebook) -> list[Any] | None:
-    """The same rules on what is parsed and compiled already; None where they need what only a new compilation can say.
-
-    Those are notebooks with SQL, whose errors marimo collects while it compiles, and cells that don't compile.
-    """
-    import asyncio
-
-    from marimo._lint.context import LintContext, RuleContext
-    from marimo._runtime.dataflow import DirectedGraph
-    from marimo._types.ids import CellId_t
-
-    native = notebook.native
-    if native is None or len(native.compiled) < len(notebook.cells) or any(cell.sql or cell.tables for cell in notebook.cells):
-        return None
-    graph = DirectedGraph()
-    for cell in notebook.cells:
-        graph.register_cell(CellId_t("setup" if cell.kind == "setup" else str(cell.index)), native.compiled[cell.index])
-    context = LintContext(dataclasses.replace(native.parsed, filename=str(notebook.path)), notebook.text.strip())
-    context._graph = graph
-    rules = _linter()._rule_engine_for_file(str(notebook.path)).rules
-    definitions = sum(_DEFINITION.search(cell.code) is not None for cell in notebook.cells)
-
-    async def check() -> list[Any]:
-        for rule in rules:
-            # The order of definitions compiles every cell twice, and is of interest from two cells with definitions on.
-            if rule.name != "reusable-definition-order" or definitions > 1:
-                await rule.check(RuleContext(context, rule))
-        return await context.get_diagnostics()
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return asyncio.run(check())
-
-
-def _linter() -> Any:
-    from marimo._lint import Linter, resolve_lint_config
-
-    return Linter(lint_config=resolve_lint_config(None, None))
 
 
 def _finding(notebook: Notebook, diagnostic: Any) -> Finding:
@@ -127,6 +58,8 @@ def _finding(notebook: Notebook, diagnostic: Any) -> Finding:
         hint = f"workbench check --fix {notebook.path}"
     severity = _SEVERITY.get(diagnostic.severity.value if diagnostic.severity else "", Severity.WARNING)
     index = _cell(notebook, line, diagnostic.cell_id)
+    if line < 1:  # what is wrong with the whole file, or a cell as a whole
+        line = 1 if index is None else notebook.cells[index].line
     return Finding(line, index, "marimo", diagnostic.name or "check", severity, message + others, hint, fixable)
 
 

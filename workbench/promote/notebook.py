@@ -1,7 +1,7 @@
 """A marimo file as cells in the order in which they run.
 
 This is the only module that imports marimo's private modules; what the rest of the slicer knows of marimo is in
-:class:`Notebook`.
+:class:`Notebook`, and what marimo's own check says of one comes from :func:`diagnose`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from workbench.errors import NotebookError
 
+_DEFINITION = re.compile(r"^(async\s+def\b|def\b|class\b|@)", re.MULTILINE)
 Kind = Literal["cell", "setup", "function", "class", "unparsable"]
 
 
@@ -25,7 +26,8 @@ class Cell:
 
     ``code`` is dedented and without the ``return`` that marimo adds; ``line`` is the 1-based line of the file where it
     begins. ``defs`` and ``refs`` are the names that marimo says the cell defines for and reads from other cells;
-    ``tables`` are those that it found in the text of SQL (``sql`` says that there is some). ``star`` marks an ``import *``.
+    ``tables`` are those that it found in the text of SQL (``sql`` says that there is some). ``star`` marks an ``import *``,
+    ``disabled`` a cell that marimo does not run.
     """
 
     index: int
@@ -38,6 +40,7 @@ class Cell:
     star: bool = False
     tables: frozenset[str] = frozenset()
     sql: bool = False
+    disabled: bool = False
 
     @property
     def label(self) -> str:
@@ -58,7 +61,8 @@ class Notebook:
     """A marimo file, parsed and not run.
 
     ``order`` are the cells' indexes in marimo's topological order (cells of a cycle are not in it), ``cycles`` the cells
-    of each cycle, ``multiple`` the names that more than one cell defines. ``native`` is for marimo's own check alone.
+    of each cycle, ``multiple`` the names that more than one cell defines. ``sql_output`` is what ``mo.sql`` answers with, as
+    the app declares it. ``native`` is for marimo's own check alone.
     """
 
     path: Path
@@ -69,6 +73,7 @@ class Notebook:
     parents: dict[int, frozenset[int]] = field(default_factory=dict)
     cycles: tuple[tuple[int, ...], ...] = ()
     multiple: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    sql_output: str = "auto"
     native: Native | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -168,7 +173,7 @@ def _locate(parsed: Any, text: str) -> list[Cell]:
         kind: Kind = next((name for type_, name in kinds if isinstance(cell, type_)), "cell")
         code = cell.code.replace("\u00a0", " ")
         start = _first_line(lines, split_lines(code), max(start, 0), cell.lineno)
-        cells.append(Cell(index, cell.name or "_", start + 1, code, kind))
+        cells.append(Cell(index, cell.name or "_", start + 1, code, kind, disabled=bool(cell.options.get("disabled"))))
         start += code.count("\n")
     return cells
 
@@ -179,8 +184,10 @@ def _first_line(lines: list[str], code: list[str], start: int, fallback: int) ->
     if not any(wanted):
         return max(start, fallback - 1)
     for line in range(start, len(lines) - len(wanted) + 1):
-        found = (lines[line + offset].replace("\u00a0", " ").strip() for offset in range(len(wanted)))
-        if all(one == other for one, other in zip(found, wanted, strict=True)):
+        found = [lines[line + offset].replace("\u00a0", " ").strip() for offset in range(len(wanted))]
+        # marimo leaves the comment behind a cell's last statement out.
+        head, behind = found[-1][: len(wanted[-1])], found[-1][len(wanted[-1]) :].lstrip()
+        if [*found[:-1], head] == wanted and (not behind or (head and behind.startswith("#"))):
             return line
     return max(start, fallback - 1)
 
@@ -223,7 +230,7 @@ def _graph(path: Path, text: str, cells: list[Cell], parsed: Any) -> Notebook:
                 except RecursionError:
                     what = f"{path}, {cell.label}, line {cell.line}: an expression is nested too deeply for marimo to read"
                     raise NotebookError(what, hint=f"split it into several, then: workbench check {path}") from None
-            known.append(Cell(cell.index, cell.name, cell.line, cell.code, kind, defs, refs, star, tables, sql))
+            known.append(replace(cell, kind=kind, defs=defs, refs=refs, star=star, tables=tables, sql=sql))
     order = tuple(int(cell) for cell in topological_sort(graph, list(graph.cells)))
     parents = {int(cell): frozenset(int(parent) for parent in graph.parents[cell]) for cell in graph.cells}
     cycles = sorted({tuple(sorted({int(cell) for edge in cycle for cell in edge})) for cycle in graph.cycles})
@@ -232,4 +239,80 @@ def _graph(path: Path, text: str, cells: list[Cell], parsed: Any) -> Notebook:
         for name in sorted(graph.get_multiply_defined())
     }
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-    return Notebook(path, text, digest, tuple(known), order, parents, tuple(cycles), multiple, Native(parsed, every))
+    output = str((parsed.app.options if parsed.app else {}).get("sql_output", "auto"))
+    return Notebook(path, text, digest, tuple(known), order, parents, tuple(cycles), multiple, output, Native(parsed, every))
+
+
+def markdown_as_written(cell: Cell) -> str:
+    """The code of a markdown cell as marimo writes it."""
+    from marimo._ast.codegen import format_markdown
+    from marimo._ast.compiler import compile_cell
+    from marimo._types.ids import CellId_t
+
+    return str(format_markdown(compile_cell(cell.code, CellId_t(str(cell.index)))))
+
+
+def diagnose(notebook: Notebook) -> list[Any] | str:
+    """What ``marimo check`` says of the notebook, in marimo's own objects, or why marimo can't check it.
+
+    In this process: one of its own costs twenty times as much.
+    """
+    diagnostics = _quickly(notebook)
+    if diagnostics is not None:
+        return diagnostics
+    status = _wholly(notebook)
+    if status.failed or status.skipped:
+        return " ".join([status.message, *status.details]).strip()
+    return list(status.diagnostics)
+
+
+def _wholly(notebook: Notebook) -> Any:
+    """marimo's check of the file as its command does it: reads it again, and compiles every cell three times over."""
+    import warnings
+
+    linter = _linter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        linter.run_streaming(iter([notebook.path]))
+    return linter.files[0]
+
+
+def _quickly(notebook: Notebook) -> list[Any] | None:
+    """The same rules on what is parsed and compiled already; None where they need what only a new compilation can say.
+
+    Those are notebooks with SQL, whose errors marimo collects while it compiles, and cells that don't compile.
+    """
+    import asyncio
+    import warnings
+
+    from marimo._lint.context import LintContext, RuleContext
+    from marimo._runtime.dataflow import DirectedGraph
+    from marimo._types.ids import CellId_t
+
+    native = notebook.native
+    if native is None or len(native.compiled) < len(notebook.cells) or any(cell.sql or cell.tables for cell in notebook.cells):
+        return None
+    graph = DirectedGraph()
+    for cell in notebook.cells:
+        graph.register_cell(CellId_t("setup" if cell.kind == "setup" else str(cell.index)), native.compiled[cell.index])
+    context = LintContext(replace(native.parsed, filename=str(notebook.path)), notebook.text.strip())
+    context._graph = graph
+    rules = _linter()._rule_engine_for_file(str(notebook.path)).rules
+    definitions = sum(_DEFINITION.search(cell.code) is not None for cell in notebook.cells)
+
+    async def check() -> list[Any]:
+        for rule in rules:
+            # The order of definitions compiles every cell twice, and is of interest from two cells with definitions on.
+            if rule.name != "reusable-definition-order" or definitions > 1:
+                await rule.check(RuleContext(context, rule))
+        return await context.get_diagnostics()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return asyncio.run(check())
+
+
+def _linter() -> Any:
+    from marimo._lint import Linter, resolve_lint_config
+
+    return Linter(lint_config=resolve_lint_config(None, None))

@@ -103,6 +103,9 @@ def _tables(program: Program, statement: Statement, call: ast.Call) -> tuple[str
         given = arguments(call, ("query",))
     except NotLiteral:
         return refuse("the arguments of mo.sql are not written out one by one")
+    if program.notebook.sql_output == "pandas":
+        what = "the notebook asks for pandas frames from mo.sql, which make timestamps of dates and floats of decimals and NULLs"
+        return refuse(what, 'remove sql_output="pandas" from marimo.App(…): mo.sql then gives polars frames')
     if "engine" in given:
         return refuse("mo.sql with engine= reads a connection of its own, past the declared sources")
     query = _text(program, statement, given.get("query"))

@@ -78,4 +78,5 @@ def _replace(lines: list[str], original: list[str], statement: Statement, start:
 
 
 def _indent(line: str, statement: Statement, number: int) -> int:
-    return len(line) - len(statement.text.lines[number - 1].rstrip("\n"))
+    code = statement.text.lines[number - 1]
+    return (len(line) - len(line.lstrip())) - (len(code) - len(code.lstrip()))

@@ -9,11 +9,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from workbench.config import find_workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError
 from workbench.model import OutputMark
+from workbench.runtime.duck import literal
 from workbench.sandbox import registry
 
 if TYPE_CHECKING:
@@ -113,10 +115,13 @@ def source(name: str) -> ir.Table:
 
 def open_session(path: Path, parameters: Mapping[str, Any] | None = None) -> Session:
     """A sandbox file, opened read-only and closed to everything else."""
+    import duckdb
     import ibis
 
     if not path.is_file():
         raise UsageError(f"there is no sandbox at {path}", hint=CREATE)
+    # There mo.sql computes: its days must begin when those of wb.sql do, wherever the machine stands.
+    duckdb.default_connection().execute("SET TimeZone = 'UTC'")
     con = ibis.duckdb.connect(
         path.resolve(),
         read_only=True,
@@ -127,6 +132,8 @@ def open_session(path: Path, parameters: Mapping[str, Any] | None = None) -> Ses
     try:
         for statement in (
             "SET TimeZone = 'UTC'",
+            # What does not fit into memory goes where this process may write; beside the sandbox it may not.
+            f"SET temp_directory = {literal(str(Path(gettempdir(), f'workbench-{os.getpid()}')))}",
             "SET enable_external_access = false",
             "SET lock_configuration = true",
         ):
