@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.errors import InfrastructureError, LockHeld, UsageError
+from workbench.runtime.address import without_password
 from workbench.runtime.duck import AGAIN, identifier
 
 # Limits that hold unless the role, the database or the address sets others.
@@ -82,7 +83,7 @@ class Reading:
     """
 
     def __init__(self, address: str) -> None:
-        self.label = re.sub(r"[?].*", "", address)
+        self.label = without_password(address)
         try:
             from adbc_driver_postgresql import dbapi
         except ModuleNotFoundError:
