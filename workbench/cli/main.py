@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("publish", "Move readers of a pipeline back to the version before."),
     "run": ("run", "Run the live version of a pipeline, for all data or one interval."),
     "runs": ("run", "List and show runs."),
+    "scheduler": ("scheduler", "Run pipelines when they are due."),
+    "schedule": ("schedule", "Say what is due when."),
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),
     "doctor": ("doctor", "Check the workspace, finish or undo what was interrupted."),
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from workbench.catalog.contract import Contract
 from workbench.config import Workspace
-from workbench.errors import LockHeld
+from workbench.errors import InfrastructureError, LockHeld, WorkbenchError
 from workbench.model import Interval
 from workbench.operate import lease
 from workbench.operate.cron import Partitions, computed
@@ -35,12 +35,16 @@ def partitions_of(contract: Contract) -> Partitions | None:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One interval of one pipeline, as the scheduler asked for it. ``partitions`` is how the output is cut up in time."""
+    """One interval of one pipeline, as the scheduler asked for it.
+
+    ``partitions`` is how the output is cut up in time, ``attempts`` how many there were when it was planned.
+    """
 
     pipeline: str
     interval: Interval
     config: PipelineConfig
     partitions: Partitions | None
+    attempts: int = 0
     chance: Callable[[], float] = random.random
 
     @property
@@ -75,6 +79,17 @@ class Account:
             state, not_before = "retry", now + pause(self.config, attempt, self.chance())
         intervals.put(store, IntervalRecord(self.pipeline, self.interval, state, attempt, not_before, run, error))
 
+    def refused(self, store: Store, error: WorkbenchError, *, now: dt.datetime) -> None:
+        """Write down an attempt that ended before its run began, unless another scheduler has begun one since."""
+        with store.transaction():
+            known = intervals.find(store, self.pipeline, self.interval.start)
+            if (0 if known is None else known.attempt) == self.attempts and not intervals.is_settled(
+                store, self.pipeline, self.interval
+            ):
+                intervals.put(store, IntervalRecord(self.pipeline, self.interval, "running", self.attempts + 1))
+                ending: Ending = "passing" if isinstance(error, InfrastructureError) else "failed"
+                self.end(store, ending, now=now, run=None, error=error.message)
+
 
 def refuse_full_pool(workspace: Workspace, store: Store, pipeline: str, config: PipelineConfig) -> None:
     """Raise ``LockHeld`` when a pool has no room for one more run; an undeclared one has room for one."""
@@ -83,6 +98,26 @@ def refuse_full_pool(workspace: Workspace, store: Store, pipeline: str, config: 
     others = [name for name in lease.running(store) if name != pipeline and read_config(workspace, name).pool == config.pool]
     if len(others) >= workspace.settings.scheduler.pools.get(config.pool, 1):
         raise LockHeld(f"pool {config.pool} is full: {', '.join(others)}", hint="workbench schedule ls")
+
+
+def give_back(store: Store, account: Account, *, now: dt.datetime) -> None:
+    """An attempt that was stopped from outside does not count: the interval is due again at once."""
+    with store.transaction():
+        known = intervals.find(store, account.pipeline, account.interval.start)
+        if known is not None and known.state in ("retry", "failed") and known.attempt == account.attempts + 1:
+            intervals.put(store, replace(known, state="retry", attempt=account.attempts, not_before=now))
+
+
+def leave_out(store: Store, skipped: Sequence[IntervalRecord]) -> None:
+    """Write down what catching up leaves out, where nobody has begun it since it was planned."""
+    if not skipped:
+        return
+    with store.transaction():
+        newest = intervals.newest(store)
+        for record in skipped:
+            last = newest.get(record.pipeline)
+            if last is None or last.interval.end <= record.interval.start:
+                intervals.put(store, record)
 
 
 def pause(config: PipelineConfig, attempt: int, chance: float) -> dt.timedelta:

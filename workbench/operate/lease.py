@@ -28,6 +28,11 @@ def name_of(pipeline: str) -> str:
     return f"run {pipeline}"
 
 
+def pipeline_of(lease: Lease) -> str:
+    """The pipeline that a lease is for."""
+    return lease.name.removeprefix(name_of(""))
+
+
 def holder() -> str:
     """This process, told apart from all others: machine, number, and when it began."""
     return f"{process.host()} {os.getpid()} {process.started(os.getpid())}"
@@ -73,8 +78,7 @@ def seconds_of(workspace: Workspace) -> float:
 
 def running(store: Store) -> tuple[str, ...]:
     """The pipelines that somebody runs now."""
-    prefix = name_of("")
-    return tuple(each.name.removeprefix(prefix) for each in leases.held(store) if each.name.startswith(prefix))
+    return tuple(pipeline_of(each) for each in leases.held(store))
 
 
 def take(workspace: Workspace, store: Store, pipeline: str, *, over: Lease | None = None) -> Lease:

@@ -1,0 +1,118 @@
+"""``workbench scheduler``: the service that keeps pipelines fresh."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench.cli.common import emit_json, json_option
+from workbench.config import find_workspace
+
+if TYPE_CHECKING:
+    from workbench.operate.scheduler import Scheduler
+
+GRACE_SECONDS = 20.0
+
+
+@click.group()
+def scheduler() -> None:
+    """Run pipelines when they are due.
+
+    \b
+    Examples:
+      workbench scheduler run
+      workbench scheduler run --once
+    """
+
+
+@scheduler.command()
+@click.option("--once", is_flag=True, help="Run what is due now, and end; for cron.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=None, help="How many runs at once; pyproject.toml says, else 2.")
+@click.option("--grace", default=GRACE_SECONDS, show_default=True, type=click.FloatRange(0), help="Seconds for runs to end.")
+@json_option
+def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
+    """Run every pipeline that is due, until stopped; log lines go to stderr.
+
+    SIGTERM or Ctrl-C: nothing more is begun, runs under way may end within --grace, then they are stopped and are due again.
+    A second one stops them at once. SIGHUP reads all settings again. Any number of schedulers may work on one workspace.
+
+    With --once, exits 1 when a run failed or had nothing to compute.
+
+    \b
+    Examples:
+      workbench scheduler run --jobs 2
+      workbench scheduler run --once --json
+    """
+    from workbench.operate.idle import nothing_before
+
+    workspace = find_workspace()
+    if once:
+        idle, wake = nothing_before(workspace, dt.datetime.now(dt.UTC))
+        if idle:
+            return _told([], 0, [], wake, as_json=as_json)
+    from workbench.cli.identity import identity
+    from workbench.operate.scheduler import Scheduler
+
+    service = Scheduler(workspace, f"scheduler of {identity()}", _say, jobs or workspace.settings.scheduler.jobs)
+    if once:
+        service.once()
+    else:
+        _serve(service, grace)
+    return _told(service.ended, service.refused, list(service.last.held), service.last.wake, as_json=as_json, once=once)
+
+
+def _serve(service: Scheduler, grace: float) -> None:
+    from workbench.operate.heartbeat import Heartbeat
+
+    stop, asked = threading.Event(), [0]
+
+    def end(*_: Any) -> None:
+        asked[0] += 1
+        stop.set()
+
+    def reload(*_: Any) -> None:
+        service.reload(find_workspace(service.workspace.root))
+        _say("settings read again")
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    if hasattr(signal, "SIGHUP"):
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
+    _say(f"scheduler of {service.workspace.root.name} started, {service.jobs} run(s) at once")
+    try:
+        with Heartbeat(service.workspace) as heart:
+            service.serve(stop, lambda: grace if asked[0] < 2 else 0.0, lambda: heart.beat(service.last.wake))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    _say("scheduler stopped")
+
+
+def _say(line: str) -> None:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    print(f"{moment} {' '.join(line.split())}", file=sys.stderr, flush=True)
+
+
+def _told(
+    ended: list[Any], refused: int, held: list[Any], wake: dt.datetime | None, *, as_json: bool, once: bool = True
+) -> int:
+    bad = refused + sum(each.status != "succeeded" for each in ended)
+    if as_json:
+        from workbench.render.schedule import held_json, moment_json
+
+        runs = [{"run": each.id, "pipeline": each.pipeline, "status": each.status, "error": each.error} for each in ended]
+        document = {"runs": runs, "refused": refused, "held": [held_json(each) for each in held]}
+        emit_json({**document, "look_again": moment_json(wake)})
+    elif once and not ended and not refused and not held:
+        again = "" if wake is None else f"; next at {wake:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"nothing is due{again}")
+    elif once:
+        for each in held:
+            click.echo(f"{each.pipeline} {each.interval} waits for {each.cause}{': ' * bool(each.error)}{each.error}")
+        click.echo(f"{len(ended)} run(s), {bad} without success, {len(held)} held")
+    return 1 if bad and once else 0

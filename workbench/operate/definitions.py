@@ -1,0 +1,75 @@
+"""What planning needs to know of the pipelines of a workspace, read again only when a file has changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from workbench.catalog.contract import Contract, read_contract
+from workbench.catalog.version import version_dir
+from workbench.config import Workspace
+from workbench.errors import UsageError
+from workbench.model import VersionId
+from workbench.operate.idle import stamp
+from workbench.operate.intervals import partitions_of
+from workbench.operate.plan import Definition, inherit
+from workbench.operate.schedule import FILE, PipelineConfig, read_config
+from workbench.runtime.warehouse import Warehouse
+from workbench.store import Store
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the definitions of a workspace, and keeps what has not changed since."""
+
+    workspace: Workspace
+    _configs: dict[str, tuple[bytes, PipelineConfig, str]] = field(default_factory=dict)
+    _contracts: dict[VersionId, Contract] = field(default_factory=dict)
+    _since: dict[str, dt.datetime] = field(default_factory=dict)
+
+    def read(self, store: Store) -> dict[str, Definition]:
+        """Every published pipeline, by name; with the clock that each goes by."""
+        shown = Warehouse.open(self.workspace).current().views
+        if not shown.keys() <= self._since.keys():
+            self._since = first_published(store)
+        found = {}
+        for name, view in shown.items():
+            config, problem = self._config(name)
+            upstream: tuple[str, ...] = ()
+            partitions = None
+            try:
+                contract = self._contract(VersionId(name, view.version))
+                upstream = tuple(each.name for each in contract.inputs if each.kind == "pipeline")
+                partitions = partitions_of(contract)
+            except UsageError as error:
+                problem = problem or error.message
+            since = self._since.get(name, dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
+            found[name] = Definition(name, config, since, upstream, partitions, problem)
+        return inherit(found)
+
+    def _config(self, name: str) -> tuple[PipelineConfig, str]:
+        now = stamp(f"{self.workspace.promoted}/{name}/{FILE}")
+        known = self._configs.get(name)
+        if known is None or known[0] != now:
+            try:
+                known = (now, read_config(self.workspace, name), "")
+            except UsageError as error:
+                known = (now, PipelineConfig(schedule=None), error.message.splitlines()[0])
+            self._configs[name] = known
+        return known[1], known[2]
+
+    def _contract(self, version: VersionId) -> Contract:
+        """A version never changes, so its contract is read once; a run verifies its hash."""
+        if version not in self._contracts:
+            self._contracts[version] = read_contract(version_dir(self.workspace, version))
+        return self._contracts[version]
+
+
+def first_published(store: Store) -> dict[str, dt.datetime]:
+    """When readers of each pipeline were first shown something."""
+    found: dict[str, dt.datetime] = {}
+    for operation in store.operations(state="done"):
+        for target in operation.targets:
+            if target.new is not None:
+                found.setdefault(target.pipeline, operation.at)
+    return found

@@ -1,0 +1,190 @@
+"""The scheduler: plans, begins what is due side by side, and leaves every decision that counts to the store.
+
+Any number of schedulers may work on one workspace, and each may die at any moment: a run is begun, ended and published under
+the lease of its pipeline, and the account of intervals changes in the same transactions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from workbench.config import Workspace
+from workbench.errors import InfrastructureError, LockHeld, WorkbenchError
+from workbench.operate import idle, lease
+from workbench.operate.clock import Clock
+from workbench.operate.definitions import Reader
+from workbench.operate.intervals import Account, NothingToDo, give_back, leave_out
+from workbench.operate.plan import Plan, Progress, plan
+from workbench.runtime.failpoint import reached
+from workbench.store import Store, intervals, leases
+from workbench.store.records import RunRecord
+
+TICK = 1.0  # seconds between two looks
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """One scheduler of one workspace. ``say`` gets a line for each thing that happens."""
+
+    workspace: Workspace
+    who: str
+    say: Callable[[str], None]
+    jobs: int = 2
+    clock: Clock = field(default_factory=Clock)
+    ended: list[RunRecord] = field(default_factory=list)
+    refused: int = 0
+    last: Plan = field(default_factory=Plan)
+    stopping: bool = False
+    _reader: Reader = field(init=False)
+    _watch: lease.Watch = field(default_factory=lease.Watch)
+    _futures: dict[str, tuple[Account, Future[None]]] = field(default_factory=dict)
+    _key: str = ""
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.workspace)
+
+    def look(self) -> Plan:
+        """Plan from what is written down now. Changes nothing."""
+        key = idle.fingerprint(self.workspace)
+        with Store.open(self.workspace, read_only=True) as store:
+            definitions = self._reader.read(store)
+            progress = Progress(intervals.newest(store), intervals.unsettled(store), self._running(store))
+        now = self.clock.now()
+        self.last = plan(definitions, progress, now, self.workspace.settings.scheduler.pools)
+        # While somebody else runs something its process may die, which no file tells.
+        settled = not progress.running and not self.last.due and not self.last.skipped
+        self._key = key if settled else ""
+        return self.last
+
+    def look_again(self) -> Plan:
+        """The plan, made anew only when something has changed or its time has come."""
+        unchanged = self._key and not self._futures and self._key == idle.fingerprint(self.workspace)
+        if unchanged and (self.last.wake is None or self.clock.now() < self.last.wake):
+            return self.last
+        return self.look()
+
+    def once(self) -> Plan:
+        """Run what is due until nothing is, and return what is left: what is held, and when to look again."""
+        with ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run") as pool:
+            while not self.stopping:
+                self._begin(pool, self.look())
+                if not self._futures:
+                    break
+                self._gather(timeout=TICK)
+        if self._key:
+            idle.remember(self.workspace, self._key, self.last.wake)
+        return self.last
+
+    def serve(self, stop: threading.Event, grace: Callable[[], float], beat: Callable[[], None]) -> None:
+        """Run what is due until ``stop`` is set; then let runs end for ``grace`` seconds, and end those that have not.
+
+        ``beat`` is called at every look.
+        """
+        pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run")
+        while not stop.is_set():
+            try:
+                self._begin(pool, self.look_again())
+            except InfrastructureError as error:  # a busy store or a full disk: it may pass
+                self.say(f"waits: {error.message}")
+                stop.wait(5 * TICK)
+            beat()
+            if self._futures:
+                self._gather(timeout=TICK / 5)
+            else:
+                stop.wait(TICK)
+        self.stop(grace)
+        pool.shutdown()
+
+    def stop(self, grace: Callable[[], float]) -> None:
+        """Begin nothing more; let runs end for ``grace`` seconds (asked again and again), then end them."""
+        self.stopping = True
+        if self._futures:
+            self.say(f"stopping; waiting for {', '.join(sorted(self._futures))}")
+        started = time.monotonic()
+        while self._futures and time.monotonic() - started < grace():
+            self._gather(timeout=TICK / 5)
+        if not self._futures:
+            return
+        from workbench.runtime.forked import cool_down
+
+        left = [account for account, _ in self._futures.values()]
+        cool_down()  # the processes that run cells end with the one that they were forked from
+        while self._futures:
+            self._gather(timeout=TICK)
+        with Store.open(self.workspace) as store:
+            for account in left:
+                give_back(store, account, now=self.clock.now())
+
+    def reload(self, workspace: Workspace) -> None:
+        """Read all settings again."""
+        self.workspace, self._reader, self._key = workspace, Reader(workspace), ""
+
+    def _begin(self, pool: ThreadPoolExecutor, found: Plan) -> None:
+        if found.skipped:
+            with Store.open(self.workspace) as store:
+                leave_out(store, found.skipped)
+            for record in found.skipped:
+                self.say(f"{record.pipeline} {record.interval} left out: catching up begins later")
+        for account in found.due:
+            if len(self._futures) >= self.jobs:
+                return
+            if account.pipeline not in self._futures:
+                reached("before_scheduled")
+                self._futures[account.pipeline] = account, pool.submit(self._run, account)
+
+    def _gather(self, *, timeout: float) -> None:
+        done, _ = wait([future for _, future in self._futures.values()], timeout, return_when=FIRST_COMPLETED)
+        for name, (_, future) in list(self._futures.items()):
+            if future in done:
+                del self._futures[name]
+                future.result()
+
+    def _run(self, account: Account) -> None:
+        """One attempt; whatever goes wrong with it ends it alone."""
+        from workbench.operate.run import run_pipeline
+
+        what = f"{account.pipeline} {account.interval}"
+        now = self.clock.now()
+        try:
+            run = run_pipeline(
+                self.workspace,
+                account.pipeline,
+                interval=account.wanted,
+                who=self.who,
+                now=now,
+                account=account,
+                watch=self._watch,
+            )
+        except NothingToDo:
+            return
+        except LockHeld as error:
+            self.say(f"{what} waits: {error.message}")
+            time.sleep(TICK)
+        except WorkbenchError as error:
+            self._refuse(account, error, now)
+            self.say(f"{what} failed: {error.message}")
+        except Exception as error:  # a fault of ours must not end the service
+            self._refuse(account, WorkbenchError(f"{type(error).__name__}: {error}"), now)
+            self.say(f"{what} failed: {type(error).__name__}: {error}")
+        else:
+            reached("after_scheduled")
+            self.ended.append(run)
+            self.say(f"{what} {run.id} {run.status} in {run.facts['seconds']:.1f} s{': ' * bool(run.error)}{run.error}")
+
+    def _refuse(self, account: Account, error: WorkbenchError, now: dt.datetime) -> None:
+        self.refused += 1
+        with contextlib.suppress(InfrastructureError), Store.open(self.workspace) as store:
+            account.refused(store, error, now=now)
+
+    def _running(self, store: Store) -> frozenset[str]:
+        """The pipelines that run now, here or elsewhere; not those whose process is taken for dead."""
+        now, seconds = dt.datetime.now(dt.UTC), lease.seconds_of(self.workspace)
+        held = {lease.pipeline_of(each): each for each in leases.held(store)}
+        others = {name for name, each in held.items() if name not in self._futures}
+        return frozenset(self._futures) | {name for name in others if not self._watch.abandoned(held[name], seconds, now)}

@@ -1,0 +1,109 @@
+"""``workbench schedule``: what is due when, as a table and as plain values."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.model import Interval
+from workbench.operate.agenda import Entry, Firing
+from workbench.operate.observe import age
+from workbench.operate.plan import Held
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
+    """One line a pipeline."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("pipeline", "schedule", "last interval", "state", "next due", "for"):
+        table.add_column(title, no_wrap=True)
+    reasons = []
+    for each in entries:
+        last = each.last
+        table.add_row(
+            each.pipeline,
+            each.schedule if each.timezone in ("", "UTC") else f"{each.schedule} {each.timezone}",
+            "-" if last is None else span(last.interval),
+            "-" if last is None else last.state,
+            "-" if each.due is None else "now" if each.due <= now else f"in {age(each.due - now)}",
+            "-" if each.interval is None else span(each.interval),
+        )
+        if each.reason:
+            reasons.append(Text(f"{each.pipeline}: {each.reason}", style="yellow"))
+    return Group(table, *reasons)
+
+
+def firings_view(firings: Sequence[Firing]) -> RenderableType:
+    """One line a moment."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("due (UTC)", "on its own clock", "pipeline", "interval"):
+        table.add_column(title, no_wrap=True)
+    for each in firings:
+        local = each.due.astimezone(each.zone)
+        table.add_row(f"{each.due:%Y-%m-%d %H:%M}", f"{local:%a %H:%M %Z}", each.pipeline, span(each.interval))
+    return table
+
+
+def span(interval: Interval) -> str:
+    """An interval in few characters, in UTC.
+
+    >>> span(Interval.parse("2026-01-02T06:00..2026-01-02T07:00")), span(Interval.parse("2026-01-02..2026-01-03"))
+    ('2026-01-02 06:00..07:00', '2026-01-02..2026-01-03')
+    """
+    start, end = interval.start, interval.end
+    if not any((start.hour, start.minute, end.hour, end.minute)):
+        return str(interval)
+    return f"{start:%Y-%m-%d %H:%M}..{end:{'%H:%M' if start.date() == end.date() else '%Y-%m-%d %H:%M'}}"
+
+
+def entry_json(each: Entry) -> dict[str, Any]:
+    """One pipeline as plain values."""
+    last = each.last
+    return {
+        "pipeline": each.pipeline,
+        "schedule": each.schedule,
+        "timezone": each.timezone,
+        "due": moment_json(each.due),
+        "interval": None if each.interval is None else str(each.interval),
+        "reason": each.reason,
+        "upstream": list(each.upstream),
+        "last": None
+        if last is None
+        else {
+            "interval": str(last.interval),
+            "state": last.state,
+            "attempt": last.attempt,
+            "not_before": moment_json(last.not_before),
+            "run": last.run,
+            "error": last.error,
+        },
+    }
+
+
+def firing_json(each: Firing) -> dict[str, Any]:
+    """One moment as plain values."""
+    return {
+        "due": moment_json(each.due),
+        "local": each.due.astimezone(each.zone).isoformat(timespec="seconds"),
+        "pipeline": each.pipeline,
+        "interval": str(each.interval),
+    }
+
+
+def held_json(each: Held) -> dict[str, Any]:
+    """One interval that waits for another pipeline."""
+    return {"pipeline": each.pipeline, "interval": str(each.interval), "cause": each.cause, "error": each.error}
+
+
+def moment_json(moment: dt.datetime | None) -> str | None:
+    """ISO 8601 in UTC."""
+    return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
