@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import NotAWorkspace, UsageError
 from workbench.promote.diff.files import FORMS, open_table
+from workbench.promote.server import Servers
 from workbench.promote.stored import RUN, Shelf, Stored, is_stored
 from workbench.runtime.address import POSTGRES, without_password
 from workbench.runtime.duck import session
@@ -61,6 +62,8 @@ def opened(base: str, candidate: str | None, progress: Callable[[str], None]) ->
     with tempfile.TemporaryDirectory(prefix="workbench-diff-") as spill, contextlib.ExitStack() as stack:
         con = session(Path(spill))
         stack.callback(con.disconnect)
+        servers = Servers()
+        stack.callback(servers.close)
         texts = (base, base if candidate is None else candidate)
         kept = [is_stored(text) and not Path(text).exists() for text in texts]
         shelf = stack.enter_context(_shelf(texts[kept.index(True)])) if any(kept) else None
@@ -73,7 +76,7 @@ def opened(base: str, candidate: str | None, progress: Callable[[str], None]) ->
                 tables.append(shelf.warehouse.read(con, found.snapshot))
                 key = key or _key(shelf, found)
             else:
-                tables.append(_elsewhere(con, text, ("base", "candidate")[which]))
+                tables.append(_elsewhere(con, servers, text, ("base", "candidate")[which]))
         names = (f"before {texts[0]}" if candidate is None else name_of(texts[0]), name_of(texts[1]))
         typed = (names[0] if candidate is None else without_password(texts[0]), without_password(texts[1]))
         both = set(tables[0].columns) & set(tables[1].columns)
@@ -103,5 +106,5 @@ def _key(shelf: Shelf, found: Stored) -> tuple[str, ...]:
     return read_contract(version_dir(shelf.workspace, found.version)).key
 
 
-def _elsewhere(con: Backend, text: str, name: str) -> ir.Table:
-    return open_table(con, text, name)
+def _elsewhere(con: Backend, servers: Servers, text: str, name: str) -> ir.Table:
+    return servers.pull(con, text, name) if text.startswith(POSTGRES) else open_table(con, text, name)

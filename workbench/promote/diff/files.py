@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 DUCKDB = "duckdb:"
 PARQUET = (".parquet", ".pq", ".parq")
 CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
-FORMS = "name a .parquet or .csv file, duckdb:FILE#SCHEMA.TABLE, PIPELINE or PIPELINE@VERSION"
+FORMS = (
+    "name a .parquet or .csv file, duckdb:FILE#SCHEMA.TABLE, postgres://USER@HOST/DATABASE#SCHEMA.TABLE, PIPELINE, "
+    "PIPELINE@VERSION, a run such as R-3 or a promotion such as P-2"
+)
 
 
 @contextmanager

@@ -1,0 +1,165 @@
+"""Tables of PostgreSQL as sides of a comparison: all of a server's at one moment, pulled through Arrow, nothing written."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
+from workbench.runtime.address import POSTGRES, without_password
+from workbench.runtime.duck import AGAIN, identifier
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+    from workbench.runtime.postgres import Column, Place, Reading
+
+FORM = "postgres://USER@HOST/DATABASE#SCHEMA.TABLE"
+_PART = r'(?:"(?:[^"]|"")+"|[^".#]+)'
+_SIDE = re.compile(rf"(.*?)#(?:({_PART})\.)?({_PART})", re.DOTALL)
+_REFUSED = re.compile(
+    r"password authentication failed|no password supplied|role .* does not exist|database .* does not exist|pg_hba\.conf|"
+    r"authentication|invalid (integer|port|URI|percent|connection)|missing \"=\"|unexpected character|not permitted to log in"
+)
+# A numeric without precision keeps its digits in this type, where they fit.
+_EXACT = (38, 18)
+
+
+@dataclass(slots=True)
+class Servers:
+    """The servers that a comparison reads, each in one read-only transaction, so that both sides are of one moment."""
+
+    _open: dict[str, Reading] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """End the transactions."""
+        for reading in self._open.values():
+            reading.close()
+        self._open.clear()
+
+    def pull(self, con: Backend, text: str, name: str) -> ir.Table:
+        """The table that ``text`` names, as the table ``name`` of the session ``con``.
+
+        Raises ``UsageError`` for an address or table that is not there or may not be read, and ``InfrastructureError`` when
+        the server does not answer. No message has a password in it.
+        """
+        from workbench.runtime.postgres import Place, Reading
+
+        shown = without_password(text)
+        address, schema, table = _parts(text, shown)
+        with _without_secrets(address):
+            reading = self._open.get(address) or Reading(address)
+            self._open[address] = reading
+            at = Place(address, schema, table)
+            columns = _columns(reading, at, shown)
+            made = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
+            con.con.execute(f"CREATE TEMP TABLE {identifier(name)} ({made})")
+            query = f"SELECT {', '.join(each.pulled for each in columns)} FROM {at.relation} s"
+            reading.pull(con.con, query, columns, f"temp.main.{identifier(name)}")
+        for each in columns:
+            if each.kind.startswith("numeric"):
+                _as_decimal(con, name, each)
+        return con.table(name, database=("temp", "main"))
+
+
+def _parts(text: str, shown: str) -> tuple[str, str, str]:
+    """Address, schema and table. Names are taken as they are written, case included; quotes are for those with dots in them."""
+    found = _SIDE.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{shown!r} names no table", hint=f"write it as {FORM}")
+    schema, table = (_name(part) for part in (found[2] or "public", found[3]))
+    return found[1], schema, table
+
+
+def _name(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part
+
+
+def _columns(reading: Reading, at: Place, shown: str) -> Sequence[Column]:
+    from workbench.runtime.postgres import TABLES
+
+    known = {f"{schema}.{table}" for schema, table in reading.rows(f"SELECT n.nspname::text, c.relname::text {TABLES}")}
+    if f"{at.schema}.{at.table}" not in known:
+        where = f"table in {shown.rpartition('#')[0]}"
+        raise UnknownName.of(
+            where, f"{at.schema}.{at.table}", known, hint=f"write it as {FORM}, in upper and lower case as there"
+        )
+    columns = [_kept(each) for each in reading.columns(at).values()]
+    twice = [name for name, count in Counter(each.name.lower() for each in columns).items() if count > 1]
+    if twice or not columns:
+        said = f"has two columns named {twice[0]!r} (upper and lower case count as one)" if twice else "has no columns"
+        raise UsageError(f"{shown} {said}", hint="compare a view of it that names its columns anew")
+    return columns
+
+
+def _kept(column: Column) -> Column:
+    """How a column is pulled so that nothing of its values is lost."""
+    own = f"s.{identifier(column.name)}"
+    if column.kind == "numeric":
+        # As text, since NaN and digits beyond 38 are no DECIMAL; which type it becomes is seen from the values.
+        pulled = f"CAST({own} AS text) AS {identifier(column.name)}"
+        kind = f"numeric {column.duckdb}" if column.duckdb.startswith("DECIMAL") else "numeric"
+        return replace(column, kind=kind, duckdb="VARCHAR", pulled=pulled)
+    if column.kind == "interval":
+        return replace(column, duckdb="INTERVAL", pulled=f"{own} AS {identifier(column.name)}")
+    return column
+
+
+def _as_decimal(con: Backend, name: str, column: Column) -> None:
+    """Give pulled digits an exact type; where the values have none, they stay text in the shortest form."""
+    table, x = f"temp.main.{identifier(name)}", identifier(column.name)
+    declared = column.kind.partition(" ")[2]
+    special, whole, scale = con.con.execute(
+        f"SELECT coalesce(bool_or({x} IN ('NaN', 'Infinity', '-Infinity')), FALSE), "
+        f"coalesce(max(length(ltrim(split_part({x}, '.', 1), '-0'))), 0), "
+        f"coalesce(max(length(rtrim(split_part({x}, '.', 2), '0'))), 0) FROM {table}"
+    ).fetchall()[0]
+    digits, places = _EXACT
+    if special or whole + scale > digits:
+        con.con.execute(f"UPDATE {table} SET {x} = rtrim(rtrim({x}, '0'), '.') WHERE contains({x}, '.')")
+        return
+    fits = whole <= digits - places and scale <= places
+    kind = declared or f"DECIMAL({digits},{places if fits else scale})"
+    con.con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
+
+
+@contextlib.contextmanager
+def _without_secrets(address: str) -> Iterator[None]:
+    """Errors in the words of whoever typed the address, and without its password."""
+    import duckdb
+
+    try:
+        yield
+    except UnknownName:
+        raise
+    except duckdb.Error as error:
+        # What fails while rows arrive comes out of the engine that takes them in.
+        told = _scrubbed(str(error).partition("ERROR:")[2].strip() or str(error), address).splitlines()[0]
+        message = f"{without_password(address)} can't be read: {told}"
+        if "ERROR:" in str(error):
+            raise UsageError(message, hint="select from the table there to see the same") from None
+        raise InfrastructureError(message, hint=f"see whether the server runs, {AGAIN}") from None
+    except WorkbenchError as error:
+        message = _scrubbed(error.message, address)
+        if isinstance(error, InfrastructureError) and not _REFUSED.search(message):
+            raise type(error)(message, hint=_scrubbed(error.hint, address)) from None
+        hint = (
+            error.hint if error.hint.startswith("pip ") else f"check user, password and rights there (or PGPASSWORD), {AGAIN}"
+        )
+        raise UsageError(message, hint=hint) from None
+
+
+def _scrubbed(text: str, address: str) -> str:
+    """A message without anything secret that an address holds."""
+    scheme = next(each for each in POSTGRES if address.startswith(each))
+    text = text.replace(address, without_password(address))
+    secrets = [address.removeprefix(scheme).rpartition("@")[0].partition(":")[2]]
+    secrets += re.findall(r"[?&](?:ssl)?password=([^&]*)", address)
+    for secret in secrets:
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text) if secret else text
+    return re.sub(r"postgres(?:ql)?://[^\s\"]*", lambda found: without_password(found[0]), text)
