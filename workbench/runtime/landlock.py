@@ -20,6 +20,8 @@ _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _VERSION = 1
 _PATH, _PORT = 1, 2
 _NO_NEW_PRIVILEGES = 38
+_CAPABILITIES = 0x20080522  # the version of their interface
+_OVER_FILES = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4  # CHOWN, DAC_OVERRIDE, FOWNER, FSETID
 NETWORK, SIGNALS = 4, 6  # from which version on these can be restricted
 
 _EXECUTE, _WRITE, _READ, _LIST, _REMOVE_DIR, _REMOVE, _CHAR, _MAKE_DIR, _MAKE, _SOCKET, _FIFO, _BLOCK, _SYMLINK = (
@@ -60,6 +62,7 @@ def version() -> int:
 def restrict(rules: Rules) -> int:
     """Confine this thread, and what it starts from now on, to the rules; there is no way back.
 
+    A process of root also loses what root may do to the machine and to other processes, and keeps what it may do to files.
     Returns the version by which they are enforced, 0 when the kernel offers none and nothing was done. To be called before
     there is a second thread. Raises ``InfrastructureError`` when the kernel offers Landlock and refuses the rules.
     """
@@ -88,10 +91,23 @@ def restrict(rules: Rules) -> int:
             _add(ruleset, _PORT, struct.pack("=QQ", _BIND, port))
         if _libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
             raise _refused()
+        _drop_capabilities()
         _call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)
     return offered
+
+
+def _drop_capabilities() -> None:
+    """Root may read the variables of any process, Landlock or not; programs started later get nothing back."""
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITIES, 0), 8)
+    held = ctypes.create_string_buffer(24)
+    if _libc().capget(header, held):
+        raise _refused()
+    effective, permitted, inheritable = struct.unpack("=3I12x", held.raw)
+    kept = struct.pack("=6I", *(each & _OVER_FILES for each in (effective, permitted, inheritable)), 0, 0, 0)
+    if _libc().capset(header, ctypes.create_string_buffer(kept, 24)):
+        raise _refused()
 
 
 def _allow(ruleset: int, path: str, access: int) -> None:
