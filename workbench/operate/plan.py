@@ -6,10 +6,12 @@ finds done stays done: the next interval begins where the last one ended, so the
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -88,29 +90,38 @@ class Plan:
 
 
 def inherit(definitions: Mapping[str, Definition]) -> dict[str, Definition]:
-    """Definitions with a clock: what runs after its inputs goes by that of its inputs which fires least often."""
-    found: dict[str, Definition] = {}
+    """Definitions with a clock, upstream before downstream.
 
-    def resolve(name: str, above: tuple[str, ...]) -> Definition:
-        if name in found:
-            return found[name]
+    What runs after its inputs goes by that of its inputs which fires least often.
+    """
+    found: dict[str, Definition] = {}
+    for name in _ordered(definitions):
         mine = definitions[name]
-        if mine.config.schedule == AFTER_INPUTS:
-            inputs = [resolve(each, (*above, name)) for each in mine.upstream if each in definitions and each not in above]
-            clocks = [each.config for each in inputs if each.config.cron is not None]
+        ring = [each for each in mine.upstream if each in definitions and each not in found]
+        if ring:
+            mine = replace(mine, problem=mine.problem or f"it reads {', '.join(ring)}, which in the end reads it")
+        elif mine.config.schedule == AFTER_INPUTS:
+            clocks = [found[each].config for each in mine.upstream if each in found and found[each].config.cron is not None]
             if clocks:
                 slowest = max(clocks, key=lambda each: (_rarity(each), each.timezone))
-                mine = replace(
-                    mine, config=mine.config.model_copy(update={"schedule": slowest.cron, "timezone": slowest.timezone})
-                )
+                by = {"schedule": slowest.cron, "timezone": slowest.timezone}
+                mine = replace(mine, config=mine.config.model_copy(update=by))
             else:
                 mine = replace(mine, problem=mine.problem or "it runs after its inputs, and none of them has a schedule")
         found[name] = mine
-        return mine
-
-    for name in definitions:
-        resolve(name, ())
     return found
+
+
+def _ordered(definitions: Mapping[str, Definition]) -> list[str]:
+    """Upstream before downstream, else by name; rings come last."""
+    sorter = TopologicalSorter({name: definitions[name].upstream for name in sorted(definitions)})
+    with contextlib.suppress(CycleError):
+        sorter.prepare()
+    found: list[str] = []
+    while ready := sorter.get_ready():
+        found += [name for name in ready if name in definitions]
+        sorter.done(*ready)
+    return [*found, *(name for name in sorted(definitions) if name not in set(found))]
 
 
 def plan(
@@ -145,18 +156,21 @@ def plan(
             waiting.append((mine, interval))
             break
     held: dict[str, Held] = {}
-    pools = pools or {}
+    free: list[tuple[Definition, Interval]] = []
+    for mine, interval in waiting:  # upstream first
+        reason = _held(mine, interval, definitions, progress, opened, held)
+        if reason is None:
+            free.append((mine, interval))
+        else:
+            held[mine.pipeline] = reason
     busy = Counter(definitions[name].config.pool for name in progress.running if name in definitions)
-    for mine, interval in sorted(waiting, key=lambda each: (-each[0].config.priority, each[1].end, each[0].pipeline)):
-        found = _held(mine, interval, definitions, progress, opened, ())
+    for mine, interval in sorted(free, key=lambda each: (-each[0].config.priority, each[1].end, each[0].pipeline)):
         pool = mine.config.pool
-        if found is None and (pool is None or busy[pool] < pools.get(pool, 1)):
+        if pool is None or busy[pool] < (pools or {}).get(pool, 1):
             busy[pool] += 1
             known = next((each for each in opened.get(mine.pipeline, ()) if each.interval.start == interval.start), None)
             attempts = 0 if known is None else known.attempt
             due.append(Account(mine.pipeline, interval, mine.config, mine.partitions, attempts))
-        elif found is not None:
-            held[mine.pipeline] = found
     return Plan(tuple(due), tuple(held.values()), tuple(skipped), min(moments, default=None))
 
 
@@ -193,12 +207,12 @@ def _held(
     definitions: Mapping[str, Definition],
     progress: Progress,
     opened: Mapping[str, Sequence[IntervalRecord]],
-    above: tuple[str, ...],
+    held: Mapping[str, Held],
 ) -> Held | None:
     """Which pipeline an interval waits for: one whose newest interval that ends no later is not done."""
     for name in mine.upstream:
         other = definitions.get(name)
-        if other is None or other.problem or other.config.cron is None or name in above:
+        if other is None or other.problem or other.config.cron is None:
             continue
         end = cron.preceding(other.config.cron, other.zone, interval.end)
         first = other.first()
@@ -209,8 +223,7 @@ def _held(
         if at is not None and at.state == "failed":
             return Held(mine.pipeline, interval, name, at.error or "it failed")
         if at is not None or last is None or last.interval.end < end:
-            behind = Interval(min(end - dt.timedelta(seconds=1), interval.start), end)
-            head = _held(other, behind, definitions, progress, opened, (*above, mine.pipeline))
+            head = held.get(name)
             return Held(mine.pipeline, interval, name if head is None else head.cause, "" if head is None else head.error)
     return None
 
