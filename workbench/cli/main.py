@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Tell the whole story on real data, printing each command."),
     "sources": ("sources", "Propose what to declare about production's tables."),
     "sandbox": ("sandbox", "Make, list, reset and remove sampled and masked sandboxes."),
+    "scan": ("scan", "Look for personal values that stand in clear, and for rows that few others are like."),
     "edit": ("edit", "Open a notebook in marimo on the sandbox."),
     "check": ("check", "Show what each marked output of a notebook needs, or why it can't be cut."),
     "sweep": ("sweep", "Compute an output in the sandbox at several parameter values, and compare."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,7 +44,7 @@ def create(
       workbench sandbox create --anchor customers --ttl 3d
       workbench sandbox create --where "month >= 6" --strata origin --floor 50
     """
-    from workbench.render.sandbox import created_view, estimate_line, sandbox_json
+    from workbench.render.sandbox import estimate_line
     from workbench.sandbox.create import Request
     from workbench.sandbox.create import create as make
 
@@ -51,12 +52,10 @@ def create(
     request = Request(sample, seed, ttl, anchors, where, strata, floor, max_rows, identity())
     with steps() as tell:
         info = make(workspace, request, tell=tell, show=lambda guess: click.echo(estimate_line(guess), err=True))
-    now = registry.utc_now()
+    _show(workspace, info, as_json)
     pinned = registry.pin(workspace)
     if as_json:
-        emit_json(sandbox_json(info, now, _active(workspace)))
         return 0
-    console().print(created_view(info, now), soft_wrap=True)
     if pinned not in (None, info.id):
         click.echo(f"notebooks still read {pinned}; next: workbench sandbox use {info.id}", err=True)
     return 0
@@ -161,7 +160,6 @@ def reset(sandbox_id: str | None, as_json: bool) -> int:
       workbench sandbox reset
       workbench sandbox reset s3f1
     """
-    from workbench.render.sandbox import created_view, sandbox_json
     from workbench.sandbox.create import recreate
 
     workspace = find_workspace()
@@ -171,11 +169,7 @@ def reset(sandbox_id: str | None, as_json: bool) -> int:
     old = registry.find(workspace, sandbox_id or _active(workspace) or known[0].id)
     with steps() as tell:
         info = recreate(workspace, old, identity(), tell=tell)
-    now = registry.utc_now()
-    if as_json:
-        emit_json(sandbox_json(info, now, _active(workspace)) | {"replaced": old.id})
-    else:
-        console().print(created_view(info, now), soft_wrap=True)
+    _show(workspace, info, as_json, replaced=old.id)
     return 0
 
 
@@ -197,6 +191,19 @@ def gc(everything: bool, as_json: bool) -> int:
     else:
         click.echo(f"removed {', '.join(gone)}" if gone else "nothing to remove")
     return 0
+
+
+def _show(workspace: Workspace, info: registry.SandboxInfo, as_json: bool, **more: Any) -> None:
+    from workbench.render.sandbox import created_view, sandbox_json
+    from workbench.render.scan import anonymity_json
+    from workbench.sandbox.scan import sandbox_anonymity
+
+    now = registry.utc_now()
+    alike = sandbox_anonymity(info, workspace.settings.sources)
+    if as_json:
+        emit_json(sandbox_json(info, now, _active(workspace)) | {"anonymity": anonymity_json(alike)} | more)
+    else:
+        console().print(created_view(info, now, alike), soft_wrap=True)
 
 
 def _active(workspace: Workspace) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from workbench.render.scan import anonymity_json, anonymity_line
 from workbench.sandbox.compare import ColumnParity
 from workbench.sandbox.figures import Figure
 from workbench.sandbox.parity import Parity
@@ -23,6 +24,7 @@ def parity_json(parity: Parity) -> dict[str, Any]:
         found["bins"] = [list(each) for each in column.bins]
     for figure, found in zip(parity.figures, plain["figures"], strict=True):
         found["holds"] = figure.holds
+    plain["anonymity"] = anonymity_json(parity.anonymity)
     return plain | {"ok": parity.ok, "worst": None if parity.worst is None else f"{parity.worst.source}.{parity.worst.column}"}
 
 
@@ -93,7 +95,8 @@ def parity_view(parity: Parity) -> Group:
                 escape(name), _number(figure.production), _number(figure.estimate), span, "" if figure.holds else "misses"
             )
         parts += ["", table]
-    parts += ["", *(escape(note) for note in parity.notes), escape(verdict(parity))]
+    said = [*(anonymity_line(each) for each in parity.anonymity), *parity.notes, verdict(parity)]
+    parts += ["", *(escape(line) for line in said)]
     return Group(*parts)
 
 
@@ -113,7 +116,7 @@ _PAGE = """\
 </style></head><body>
 <h1>Parity of sandbox {{ parity.sandbox }}</h1>
 <p class="verdict">{{ verdict }}.</p>
-{% for note in parity.notes %}<p>{{ note }}.</p>{% endfor %}
+{% for note in notes %}<p>{{ note }}.</p>{% endfor %}
 <p class="key"><i style="background: var(--production)"></i>production <i style="background: var(--sandbox)"></i>sandbox</p>
 <h2>Columns</h2>
 <table><thead><tr><th scope="col">column<th scope="col">shape<th scope="col">distance<th scope="col">noise<th scope="col">NULL
@@ -153,6 +156,7 @@ def html(parity: Parity) -> str:
     return page.render(
         parity=parity,
         verdict=verdict(parity),
+        notes=[*parity.notes, *(anonymity_line(each) for each in parity.anonymity)],
         plot=_plot,
         whisker=_whisker,
         number=_number,

@@ -6,12 +6,15 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.render.scan import anonymity_line
 from workbench.sandbox.create import Estimate
 from workbench.sandbox.registry import SandboxInfo
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table
+
+    from workbench.sandbox.scan import Anonymity
 
 
 def size(count: int) -> str:
@@ -56,8 +59,8 @@ def estimate_line(guess: Estimate) -> str:
     return f"reads {guess.rows_read:,} rows ({size(guess.bytes_read)}) of production, keeps about {guess.total:,}"
 
 
-def created_view(info: SandboxInfo, now: dt.datetime) -> Group:
-    """What a creation made."""
+def created_view(info: SandboxInfo, now: dt.datetime, alike: Sequence[Anonymity] = ()) -> Group:
+    """What a creation made, and how many of its rows are alike in the declared columns."""
     from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
@@ -73,6 +76,7 @@ def created_view(info: SandboxInfo, now: dt.datetime) -> Group:
     parts: list[RenderableType] = [f"sandbox [bold]{info.id}[/]  {escape(info.sample)}  seed {info.seed}", table]
     parts += [f"  {escape(line)}" for line in _orphans(info)]
     parts += [f"  {escape(note)}" for note in info.notes]
+    parts += [f"  {escape(anonymity_line(each))}" for each in alike]
     parts.append(f"{size(info.bytes)}, until {info.expires:%Y-%m-%d %H:%M} UTC (in {span(info.expires - now)})")
     parts.append(f"{escape(str(info.path))}")
     return Group(*parts)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from workbench.config import Workspace
 from workbench.errors import UsageError
 from workbench.runtime import files
-from workbench.runtime.duck import literal
+from workbench.runtime.duck import identifier, literal
 from workbench.sandbox.compare import ColumnParity, Comparison, FanOut
 from workbench.sandbox.figures import Figure, figures
 from workbench.sandbox.graph import links
 from workbench.sandbox.production import reading
 from workbench.sandbox.registry import SandboxInfo
+from workbench.sandbox.scan import Anonymity, anonymity
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Parity:
     fan_outs: tuple[FanOut, ...]
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = ()
+    anonymity: tuple[Anonymity, ...] = ()
 
     @property
     def worst(self) -> ColumnParity | None:
@@ -56,6 +58,11 @@ def judge(
         if group and not any(each.group for each in found):
             raise UsageError(f"--by {group}: no sampled source has that column", hint="workbench sandbox parity --help")
         notes = comparison.notes()
-        parity = Parity(info.id, threshold, tuple(columns), tuple(comparison.fan_outs()), tuple(found), notes)
+        alike = tuple(
+            anonymity(production.ask, name, f"box.{identifier(name)}", chosen)
+            for name in info.tables
+            if (chosen := workspace.settings.sources[name].quasi_identifiers)
+        )
+        parity = Parity(info.id, threshold, tuple(columns), tuple(comparison.fan_outs()), tuple(found), notes, alike)
         production.con.execute("DETACH box")
     return parity

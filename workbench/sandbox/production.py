@@ -90,6 +90,7 @@ def check_columns(sources: Mapping[str, Source], production: Production, all_lin
             "mask": list(source.mask),
             "time": [source.time] if source.time else [],
             "units": list(source.units),
+            "quasi_identifiers": source.quasi_identifiers,
         }
         for setting, listed in named.items():
             for column in listed:
