@@ -2,7 +2,8 @@
 
 The public names, loaded when first used:
 
-* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``, ``sql``, ``local``;
+* in a notebook: ``source``, ``param``, ``output``, ``model``, ``check``, ``require``, ``sql``, ``local``,
+  ``estimate``;
 * in Python: ``diff``.
 """
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.promote.diff import diff as diff
     from workbench.render.card import model as model
     from workbench.render.card import output as output
+    from workbench.render.estimate import estimate as estimate
     from workbench.runtime import checks as check
     from workbench.runtime.local import local as local
     from workbench.runtime.require import require as require
@@ -34,9 +36,10 @@ _PLACES = {
     "local": "workbench.runtime.local",
     "require": "workbench.runtime.require",
     "sql": "workbench.runtime.sql",
+    "estimate": "workbench.render.estimate",
     "diff": "workbench.promote.diff",
 }
-__all__ = ["check", "diff", "local", "model", "output", "param", "require", "source", "sql"]
+__all__ = ["check", "diff", "estimate", "local", "model", "output", "param", "require", "source", "sql"]
 
 
 def __getattr__(name: str) -> Any:

@@ -195,7 +195,7 @@ class Cutter:
                 hint = "keep logic and display apart: move the display to a statement of its own"
                 found.append((each, statement.refuse(Reason.MARIMO, each, path, what, hint)))
             elif (
-                top == "workbench" and path not in ("workbench.require", "workbench.sql") and id(each) not in self.steps.places
+                top == "workbench" and path not in _IN_LOGIC and id(each) not in self.steps.places
             ):
                 what = f"{path.replace('workbench', 'wb', 1)} is used inside the logic"
                 hint = "give it a statement of its own: name = wb.source(…), name = wb.param(…), name = wb.output(…)"
@@ -256,6 +256,8 @@ class Cutter:
         return found
 
 
+# Ours that the logic may call, and what is refused for a reason of its own.
+_IN_LOGIC = ("workbench.require", "workbench.sql", "workbench.estimate")
 _HANDLED = ("marimo.stop", "marimo.state", "marimo.cache", "marimo.persistent_cache", "marimo.lru_cache", "marimo.notebook_")
 _FILE_NAMES = frozenset(
     {"__file__", "__name__", "__doc__", "__package__", "__spec__", "__loader__", "__builtins__", "__debug__"}

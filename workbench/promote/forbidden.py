@@ -127,6 +127,12 @@ _declare(
     """,
 )  # fmt: skip
 _declare(
+    _PATHS, Reason.EXECUTED, "an estimate is for looking at: compute the output from tables",
+    """
+    workbench.estimate
+    """,
+)  # fmt: skip
+_declare(
     _METHODS, Reason.EXECUTED, _EXECUTED,
     """
     execute to_pandas to_pandas_batches to_pyarrow to_pyarrow_batches to_polars to_torch to_dict to_list to_numpy

@@ -71,7 +71,7 @@ class Origins:
             source = self.source(value.rel)
             if source is not None:
                 return source, str(value.name)
-            value = value.rel.values.get(value.name)
+            value = _under(value)
         return None
 
     def masked(self, value: ops.Node) -> Iterator[tuple[Place, str]]:
@@ -83,7 +83,7 @@ class Origins:
             rule = "" if source is None or source not in self.tables else self.tables[source].masked.get(value.name, "")
             if source is not None and rule not in ("", "keep"):
                 yield (source, str(value.name)), rule
-            under = value.rel.values.get(value.name)
+            under = _under(value)
             if under is not None:
                 yield from self.masked(under)
             return
@@ -111,6 +111,13 @@ class Origins:
                 for own, other in zip(link.columns, link.to, strict=True)
             )
         )
+
+
+def _under(field: ops.Field) -> Any:
+    """What a column is in terms of the relation below it; None for a column of a table."""
+    if isinstance(field.rel, ops.Reference):
+        return ops.Field(field.rel.parent, field.name)
+    return field.rel.values.get(field.name)
 
 
 def children(relation: ops.Relation) -> Sequence[ops.Relation]:
