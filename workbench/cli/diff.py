@@ -96,6 +96,7 @@ def diff(
                 samples=rows,
                 where=where,
                 verify=verify,
+                largest=10 if page is not None else 0,
             )
         name, sections = " and ".join(sides.names), [("", "", found)]
         if form == "json":

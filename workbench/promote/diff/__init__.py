@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workbench.promote.diff.result import ChangedRow, ColumnDiff, RowCounts, Samples, SchemaDiff, TableDiff
+from workbench.promote.diff.result import ChangedRow, ColumnDiff, Move, RowCounts, Samples, SchemaDiff, TableDiff
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from workbench.model import Snapshot
 
-__all__ = ["ChangedRow", "ColumnDiff", "RowCounts", "Samples", "SchemaDiff", "TableDiff", "diff", "diff_snapshots"]
+__all__ = ["ChangedRow", "ColumnDiff", "Move", "RowCounts", "Samples", "SchemaDiff", "TableDiff", "diff", "diff_snapshots"]
 
 
 def diff(
@@ -32,6 +32,7 @@ def diff(
     distributions: bool = True,
     where: str | None = None,
     verify: bool = False,
+    largest: int = 0,
 ) -> TableDiff:
     """Compare two Ibis tables, exactly.
 
@@ -39,7 +40,7 @@ def diff(
     when ``|a - b| <= max(abs_tol, rel_tol * max(|a|, |b|))``; everything else must be equal. ``ignore_case`` compares text
     without regard to case. ``samples`` example rows of each kind are kept, the changed ones narrowed by ``where``, a SQL
     condition over the key columns and ``base_<column>``, ``candidate_<column>`` and ``delta_<column>``. Hashes narrow the
-    work first; ``verify`` compares every row by value instead.
+    work first; ``verify`` compares every row by value instead. Of each column of numbers the ``largest`` changes are kept.
 
     The tables stay where they are when one DuckDB connection holds both; otherwise both are pulled into memory.
 
@@ -62,6 +63,7 @@ def diff(
         distributions=distributions,
         where=where,
         verify=verify,
+        largest=largest,
     )
     return compare_tables(base, candidate, options)
 
@@ -74,6 +76,7 @@ def diff_snapshots(
     key: Sequence[str] = (),
     samples: int = 5,
     distributions: bool = True,
+    largest: int = 10,
 ) -> TableDiff:
     """Compare two snapshots of the warehouse as ``diff`` would, reading only the files that they do not share.
 
@@ -83,7 +86,7 @@ def diff_snapshots(
     from workbench.promote.diff.files import same_files
     from workbench.promote.diff.flow import Options, compare_tables
 
-    options = Options(key=tuple(key), samples=samples, distributions=distributions)
+    options = Options(key=tuple(key), samples=samples, distributions=distributions, largest=largest)
     if base.columns != candidate.columns:
         return compare_tables(read(base), read(candidate), options)
     left = [

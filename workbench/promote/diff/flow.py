@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.promote.diff import narrow as narrowing
 from workbench.promote.diff.fuzzy import Tolerance
+from workbench.promote.diff.largest import largest
 from workbench.promote.diff.profile import profile
 from workbench.promote.diff.renames import renamed
 from workbench.promote.diff.result import ColumnDiff, RowCounts, Samples, SchemaDiff, TableDiff
@@ -34,6 +35,7 @@ class Options:
     distributions: bool = True
     where: str | None = None
     verify: bool = False
+    largest: int = 0
 
 
 def compare_tables(
@@ -69,7 +71,8 @@ def compare_tables(
             profiles = {name: profile(session, name, before, after) for name in changed}
             profiles |= {name: profile(session, name, None, after) for name in columns.added}
         picked = pick(session, columns, differ, options.samples, where) if differ else Samples()
-        return TableDiff(schema=schema, rows=rows, columns=changed, samples=picked, distributions=profiles, key=options.key)
+        moves = largest(session, columns, differ, options.largest) if differ and columns.keyed and options.largest > 0 else {}
+        return TableDiff(schema, rows, changed, picked, profiles, options.key, moves)
 
 
 def _compare_rows(
@@ -91,7 +94,7 @@ def _compare_rows(
             (base, candidate),
             options.tolerance,
             samples=options.samples,
-            whole=options.where is not None,
+            whole=options.where is not None or options.largest > 0,
         )
     if doubtful is None:
         return RowCounts(*total, added=0, removed=0, changed=0, unchanged=total[0]), None

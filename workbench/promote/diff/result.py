@@ -71,11 +71,21 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """How far one number of one row moved: ``delta`` is candidate minus base. Plain JSON values."""
+
+    key: dict[str, Any]
+    base: Any
+    candidate: Any
+    delta: Any
+
+
+@dataclass(frozen=True, slots=True)
 class TableDiff:
     """What differs between two tables.
 
     ``columns`` holds the columns that differ in some row; ``distributions`` profiles those and the added ones (plain JSON
-    values, see the page on the diff).
+    values, see the page on the diff). ``largest`` holds the largest changes of columns of numbers, where they were asked for.
     """
 
     schema: SchemaDiff
@@ -84,6 +94,7 @@ class TableDiff:
     samples: Samples = Samples()
     distributions: dict[str, dict[str, Any]] = field(default_factory=dict)
     key: tuple[str, ...] = ()
+    largest: dict[str, tuple[Move, ...]] = field(default_factory=dict)
 
     @property
     def identical(self) -> bool:
@@ -111,6 +122,7 @@ class TableDiff:
                 "changed": [{**asdict(row), "columns": list(row.columns)} for row in self.samples.changed],
             },
             "distributions": {name: dict(found) for name, found in self.distributions.items()},
+            "largest": {name: [asdict(move) for move in moves] for name, moves in self.largest.items()},
         }
 
     @classmethod
@@ -134,6 +146,7 @@ class TableDiff:
             ),
             distributions=dict(document["distributions"]),
             key=tuple(document["key"]),
+            largest={name: tuple(Move(**move) for move in moves) for name, moves in document.get("largest", {}).items()},
         )
 
 
