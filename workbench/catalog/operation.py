@@ -58,6 +58,8 @@ def move_readers(
     with warehouse.lock():
         recover(store, warehouse, at=at)
         _refuse_broken_ledger(store)
+        if lease is not None:
+            leases.require(store, lease)
         live = warehouse.live()
         for target in targets:
             if pointer(live.get(target.pipeline)) != target.old:
