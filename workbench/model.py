@@ -13,6 +13,8 @@ from workbench.errors import UsageError
 from workbench.parameter import Parameter as Parameter
 
 SCHEMA_VERSION = 1
+# How a run's rows meet those that readers have: they take the place of all or of a partition's, or are merged by key.
+STRATEGIES = ("replace", "upsert", "append")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
 # Names that SQL or the warehouse itself uses; a view of that name could not be read unquoted.
 RESERVED = frozenset(
@@ -99,12 +101,14 @@ class Check:
     """One promise about the data of an output.
 
     ``rule`` is one of not_null, unique, between, one_of, matches, row_count; ``columns`` are those that it reads and
-    ``args`` its literal arguments, such as ``{"low": 0, "high": 1}``.
+    ``args`` its literal arguments, such as ``{"low": 0, "high": 1}``. ``on_failure`` is "fail", or "quarantine" for rows that
+    are held back while the others are published.
     """
 
     rule: str
     columns: tuple[str, ...] = ()
     args: dict[str, Any] = field(default_factory=dict)
+    on_failure: str = "fail"
 
     def __str__(self) -> str:
         values = [*self.columns, *(f"{name}={value}" for name, value in self.args.items())]
@@ -125,6 +129,8 @@ class OutputMark:
     checks: tuple[Check, ...] = ()
     partition_by: str | None = None
     units: dict[str, str] = field(default_factory=dict)
+    strategy: str = "replace"
+    allowed_lateness: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

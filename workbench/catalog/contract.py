@@ -60,6 +60,8 @@ class Contract:
     checks: tuple[Check, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     inputs: tuple[Input, ...] = ()
+    strategy: str = "replace"
+    allowed_lateness: str | None = None
 
     @property
     def schema(self) -> dict[str, str]:
@@ -103,7 +105,7 @@ def to_yaml(contract: Contract) -> str:
     custom = {
         "parameters": [_drop_empty(_texts(asdict(parameter))) for parameter in contract.parameters],
         "inputs": [_drop_empty(asdict(source)) for source in contract.inputs],
-    }
+    } | _writing(contract)
     document = {
         "apiVersion": API_VERSION,
         "kind": "DataContract",
@@ -149,6 +151,8 @@ def from_yaml(text: str, *, where: str = FILE) -> Contract:
             partition_by=next((p["name"] for p in properties if p.get("partitioned")), None),
             checks=tuple(_check(entry) for entry in schema["quality"]),
             parameters=tuple(_parameter(entry) for entry in custom["parameters"]),
+            strategy=custom.get("strategy", "replace"),
+            allowed_lateness=custom.get("allowedLateness"),
             inputs=tuple(Input(**{**entry, "columns": tuple(entry.get("columns", ()))}) for entry in custom["inputs"]),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -188,8 +192,17 @@ def _unit(entry: dict[str, Any]) -> str:
     return next((each["value"] for each in entry.get("customProperties", ()) if each["property"] == "unit"), "")
 
 
+def _writing(contract: Contract) -> dict[str, Any]:
+    """What of writing is not as usual."""
+    said = {"strategy": contract.strategy if contract.strategy != "replace" else None}
+    said["allowedLateness"] = contract.allowed_lateness
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def _quality(check: Check) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": str(check)}
+    if check.on_failure != "fail":
+        entry["customProperties"] = [{"property": "onFailure", "value": check.on_failure}]
     match check.rule:
         case "not_null":
             return entry | {"metric": "nullValues", "mustBe": 0, "arguments": {"properties": list(check.columns)}}
@@ -205,6 +218,12 @@ def _quality(check: Check) -> dict[str, Any]:
 
 
 def _check(entry: dict[str, Any]) -> Check:
+    found = _rule(entry)
+    said = {each["property"]: each["value"] for each in entry.get("customProperties", ())}
+    return replace(found, on_failure=said.get("onFailure", "fail"))
+
+
+def _rule(entry: dict[str, Any]) -> Check:
     match entry.get("metric"):
         case "nullValues":
             return Check("not_null", tuple(entry["arguments"]["properties"]))

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.environment import environment_sha256
 from workbench.catalog.profile import describe, examples, partitions_moved, plain_rows, schema_difference
 from workbench.catalog.showing import Shown, broken_by
+from workbench.catalog.writing import is_hard, rules_of
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, WorkbenchError
-from workbench.model import SCHEMA_VERSION, Input, Interval, Snapshot
+from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
 from workbench.runtime.files import make_folder, write_atomic
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 RESULT = "result.json"
+RELEASED = "released.json"  # what the run is given beside its parameters: files of rows to let through
 SAMPLE_ROWS = 5
 
 # Names that the cells of a run notebook use themselves.
@@ -146,7 +148,7 @@ class Job:
             raise ChecksFailed(schema_difference(contract.schema, found), hint=f"workbench history {contract.pipeline}")
         current = self.live.get(contract.pipeline)
         base = current.snapshot if current is not None else None
-        self.staged = staged = self.warehouse.write(
+        written = self.warehouse.stage(
             table,
             pipeline=contract.pipeline,
             version=contract.version,
@@ -154,20 +156,29 @@ class Job:
             partition_by=contract.partition_by,
             base=base,
             interval=self.interval,
+            rules=rules_of(contract, self._released()),
         )
-        rows = sum(file.rows for file in staged.files if self._computed(file.partition))
+        self.staged = staged = written.snapshot
         partitions = partitions_moved(base, staged)
+        rejected = written.rejected
         self._keep(
             base=None if base is None else base.id,
             snapshot=staged.id,
-            rows_out=rows,
+            rows_out=written.computed,
+            rows_rejected=0 if rejected is None else rejected.rows,
+            quarantine=None if rejected is None else asdict(rejected),
+            late={"rows": written.late, "partitions": written.reopened},
+            merged={"added": written.added, "updated": written.updated, "ignored": written.ignored},
             rows=staged.rows,
             bytes=staged.bytes,
             partitions=partitions,
-            empty=rows == 0,
+            empty=written.computed == 0,
         )
         counted = tuple((name, count) for name, count in partitions.items())
-        return Shown(f"{rows:,} rows computed; {staged.rows:,} rows staged as {staged.id}", ("partitions", "count"), counted)
+        held = f"; {rejected.rows:,} held back" if rejected is not None else ""
+        late = f"; {written.late:,} came late" if written.late else ""
+        said = f"{written.computed:,} rows computed{held}{late}; {staged.rows:,} rows staged as {staged.id}"
+        return Shown(said, ("partitions", "count"), counted)
 
     def check(self) -> Shown:
         """Hold the staged result against the contract's checks and key.
@@ -182,11 +193,8 @@ class Job:
         keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
         wanted = [*keyed, *(check for check in self.contract.checks if check not in keyed)]
         results = checks.evaluate(self.warehouse.read(self.con, staged), wanted)
-        facts = [
-            {"check": str(each.check), "violations": each.violations, "examples": plain_rows(each.examples)} for each in results
-        ]
-        self._keep(checks=facts)
-        broken = [each for each in results if not each.ok]
+        self._keep(checks=[_said(each) for each in results])
+        broken = [each for each in results if not each.ok and is_hard(each.check)]
         if broken:
             lines = [f"{each.check}: {broken_by(each.violations)}" + examples(each.examples) for each in broken]
             raise ChecksFailed("\n".join(lines), hint="")
@@ -236,15 +244,11 @@ class Job:
         kind = self.live[each.name].snapshot.columns.get(column or "", "")
         return column if kind.startswith(("DATE", "TIMESTAMP")) else None
 
-    def _computed(self, partition: str | None) -> bool:
-        """Whether a partition of the result was computed by this run."""
-        if self.interval is None:
-            return True
-        if partition is None:  # rows whose partition column is NULL belong to no interval
-            return False
-        moment = dt.datetime.fromisoformat(partition)
-        moment = moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment
-        return self.interval.start <= moment < self.interval.end
+    def _released(self) -> list[Path]:
+        """The files of rows that were held back once and then let through."""
+        if self._place is None or not (listed := self._place.with_name(RELEASED)).exists():
+            return []
+        return [self.workspace.warehouse / each for each in json.loads(listed.read_text(encoding="utf-8"))]
 
     def _staged(self) -> Snapshot:
         if self.staged is None:
@@ -256,6 +260,13 @@ class Job:
         if self._place is not None:
             make_folder(self._place.parent)
             write_atomic(self._place, json.dumps(redacted(self.result), indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _said(result: CheckResult) -> dict[str, Any]:
+    """A check's result as JSON has it; where rows are held back, those that break it were released once."""
+    said: dict[str, Any] = {"check": str(result.check), "violations": result.violations}
+    said |= {"examples": plain_rows(result.examples)} | ({} if is_hard(result.check) else {"on_failure": "quarantine"})
+    return said
 
 
 def _code_sha256(contract: Contract) -> str:

@@ -17,8 +17,8 @@ from workbench.errors import GuardRefused, InfrastructureError, LeaseLost
 from workbench.runtime.failpoint import reached
 from workbench.runtime.views import Current
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store, leases
-from workbench.store.records import Lease, OperationKind, OperationRecord, Pointer, Target
+from workbench.store import Store, leases, quarantine
+from workbench.store.records import Lease, OperationKind, OperationRecord, Pointer, QuarantineRecord, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,13 @@ def move_readers(
     promotion: str | None = None,
     run: str | None = None,
     lease: Lease | None = None,
+    release: QuarantineRecord | None = None,
 ) -> OperationRecord:
     """Show readers of several pipelines other data, all in one atomic step, on the record.
 
     With ``lease``, only while nobody has taken it over: it is held against the store in the transaction that writes down the
-    intent, and again before the swap, since a process may be stopped in between.
+    intent, and again before the swap, since a process may be stopped in between. ``release`` are the rows that were held back
+    and that the targets now show.
 
     Raises ``LeaseLost`` when it was taken over, ``InfrastructureError`` when readers are no longer where ``targets`` say,
     ``GuardRefused`` when the ledger does not verify, ``LockHeld`` when another process publishes.
@@ -75,6 +77,8 @@ def move_readers(
             if lease is not None:
                 leases.require(store, lease)
             operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
+            if release is not None:
+                quarantine.begin_release(store, release, operation.id, who=who, why=why, at=at)
         reached("after_intent")
         if lease is not None:
             _still_held(store, lease, operation)
@@ -91,7 +95,7 @@ def recover(store: Store, warehouse: Warehouse, *, at: dt.datetime) -> tuple[Rec
             _finish(store, operation, at)
             found.append(Recovered(operation, "finished"))
         else:
-            store.end_operation(operation.id, "aborted")
+            _undo(store, operation)
             found.append(Recovered(operation, "undone"))
     return tuple(found)
 
@@ -107,8 +111,14 @@ def _still_held(store: Store, lease: Lease, operation: OperationRecord) -> None:
     try:
         leases.require(store, lease)
     except LeaseLost:
-        store.end_operation(operation.id, "aborted")
+        _undo(store, operation)
         raise
+
+
+def _undo(store: Store, operation: OperationRecord) -> None:
+    with store.transaction():
+        store.end_operation(operation.id, "aborted")
+        quarantine.settle(store, operation.id, "held")
 
 
 def _refuse_undecided(store: Store, kind: OperationKind, promotion: str | None) -> None:
@@ -124,7 +134,11 @@ def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
         store.end_operation(operation.id, "done")
         if operation.kind == "publish" and operation.promotion is not None:
             store.set_promotion_status(operation.promotion, "published")
-        store.append_ledger(operation.kind, _payload(operation), at=at)
+        said = _payload(operation)
+        if operation.kind == "release":
+            quarantine.settle(store, operation.id, "released")
+            said["quarantine"] = [each.id for each in quarantine.find(store) if each.operation == operation.id]
+        store.append_ledger(operation.kind, said, at=at)
     reached("after_done")
     store.write_head()
     reached("after_ledger_head")

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("publish", "Move readers of a pipeline back to the version before."),
     "run": ("run", "Run the live version of a pipeline, for all data or one interval."),
     "runs": ("run", "List and show runs."),
+    "quarantine": ("quarantine", "Rows that broke a check and were held back: list, show, release, discard."),
     "scheduler": ("scheduler", "Run pipelines when they are due."),
     "schedule": ("schedule", "Say what is due when."),
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),

@@ -77,17 +77,19 @@ def ls(pipeline: str | None, limit: int, as_json: bool) -> None:
     """
     from workbench.catalog.version import pipelines
     from workbench.render.run import run_json, runs_view
-    from workbench.store import Store
+    from workbench.store import Store, beats
 
     workspace = find_workspace()
     with Store.open(workspace, read_only=True) as store:
         found = store.runs(pipeline, limit=limit)
+        alive = {each.id: beats.last(store, each.id) for each in found if each.status == "running"}
+    signs = {name: beat for name, beat in alive.items() if beat is not None}
     if pipeline is not None and not found and pipeline not in pipelines(workspace):
         raise UnknownName.of("pipeline", pipeline, pipelines(workspace), hint="workbench runs ls")
     if as_json:
-        emit_json({"runs": [run_json(each) for each in found]})
+        emit_json({"runs": [run_json(each, signs.get(each.id)) for each in found]})
     elif found:
-        console().print(runs_view(found))
+        console().print(runs_view(found, signs))
     else:
         click.echo(f"no runs yet; next: workbench run {pipeline or 'PIPELINE'}")
 
@@ -104,12 +106,15 @@ def show(run_id: str, as_json: bool) -> None:
       workbench runs show R-3 --json
     """
     from workbench.render.run import run_json, run_view
+    from workbench.store import Store, beats
 
     record = _find(run_id)
+    with Store.open(find_workspace(), read_only=True) as store:
+        beat = beats.last(store, record.id) if record.status == "running" else None
     if as_json:
-        emit_json(run_json(record))
+        emit_json(run_json(record, beat))
     else:
-        console().print(run_view(record, whole=True))
+        console().print(run_view(record, whole=True, beat=beat))
 
 
 @runs.command()

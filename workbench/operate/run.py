@@ -20,11 +20,14 @@ from workbench.catalog.job import RESULT, variable
 from workbench.catalog.operation import move_readers, recover
 from workbench.catalog.showing import broken_by
 from workbench.catalog.version import read_manifest, version_dir
+from workbench.catalog.writing import held_back
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, WorkbenchError
 from workbench.model import Interval, VersionId
 from workbench.operate import claim, lease, process
 from workbench.operate.intervals import Account
+from workbench.operate.pulse import BEAT_SECONDS, pulse
+from workbench.operate.quarantine import give_released, hold_back
 from workbench.operate.request import check_interval, check_untouched, live_version, typed_parameters
 from workbench.operate.schedule import PipelineConfig, read_config
 from workbench.operate.settle import was_published
@@ -75,11 +78,13 @@ def run_pipeline(
     on_cell: Cells | None = None,
     account: Account | None = None,
     watch: lease.Watch | None = None,
+    trigger: str = "",
 ) -> RunRecord:
     """Run the live version of a pipeline and let readers see the result, if its checks pass.
 
     One process at a time runs a pipeline: it holds a lease, and publishes only while nobody has taken that over. ``account``
-    is the scheduler's, kept together with the run's record; ``watch`` is what a service has seen of leases.
+    is the scheduler's, kept together with the run's record; ``watch`` is what a service has seen of leases. ``trigger`` says
+    what started the run besides ``who``, such as ``backfill B-1``.
 
     Values of ``parameters`` that are text are read as the command line's. Without ``interval`` all data is computed. The record
     says how it ended: ``succeeded`` (``facts["changed"]`` tells whether readers see something new), ``degraded`` (no rows were
@@ -117,13 +122,14 @@ def run_pipeline(
                     "process": process.started(os.getpid()),
                     "engine": engine,
                     "host": process.host(),
+                    "trigger": trigger or ("command" if account is None else "schedule"),
                 },
             ),
             account,
         )
         reached("after_run_begun")
         this = _Run(workspace, warehouse, store, contract, config, run, time.monotonic(), held, account, secrets)
-        with lease.kept(workspace, store, held, this.abandon):
+        with lease.kept(workspace, store, held, this.abandon), pulse(workspace, run.id) as this.pulse:
             try:
                 return this.go(values, engine, on_cell)
             except KeyboardInterrupt:
@@ -157,8 +163,9 @@ class _Run:
     began: float
     held: Lease
     account: Account | None
-    child: int | None = field(default=None, init=False)
     secrets: Mapping[str, str]
+    child: int | None = None
+    pulse: Callable[[int], None] = field(default=lambda _: None)
 
     def go(self, values: Mapping[str, Any], engine: str, on_cell: Cells | None) -> RunRecord:
         """Execute the run notebook; publish what it staged when it may be."""
@@ -169,6 +176,7 @@ class _Run:
         check_inputs(self.workspace, self.warehouse, self.contract)
         folder, version = self.folder, VersionId(self.run.pipeline, self.run.version)
         named = {variable(name): value for name, value in values.items()}
+        give_released(self.store, version, folder)
         execution = execute(
             version_dir(self.workspace, version) / RECORD,
             folder / RECORD,
@@ -193,6 +201,7 @@ class _Run:
             return self.end("failed", error="the run notebook left no result", **what)
         if result["code_sha256"] != self.run.code_sha256:
             return self.end("failed", error=f"the code that ran is not that of {version}", **what)
+        what["facts"]["quarantine"] = hold_back(self.store, self.run, result, held_back(self.contract))
         if result["empty"]:
             return self.end("degraded", error=_empty(self.run, result), **what)
         what["facts"]["changed"] = self._publish(result)
@@ -225,8 +234,10 @@ class _Run:
         return last
 
     def beat(self, beat: Beat) -> None:
-        """Know the process that runs the cells."""
+        """Know the process that runs the cells, and how much memory it has."""
         self.child = beat.pid
+        if beat.seconds >= BEAT_SECONDS:  # most runs end before
+            self.pulse(beat.memory)
 
     def abandon(self) -> None:
         """Another process has taken over: stop computing what could not be published."""
@@ -269,7 +280,18 @@ def _result(folder: Path) -> dict[str, Any]:
 
 def _kept(execution: Execution, result: Mapping[str, Any]) -> dict[str, Any]:
     """What the store keeps of an execution, however it ended."""
-    told = ("inputs", "rows_in", "rows_out", "partitions", "bytes", "base", "environment_sha256")
+    told = (
+        "inputs",
+        "rows_in",
+        "rows_out",
+        "rows_rejected",
+        "late",
+        "merged",
+        "partitions",
+        "bytes",
+        "base",
+        "environment_sha256",
+    )
     facts = {name: result[name] for name in told if name in result}
     facts |= {"steps": execution.steps, "memory": execution.memory, "cell": execution.cell, "outcome": execution.outcome}
     ran = {"code_sha256": result["code_sha256"]} if result.get("code_sha256") else {}
@@ -283,7 +305,7 @@ def _kept(execution: Execution, result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reason(execution: Execution, result: Mapping[str, Any]) -> str:
-    broken = [check for check in result.get("checks", ()) if check["violations"]]
+    broken = [check for check in result.get("checks", ()) if check["violations"] and "on_failure" not in check]
     if execution.cell == "checks" and broken:
         return "; ".join(f"check {check['check']}: {broken_by(check['violations'])}" for check in broken)
     return f"cell {execution.cell}: {execution.error}"
@@ -293,4 +315,5 @@ def _empty(run: RunRecord, result: Mapping[str, Any]) -> str:
     span = f" for {run.interval}" if run.interval is not None else ""
     without = [each["name"] for each in result["inputs"] if each["rows"] == 0]
     why = f"; {', '.join(without)} had none" if without else ""
-    return f"no rows{span}{why}"
+    held = result.get("rows_rejected", 0)
+    return f"no rows{span}{f'; all {held:,} were held back' if held else why}"

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, complete, read_contract
 from workbench.catalog.version import version_dir
+from workbench.catalog.writing import held_back
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import CheckResult, Input, Snapshot, VersionId
 from workbench.promote.diff import TableDiff, diff_snapshots
 from workbench.promote.module import load_module
 from workbench.runtime import checks
+from workbench.runtime.merge import Rules
 from workbench.runtime.warehouse import Live, Warehouse
 
 if TYPE_CHECKING:
@@ -116,9 +118,7 @@ def _try(
     expr = _call(work.function, tables, work.contract)
     contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs, work.units)
     with _explained(f"{work.pipeline} can't be computed on production's tables"):
-        snapshot = warehouse.write(
-            expr, pipeline=work.pipeline, version=work.version, key=contract.key, partition_by=contract.partition_by
-        )
+        snapshot = _staged(warehouse, expr, contract)
     seconds = time.monotonic() - started
     snapshots[work.pipeline] = snapshot
     table = warehouse.read(con, snapshot)
@@ -180,11 +180,22 @@ def _baseline(
     tables = _inputs(warehouse, con, contract.inputs, live, baselines)
     expr = _call(function, tables, contract)
     with _explained("it can't be computed"):
-        baseline = warehouse.write(
-            expr, pipeline=current.pipeline, version=current.version, key=contract.key, partition_by=contract.partition_by
-        )
+        baseline = _staged(warehouse, expr, contract)
     baselines[current.pipeline] = baseline
     return baseline
+
+
+def _staged(warehouse: Warehouse, expr: ir.Table, contract: Contract) -> Snapshot:
+    """A result as a run would stage it, without the rows that go to quarantine."""
+    written = warehouse.stage(
+        expr,
+        pipeline=contract.pipeline,
+        version=contract.version,
+        key=contract.key,
+        partition_by=contract.partition_by,
+        rules=Rules(reject=held_back(contract)),
+    )
+    return written.snapshot
 
 
 def _inputs(

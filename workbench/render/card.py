@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import ibis.expr.types as ir
 
+from workbench.catalog.writing import problem_of
 from workbench.errors import UnknownName, UsageError
 from workbench.model import Check, OutputMark, check_name
 from workbench.sandbox import session
@@ -48,6 +49,8 @@ def output(
     units: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     partition_by: str | None = None,
+    strategy: str = "replace",
+    allowed_lateness: str | None = None,
 ) -> OutputTable:
     """Mark a table as an output of the notebook: what ``workbench promote`` takes to production.
 
@@ -56,9 +59,14 @@ def output(
     the column by which runs replace data. All but ``expr`` are written as literals, because a promotion reads them without
     running the notebook.
 
+    ``strategy`` says how a run's rows meet those that readers have: they ``"replace"`` all of them or a partition's, or by
+    ``key`` take the place of those computed again (``"upsert"``) or leave what is there and add the new (``"append"``).
+    ``allowed_lateness`` such as ``"3d"`` is how far before its interval a run looks again for rows that came late.
+
     Raises ``UsageError`` for a name that can't name a pipeline, and ``UnknownName`` for a column that the table lacks.
     """
-    given = OutputMark(name, _names(key), doc, dict(columns or {}), tuple(checks), partition_by, dict(units or {}))
+    said = (dict(columns or {}), tuple(checks), partition_by, dict(units or {}), strategy, allowed_lateness)
+    given = OutputMark(name, _names(key), doc, *said)
     return _record(given, expr, sys._getframe(1).f_globals)
 
 
@@ -74,6 +82,8 @@ def model(
     units: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     partition_by: str | None = None,
+    strategy: str = "replace",
+    allowed_lateness: str | None = None,
 ) -> Callable[[Callable[..., ir.Table]], Callable[..., OutputTable]]: ...
 def model(
     name: str | Callable[..., ir.Table] | None = None,
@@ -84,6 +94,8 @@ def model(
     units: Mapping[str, str] | None = None,
     checks: Sequence[Check] = (),
     partition_by: str | None = None,
+    strategy: str = "replace",
+    allowed_lateness: str | None = None,
 ) -> Any:
     """Mark a function whose result is an output; the second form of :func:`output`, also below ``@app.function``.
 
@@ -107,7 +119,8 @@ def model(
         @functools.wraps(function)
         def marked(*args: Any, **kwargs: Any) -> OutputTable:
             told = doc or function.__doc__ or ""
-            given = OutputMark(called, _names(key), told, dict(columns or {}), tuple(checks), partition_by, dict(units or {}))
+            said = (dict(columns or {}), tuple(checks), partition_by, dict(units or {}), strategy, allowed_lateness)
+            given = OutputMark(called, _names(key), told, *said)
             return _record(given, function(*args, **kwargs), function.__globals__)
 
         return marked
@@ -130,6 +143,9 @@ def _record(given: OutputMark, expr: ir.Table, namespace: Mapping[str, Any]) -> 
             hint="mark the table before .execute() or .to_pandas()",
         )
     mark = replace(given, doc="\n".join(line.strip() for line in given.doc.strip().splitlines()))
+    problem = problem_of(mark)
+    if problem:
+        raise UsageError(f"output {name}: {problem}", hint=f"correct wb.output({name!r}, …)")
     _check_columns(mark, expr.columns)
     table = OutputTable(expr.op())
     session.current().outputs[name] = (mark, table)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.showing import broken_by
 from workbench.operate.settle import is_lost
+from workbench.store.beats import Beat
 from workbench.store.records import RunRecord
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ CELLS = ("inputs", "compute", "checks", "profile", "finish")
 STYLES = {"succeeded": "green", "running": "cyan", "degraded": "yellow", "failed": "bold red", "killed": "bold red"}
 
 
-def run_view(run: RunRecord, *, whole: bool = False) -> RenderableType:
+def run_view(run: RunRecord, *, whole: bool = False, beat: Beat | None = None) -> RenderableType:
     """One run, a fact a line; with ``whole`` also what it read and the seconds of each cell."""
     from rich.console import Group
     from rich.table import Table
@@ -39,13 +40,19 @@ def run_view(run: RunRecord, *, whole: bool = False) -> RenderableType:
         line("rows in", f"{facts['rows_in']:,}")
     if "rows_out" in facts:
         line("rows out", f"{facts['rows_out']:,} of {run.rows or 0:,}")
+    if facts.get("rows_rejected"):
+        line("held back", f"{facts['rows_rejected']:,} rows as {facts.get('quarantine') or 'nothing yet'}")
+    if facts.get("late", {}).get("rows"):
+        line("late", f"{facts['late']['rows']:,} rows in {facts['late']['partitions']:,} reopened partition(s)")
     if "partitions" in facts:
         line("partitions", ", ".join(f"{facts['partitions'][name]:,} {name}" for name in PARTITIONS))
     if run.checks:
-        broken = sum(1 for check in run.checks if check["violations"])
+        broken = sum(1 for check in run.checks if check["violations"] and "on_failure" not in check)
         line("checks", f"{len(run.checks) - broken} of {len(run.checks)} passed")
     if "seconds" in facts:
         line("seconds", f"{facts['seconds']:.2f}")
+    if beat is not None:
+        line("alive", f"{_iso(beat.at)}, {beat.memory / 1e6:,.0f} MB")
     if run.notebook:
         line("record", run.notebook)
     if whole:
@@ -59,8 +66,8 @@ def run_view(run: RunRecord, *, whole: bool = False) -> RenderableType:
     return Group(title, table)
 
 
-def runs_view(found: Sequence[RunRecord]) -> RenderableType:
-    """A table of one line a run."""
+def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> RenderableType:
+    """A table of one line a run; one under way with its last sign of life."""
     from rich.table import Table
     from rich.text import Text
 
@@ -78,12 +85,12 @@ def runs_view(found: Sequence[RunRecord]) -> RenderableType:
             f"{run.started:%Y-%m-%d %H:%M}",
             f"{run.facts['seconds']:.2f}" if "seconds" in run.facts else "-",
             "-" if run.rows is None else f"{run.rows:,}",
-            readers(run),
+            f"{beats[run.id].memory / 1e6:,.0f} MB at {beats[run.id].at:%H:%M:%S}" if run.id in beats else readers(run),
         )
     return table
 
 
-def run_json(run: RunRecord) -> dict[str, Any]:
+def run_json(run: RunRecord, beat: Beat | None = None) -> dict[str, Any]:
     """One run as plain values; ``schema_version`` 1."""
     facts = dict(run.facts)
     process = {name: facts.pop(name) for name in ("pid", "process", "host") if name in facts}
@@ -108,6 +115,7 @@ def run_json(run: RunRecord) -> dict[str, Any]:
         "error": run.error or None,
         "facts": facts,
         "process": process,
+        "heartbeat": None if beat is None else {"at": _iso(beat.at), "memory": beat.memory},
     }
 
 
@@ -143,7 +151,10 @@ def _more(run: RunRecord, line: Any) -> None:
         line("code", run.code_sha256)
     if run.snapshot:
         line("data", run.snapshot)
-    line("started", f"{_iso(run.started)} by {run.who}")
+    if run.facts.get("environment_sha256"):
+        line("environment", run.facts["environment_sha256"])
+    started = run.facts.get("trigger", "command")
+    line("started", f"{_iso(run.started)} by {run.who}" + ("" if started == "command" else f", {started}"))
 
 
 def _iso(moment: dt.datetime) -> str:

@@ -1,5 +1,7 @@
 """Checks: promises about the data of an output, written in the notebook as ``wb.check.between("rate", 0, 1)``.
 
+Rows that break a check with ``on_failure="quarantine"`` are held back, and the run goes on with the others.
+
 The constructors take literals only, so that a promotion can read them without running the notebook. All checks of a table
 are counted in one aggregate query, pushed to the engine that holds the data; rows that break one are fetched only for those
 that do.
@@ -25,21 +27,21 @@ Bound = int | float | dt.date | dt.datetime
 RULES = ("not_null", "unique", "between", "one_of", "matches", "row_count")
 
 
-def not_null(*columns: str) -> Check:
+def not_null(*columns: str, on_failure: str = "fail") -> Check:
     """None of the columns is NULL in any row.
 
     >>> str(not_null("day", "origin"))
     'not_null(day, origin)'
     """
-    return Check("not_null", _some(columns, "not_null"))
+    return Check("not_null", _some(columns, "not_null"), on_failure=_known(on_failure))
 
 
-def unique(*columns: str) -> Check:
+def unique(*columns: str, on_failure: str = "fail") -> Check:
     """No two rows agree in all of the columns; NULLs count as equal."""
-    return Check("unique", _some(columns, "unique"))
+    return Check("unique", _some(columns, "unique"), on_failure=_known(on_failure))
 
 
-def between(column: str, low: Bound, high: Bound) -> Check:
+def between(column: str, low: Bound, high: Bound, *, on_failure: str = "fail") -> Check:
     """The column lies from ``low`` to ``high``, both included.
 
     >>> str(between("rate", 0, 1))
@@ -47,28 +49,36 @@ def between(column: str, low: Bound, high: Bound) -> Check:
     """
     if high < low:  # type: ignore[operator]  # numbers with numbers, dates with dates: anything else is the caller's TypeError
         raise UsageError(f"check between({column!r}, {low}, {high}): nothing lies there", hint="swap the two bounds")
-    return Check("between", (column,), {"low": low, "high": high})
+    return Check("between", (column,), {"low": low, "high": high}, _known(on_failure))
 
 
-def one_of(column: str, values: Sequence[Any]) -> Check:
+def one_of(column: str, values: Sequence[Any], *, on_failure: str = "fail") -> Check:
     """The column holds one of the values."""
     if not values:
         raise UsageError(f"check one_of({column!r}, []): no value is allowed", hint="name at least one value")
-    return Check("one_of", (column,), {"values": list(values)})
+    return Check("one_of", (column,), {"values": list(values)}, _known(on_failure))
 
 
-def matches(column: str, pattern: str) -> Check:
+def matches(column: str, pattern: str, *, on_failure: str = "fail") -> Check:
     """The text of the column contains a match of the regular expression; anchor it with ``^`` and ``$``."""
     try:
         re.compile(pattern)
     except re.error as error:
         raise UsageError(f"check matches({column!r}, {pattern!r}): {error}", hint="correct the regular expression") from None
-    return Check("matches", (column,), {"pattern": pattern})
+    return Check("matches", (column,), {"pattern": pattern}, _known(on_failure))
 
 
 def row_count(at_least: int = 1, at_most: int | None = None) -> Check:
     """The table has at least and at most so many rows."""
     return Check("row_count", (), {"at_least": at_least} | ({} if at_most is None else {"at_most": at_most}))
+
+
+def _known(on_failure: str) -> str:
+    if on_failure not in ("fail", "quarantine"):
+        raise UsageError(
+            f"on_failure={on_failure!r} is neither 'fail' nor 'quarantine'", hint="leave it out to let the run fail"
+        )
+    return on_failure
 
 
 def _some(columns: tuple[str, ...], rule: str) -> tuple[str, ...]:
@@ -128,6 +138,20 @@ def _violations(table: ir.Table, check: Check) -> ir.Value:
         whole = ibis.struct({f"f{i}": column for i, column in enumerate(columns)})
         return table.count() - whole.nunique()
     return _breaks(table, check).fill_null(False).sum()
+
+
+def breaks(table: ir.Table, wanted: Sequence[Check]) -> ir.BooleanValue:
+    """Whether a row breaks one of these checks; every copy of a row that is not unique does."""
+    import ibis
+
+    found: ir.BooleanValue = ibis.literal(False)
+    for check in wanted:
+        if check.rule == "unique":
+            broken = ibis._.count().over(group_by=list(check.columns)) > 1
+        else:
+            broken = _breaks(table, check).fill_null(False)
+        found = broken | found
+    return found
 
 
 def _breaks(table: ir.Table, check: Check) -> ir.BooleanValue:

@@ -16,6 +16,7 @@ from workbench.errors import UsageError
 from workbench.model import DataFile, Interval, Snapshot
 from workbench.runtime import files
 from workbench.runtime.duck import identifier, literal, reported, rows
+from workbench.runtime.merge import REPLACE, Rules, Staging, Written, moment
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -33,14 +34,17 @@ def write_snapshot(
     key: Sequence[str] = (),
     partition_by: str | None = None,
     base: Snapshot | None = None,
+    base_query: str | None = None,
     interval: Interval | None = None,
-) -> Snapshot:
-    """Compute ``expr`` and keep it below ``folder`` (the warehouse) as one snapshot; see ``Warehouse.write``."""
+    rules: Rules = REPLACE,
+) -> Written:
+    """Compute ``expr`` and keep it below ``folder`` (the warehouse) as one snapshot; see ``Warehouse.stage``."""
     import ibis
 
     _check(expr, key, partition_by, base, interval)
-    if interval is not None and partition_by is not None:
-        low, high = _bounds(expr.schema()[partition_by], interval)
+    reach = rules.reach(interval)
+    if reach is not None and partition_by is not None:
+        low, high = _bounds(expr.schema()[partition_by], reach)
         expr = expr.filter((expr[partition_by] >= low) & (expr[partition_by] < high))
     first = [name for name in (partition_by, *key) if name is not None]
     order = list(dict.fromkeys([*first, *expr.columns]))
@@ -56,17 +60,25 @@ def write_snapshot(
         try:
             backend.create_table(table, expr, schema=nullable, temp=True)
             columns = {name: kind for name, kind, *_ in rows(con, f"DESCRIBE {table}")}
-            kept = _kept(con, base, columns, partition_by, interval)
+            staging = Staging(backend, table, columns, tuple(key), partition_by, base, base_query)
+            rejected = None
+            if staging.split(rules):
+                (rejected,) = _write_partitions(con, f"{table}_bad", folder, Path("quarantine", pipeline), None, None)
+            staging.count(rules, interval)
+            if rules.strategy == "replace":
+                kept = _kept(con, base, columns, partition_by, reach)
+            else:
+                kept = staging.merge(rules.strategy)
             written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, base)
         finally:
-            con.execute(f"DROP TABLE IF EXISTS temp.main.{table}")
+            Staging(backend, table, {}, (), None, None, None).drop()
             con.execute(f"SET threads = {threads}")
     found = tuple(sorted((*kept, *written), key=lambda file: (file.partition is not None, file.partition or "", file.path)))
     snapshot = Snapshot(
         _identity(pipeline, version, columns, found, partition_by), pipeline, version, columns, found, partition_by
     )
     save(folder, snapshot)
-    return snapshot
+    return Written(snapshot, rejected=rejected, **staging.counts)
 
 
 def select(snapshot: Snapshot, place: dict[str, Path]) -> str:
@@ -168,9 +180,9 @@ def _kept(
             f"what readers see has other columns or types than this run: {', '.join(differing)}",
             hint="run it once without --interval to write all partitions",
         )
-    moment = f"CAST(CAST(text AS {columns[partition_by]}) AS TIMESTAMPTZ)"
+    at = moment("text", {"text": columns[partition_by]})
     texts = [file.partition for file in base.files if file.partition is not None]
-    query = f"SELECT text FROM (SELECT unnest($1::VARCHAR[]) AS text) WHERE {moment} >= $2 AND {moment} < $3"
+    query = f"SELECT text FROM (SELECT unnest($1::VARCHAR[]) AS text) WHERE {at} >= $2 AND {at} < $3"
     inside = {text for (text,) in rows(con, query, [texts, interval.start, interval.end])}
     return [file for file in base.files if file.partition not in inside]
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
+    from workbench.runtime.merge import Rules, Written
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -127,7 +129,29 @@ class Warehouse:
 
         Raises ``UsageError`` for an output that can't be stored so, ``InfrastructureError`` when the disk is full.
         """
-        from workbench.runtime.parquet import write_snapshot
+        return self.stage(
+            expr, pipeline=pipeline, version=version, key=key, partition_by=partition_by, base=base, interval=interval
+        ).snapshot
+
+    def stage(
+        self,
+        expr: ir.Table,
+        *,
+        pipeline: str,
+        version: int,
+        key: Sequence[str] = (),
+        partition_by: str | None = None,
+        base: Snapshot | None = None,
+        interval: Interval | None = None,
+        rules: Rules | None = None,
+    ) -> Written:
+        """As ``write``, by the rules of a contract: merge with ``base`` by key, look back for late rows, hold back bad ones.
+
+        ``upsert`` replaces the rows of ``base`` whose key was computed again, ``append`` adds those whose key is new; both
+        leave the files of partitions that they don't touch.
+        """
+        from workbench.runtime.merge import REPLACE
+        from workbench.runtime.parquet import select, write_snapshot
 
         return write_snapshot(
             expr,
@@ -137,7 +161,9 @@ class Warehouse:
             key=key,
             partition_by=partition_by,
             base=base,
+            base_query=None if base is None else select(base, self._places(base)),
             interval=interval,
+            rules=rules or REPLACE,
         )
 
     # What readers see
@@ -204,7 +230,7 @@ class Warehouse:
 
     def tidy(self) -> tuple[Path, ...]:
         """Remove what killed writers and publishers left behind, and say what. Hold ``lock`` around it."""
-        removed = list(files.sweep(self.folder / "data"))
+        removed = [*files.sweep(self.folder / "data"), *files.sweep(self.folder / "quarantine")]
         for path in views.leftovers(self.folder):
             path.unlink(missing_ok=True)
             removed.append(path)

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from workbench.model import GateResult, Interval
+from workbench.model import DataFile, GateResult, Interval
 
 PromotionStatus = Literal["waiting", "approved", "rejected", "refused", "published", "superseded"]
 RunStatus = Literal["running", "succeeded", "failed", "degraded", "killed"]
-OperationKind = Literal["publish", "rollback", "run"]
+OperationKind = Literal["publish", "rollback", "run", "release"]
+QuarantineState = Literal["held", "releasing", "released", "discarded"]
+BackfillState = Literal["running", "paused", "done", "cancelled"]
+WindowState = Literal["pending", "running", "succeeded", "degraded", "failed"]
 OperationState = Literal["begun", "done", "aborted"]
 IntervalState = Literal["running", "retry", "failed", "degraded", "done", "skipped"]
 
@@ -125,6 +128,52 @@ class Lease:
     holder: str
     token: int
     expires: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRecord:
+    """Rows that broke a check of the contract and were held back; ``file`` is in the warehouse, ``checks`` say which."""
+
+    id: str
+    pipeline: str
+    version: int
+    run: str
+    interval: Interval | None
+    file: DataFile
+    checks: tuple[str, ...]
+    state: QuarantineState
+    at: dt.datetime
+    who: str = ""
+    why: str = ""
+    decided: dt.datetime | None = None
+    operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One interval of a backfill and how it stands."""
+
+    interval: Interval
+    state: WindowState
+    run: str | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillRecord:
+    """A plan that is carried out. ``process`` tells who does: host, pid and when it began; the windows are in order."""
+
+    id: str
+    pipeline: str
+    version: int
+    digest: str
+    plan: dict[str, Any]
+    state: BackfillState
+    at: dt.datetime
+    who: str
+    process: dict[str, Any]
+    windows: tuple[Window, ...]
+    finished: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

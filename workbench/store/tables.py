@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
 
 # The newest migration. A store with this revision needs no Alembic to be opened.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData()
 
@@ -149,6 +149,58 @@ alerts = Table(
     _text("raised"),
     _text("resolved", null=True),
     Index("alerts_pipeline", "pipeline", "number"),
+)
+
+# Rows that broke a check and were held back; "releasing" while readers are being moved to a result with them.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _number("number", key=True),
+    _text("pipeline"),
+    _number("version"),
+    _text("run"),
+    _text("interval_start", null=True),
+    _text("interval_end", null=True),
+    _number("rows"),
+    _text("file"),
+    _text("checks"),
+    _text("state"),
+    _text("at"),
+    _text("who"),
+    _text("why"),
+    _text("decided", null=True),
+    _text("operation", null=True),
+    Index("quarantine_pipeline", "pipeline", "state"),
+)
+
+# The last sign of life of a run, kept apart from what is known of it; ``number`` is the run's, ``memory`` in bytes.
+beats = Table("beats", metadata, _number("number", key=True), _text("at"), _number("memory"))
+
+backfills = Table(
+    "backfills",
+    metadata,
+    _number("number", key=True),
+    _text("pipeline"),
+    _number("version"),
+    _text("digest"),
+    _text("plan"),
+    _text("state"),
+    _text("at"),
+    _text("who"),
+    _text("process"),
+    _text("finished", null=True),
+    Index("backfills_state", "state"),
+)
+
+backfill_intervals = Table(
+    "backfill_intervals",
+    metadata,
+    _number("backfill", key=True),
+    _text("start", key=True),
+    _text("end"),
+    _text("state"),
+    _text("run", null=True),
+    _text("error"),
 )
 
 ledger = Table(
