@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from workbench.promote.diff.fuzzy import Tolerance
-from workbench.promote.diff.rows import differing, project
+from workbench.promote.diff.rows import project
 from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session, Side
-from workbench.promote.diff.sql import any_true, hash_of, listing
+from workbench.promote.diff.signature import Signatures, key_hash
+from workbench.promote.diff.sql import all_true, any_true, listing
 
 # Below so many rows in both tables, comparing by value at once is as fast.
 SMALL = 500_000
@@ -26,7 +27,6 @@ SMALL = 500_000
 _PROBE = 4096
 # A larger share of keys in doubt is not worth fetching apart.
 _FEW = 0.4
-_MOST_BUCKETS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +58,32 @@ def narrow(
     """
     fuzzy = [i for i, column in enumerate(columns.all) if column.how.fuzzy]
     heavy = fuzzy or (_heavy(session, columns, sides, tolerance) if columns.keyed else [])
-    prints = [_signature(session, columns, which, sides[which], heavy) for which in (0, 1)]
-    whole_row = hash_of(["h", *(f"t{i}" for i in heavy)]) if heavy else "h"
-    sums = [session.row(f"SELECT count(*), sum({whole_row}) FROM {name}") for name in prints]
-    if sums[0] == sums[1]:
-        return None
-    largest = 0
-    if not heavy:
-        prints, largest = _suspects(session, prints, rows[0])
+    most = int(_FEW * max(rows))
     keys: str | None = None
     changed = 0
     by_column: dict[int, int] = {}
-    if _nearly_unique(session, prints[0], rows[0], largest):
-        met = _Meeting(session, columns, prints, heavy, tolerance)
-        if heavy and columns.keyed and not whole:
-            keys, changed, by_column = met.counted(most=int(_FEW * max(rows)), lowest=max(samples, 1), list_all=bool(fuzzy))
-        else:
-            keys = met.listed()
-    elif not heavy:
-        keys = _cancelled(session, prints)
-    if keys is None or session.row(f"SELECT count(*) FROM {keys}")[0] > _FEW * max(rows):
+    # Sums of buckets in an array rather than a hash table, and texts that are thrown away are not unpacked.
+    with session.tuned(perfect_ht_threshold=16):
+        prints = Signatures.of(session, columns, sides, heavy)
+        if rows[0] == rows[1] and (fuzzy or not heavy) and prints.equal():
+            return None
+        if not heavy:
+            left = prints.narrowed(max(rows))
+            if left is None:
+                return None if rows[0] == rows[1] else everything(columns, sides)
+            unique = left is prints and _nearly_unique(session, left.base, rows[0])
+            keys = (_Meeting(session, columns, left, tolerance).listed() if unique else None) or left.cancelled()
+        elif _nearly_unique(session, prints.base, rows[0]):
+            met = _Meeting(session, columns, prints, tolerance)
+            if columns.keyed and not whole:
+                keys, changed, by_column = met.counted(most=most, lowest=max(samples, 1), list_all=bool(fuzzy))
+            else:
+                keys = met.listed()
+    if keys is None or session.row(f"SELECT count(*) FROM {keys}")[0] > most:
         return everything(columns, sides)
-    where = [f" WHERE {_key_hash(columns, which)} IN (FROM {keys})" for which in (0, 1)]
-    fetched = [session.make(project(columns, which, sides[which].source, where[which])) for which in (0, 1)]
+    with session.tuned(enable_fsst_vectors=True):
+        where = [f" WHERE {key_hash(columns, which)} IN (FROM {keys})" for which in (0, 1)]
+        fetched = [session.make(project(columns, which, sides[which].source, where[which])) for which in (0, 1)]
     return Narrowed(fetched[0], fetched[1], changed, by_column)
 
 
@@ -90,59 +93,26 @@ def everything(columns: Columns, sides: tuple[Side, Side]) -> Narrowed:
     return Narrowed(base, candidate)
 
 
-def _key_hash(columns: Columns, which: int) -> str:
-    return hash_of(column.hashed(which) for column in columns.grouping)
-
-
 def _heavy(session: Session, columns: Columns, sides: tuple[Side, Side], tolerance: Tolerance) -> list[int]:
     """Positions of the columns that differ in many rows, judged by the heads of the tables; none where those don't meet."""
-    heads = [session.make(project(columns, which, f"(FROM {sides[which].source} LIMIT {_PROBE})")) for which in (0, 1)]
-    found = differing(session, columns, heads[0], heads[1], tolerance)
-    pairs = session.row(f"SELECT count(*) FROM {heads[0]}")[0] - found.removed
-    heavy = [i for i, changed in found.changed_by_column.items() if changed > 0.2 * pairs]
-    return heavy if pairs >= _PROBE // 8 and len(heavy) <= 6 else []
+    base, candidate = (project(columns, which, f"(FROM {side.source} LIMIT {_PROBE})") for which, side in enumerate(sides))
+    on = all_true(f"b.c{i} IS NOT DISTINCT FROM c.c{i}" for i in range(len(columns.key)))
+    values = range(len(columns.key), len(columns.all))
+    same = (tolerance.same(f"b.c{i}", f"c.c{i}", fuzzy=columns.all[i].how.fuzzy) for i in values)
+    flags = listing((f"count(*) FILTER (NOT {equal})" for equal in same), lead=True)
+    pairs, *changed = session.row(f"SELECT count(*){flags} FROM ({base}) b JOIN ({candidate}) c ON {on}")
+    heavy = [i for i, count in zip(values, changed, strict=True) if count > 0.2 * pairs]
+    # More pairs than rows: keys have copies, and what meets here says nothing.
+    return heavy if _PROBE // 8 <= pairs <= _PROBE and len(heavy) <= 6 else []
 
 
-def _signature(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int]) -> str:
-    """A table of ``k`` (key hash), ``h`` (hash of all but the heavy columns) and, for the heavy ones, ``t<i>`` by value.
-
-    Where there are heavy columns, the key travels by value as well, as ``c<i>``.
-    """
-    light = hash_of(column.hashed(which) for i, column in enumerate(columns.all) if i not in heavy)
-    parts = [f"{_key_hash(columns, which)} AS k", f"{light} AS h", *(f"{columns.all[i].form(which)} AS t{i}" for i in heavy)]
-    if heavy:
-        parts += [f"{column.form(which)} AS c{i}" for i, column in enumerate(columns.key)]
-    return session.make(f"SELECT {listing(parts)} FROM {side.source}")
-
-
-def _buckets(rows: int) -> int:
-    """How many buckets of key hashes: a power of two, with about a hundred rows in each, as far as they are cheap to count."""
-    return min(_MOST_BUCKETS, 1 << (rows // 128).bit_length())
-
-
-def _suspects(session: Session, prints: Sequence[str], rows: int) -> tuple[list[str], int]:
-    """The signatures in the buckets of key hashes whose sums differ, and the most rows that a bucket holds."""
-    mask = _buckets(rows) - 1
-    sums = [session.make(f"SELECT k & {mask} AS g, sum(h) AS s, count(*) AS n FROM {name} GROUP BY g") for name in prints]
-    differ = session.make(
-        f"SELECT coalesce(b.g, c.g) AS g FROM {sums[0]} b FULL JOIN {sums[1]} c ON b.g = c.g "
-        "WHERE b.s IS DISTINCT FROM c.s OR b.n IS DISTINCT FROM c.n"
+def _nearly_unique(session: Session, prints: str, rows: int) -> bool:
+    """Whether meeting by key hash can't multiply rows: few keys have copies, and none has many."""
+    buckets = 1 << 16
+    (largest,) = session.row(
+        f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM {prints} GROUP BY CAST(k & {buckets - 1} AS USMALLINT))"
     )
-    largest = session.row(f"SELECT coalesce(max(n), 0) FROM {sums[0]}")[0]
-    if session.row(f"SELECT count(*) FROM {differ}")[0] > mask // 2:
-        return list(prints), largest
-    return [session.make(f"FROM {name} WHERE k & {mask} IN (FROM {differ})") for name in prints], largest
-
-
-def _nearly_unique(session: Session, prints: str, rows: int, largest: int) -> bool:
-    """Whether meeting by key hash can't multiply rows: few keys have copies, and none has many.
-
-    ``largest`` is the number of rows in the fullest bucket, 0 when it has not been counted.
-    """
-    if not largest:
-        counts = f"SELECT count(*) AS n FROM {prints} GROUP BY k & {_buckets(rows) - 1}"
-        largest = session.row(f"SELECT coalesce(max(n), 0) FROM ({counts})")[0]
-    expected = rows / _buckets(rows)
+    expected = rows / buckets
     if largest > 2 * expected + 8 * expected**0.5 + 64:
         return False
     copies = f"SELECT count(*) AS n FROM {prints} WHERE (k >> 40) & 63 = 0 GROUP BY k"
@@ -160,9 +130,12 @@ class _Meeting:
 
     session: Session
     columns: Columns
-    prints: Sequence[str]
-    heavy: Sequence[int]
+    prints: Signatures
     tolerance: Tolerance
+
+    @property
+    def heavy(self) -> tuple[int, ...]:
+        return self.prints.heavy
 
     def listed(self) -> str | None:
         """All keys in doubt; None when a key turned out to have copies on both sides."""
@@ -208,14 +181,8 @@ class _Meeting:
         met = self.session.make(
             f"SELECT count(*) AS n, count(hb) AS b, count(hc) AS c, {wanted} FROM (SELECT coalesce(b.k, c.k) AS k, "
             f"b.h AS hb, c.h AS hc, b.h IS DISTINCT FROM c.h AS deep{listing(parts, lead=True)} "
-            f"FROM {self.prints[0]} b FULL JOIN {self.prints[1]} c ON b.k IS NOT DISTINCT FROM c.k)"
+            f"FROM {self.prints.base} b FULL JOIN {self.prints.candidate} c ON b.k IS NOT DISTINCT FROM c.k)"
         )
         seen = self.session.row(f"SELECT b, c FROM {met}")
-        rows = tuple(self.session.row(f"SELECT count(*) FROM {name}")[0] for name in self.prints)
+        rows = tuple(self.session.row(f"SELECT count(*) FROM {name}")[0] for name in self.prints.both)
         return met if seen == rows else None
-
-
-def _cancelled(session: Session, prints: Sequence[str]) -> str:
-    """Keys in doubt where keys have copies: equal rows cancel."""
-    both = " UNION ALL ".join(f"SELECT k, h, {sign} AS s FROM {name}" for sign, name in zip((1, -1), prints, strict=True))
-    return session.make(f"SELECT DISTINCT k FROM (SELECT k FROM ({both}) GROUP BY k, h HAVING sum(s) <> 0)")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from workbench.errors import InfrastructureError, UsageError
-from workbench.promote.diff.sql import ident
+from workbench.promote.diff.sql import ident, literal
 from workbench.runtime.duck import infrastructure
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Session:
 
     con: duckdb.DuckDBPyConnection
     _made: list[str] = field(default_factory=list)
+    _variables: list[str] = field(default_factory=list)
 
     def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query whose values are bound."""
@@ -54,8 +55,33 @@ class Session:
         self._made.append(name)
         return name
 
+    def variable(self, sql: str) -> str:
+        """The one value of a query, kept in the session: SQL that stands for it as a constant."""
+        name = ident("workbench_diff_" + uuid4().hex)
+        self._variables.append(name)
+        self.con.execute(f"SET VARIABLE {name} = ({sql})")
+        return f"getvariable({literal(name[1:-1])})"
+
+    @contextlib.contextmanager
+    def tuned(self, **settings: object) -> Iterator[None]:
+        """Settings of the engine that change how fast it is, and nothing else; as they were before when this ends."""
+        before = dict(self.rows("SELECT name, value FROM duckdb_settings() WHERE name IN (FROM unnest(?))", [list(settings)]))
+        try:
+            for name, value in settings.items():
+                if name in before:  # not every release of the engine has every setting
+                    self.con.execute(f"SET {name} = {literal(str(value))}")
+            yield
+        finally:
+            for name, value in before.items():
+                with contextlib.suppress(Exception):  # the session may be broken by the very error that ends this
+                    self.con.execute(f"SET {name} = {literal(value)}")
+
     def drop(self) -> None:
         """Drop everything that was made."""
+        for name in self._variables:
+            with contextlib.suppress(Exception):
+                self.con.execute(f"RESET VARIABLE {name}")
+        self._variables.clear()
         for name in reversed(self._made):
             with contextlib.suppress(Exception):  # the session may be broken by the very error that ends the comparison
                 self.con.execute(f"DROP TABLE IF EXISTS {name}")
