@@ -74,6 +74,7 @@ class Cutter:
         for number in sorted(closure.statements):
             self._sort(self.program.statements[number], output, found)
         self._check(output, found, closure)
+        found.refusals += self._disabled(output)
         plan = Plan(
             self.program,
             self.marks,
@@ -105,6 +106,21 @@ class Cutter:
             if not guards:
                 return closure
             roots += [(number, self.reach.reads(self.program.statements[number])) for number in sorted(guards)]
+
+    def _disabled(self, output: Output) -> list[Refusal]:
+        """Disabled cells without which marimo does not run the cell of the mark."""
+        notebook, todo, behind = self.program.notebook, [output.statement.cell.index], set[int]()
+        while todo:
+            index = todo.pop()
+            behind.add(index)
+            todo += notebook.parents.get(index, frozenset()) - behind
+        what = f"the cell is disabled, so that marimo never comes to {output.mark.name}"
+        hint = "enable the cell, or move what the output needs to another one"
+        return [
+            Refusal.at(Reason.DISABLED_CELL, cell, 1, output.mark.name, what, hint)
+            for cell in (notebook.cells[index] for index in sorted(behind))
+            if cell.disabled
+        ]
 
     def _sort(self, statement: Statement, output: Output, found: _Found) -> None:
         """Say what a needed statement becomes: an input, a parameter, or part of the module."""
@@ -194,9 +210,7 @@ class Cutter:
                 what = f"{path.replace('marimo', 'mo', 1)} is marimo's, and a pipeline runs without marimo"
                 hint = "keep logic and display apart: move the display to a statement of its own"
                 found.append((each, statement.refuse(Reason.MARIMO, each, path, what, hint)))
-            elif (
-                top == "workbench" and path not in _IN_LOGIC and id(each) not in self.steps.places
-            ):
+            elif top == "workbench" and path not in _IN_LOGIC and id(each) not in self.steps.places:
                 what = f"{path.replace('workbench', 'wb', 1)} is used inside the logic"
                 hint = "give it a statement of its own: name = wb.source(…), name = wb.param(…), name = wb.output(…)"
                 if path == PATH:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from workbench.promote.finding import Finding, Severity
 from workbench.promote.fix import fix_underscore, underscore_imports
-from workbench.promote.marks import Marks, Widget, read_marks
+from workbench.promote.marks import IMPORT_HINT, Marks, Widget, read_marks, unimported_marks
+from workbench.promote.marks import unimported as unimported_mark
 from workbench.promote.outputs import Output
 from workbench.promote.program import Program, Statement, walk
 from workbench.promote.slice import Slicing
@@ -38,9 +39,18 @@ def lint_unmarked(program: Program) -> tuple[Finding, ...] | None:
         for node in walk(statement):
             if isinstance(node, (ast.Name, ast.Attribute)) and program.dotted(statement, node) in _MARKS:
                 return None
+    found = [*ibis_underscore(program), *unimported(program)]
+    if any(each.severity is Severity.ERROR for each in found):
+        return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
     hint = 'to promote a table, mark it: late = wb.output("daily_orders", table, key=["day"])'
     nothing = Finding(1, None, "workbench", "no-output", Severity.NOTE, "the notebook marks no output", hint)
-    return (nothing, *ibis_underscore(program))
+    return (nothing, *found)
+
+
+def unimported(program: Program) -> Iterator[Finding]:
+    """``wb.output`` in a notebook that never imports ``wb``: nothing is marked, and the cell fails."""
+    for statement, func in unimported_marks(program):
+        yield _at(statement, func, "unimported-mark", unimported_mark(func), IMPORT_HINT, Severity.ERROR)
 
 
 def ibis_underscore(program: Program) -> Iterator[Finding]:

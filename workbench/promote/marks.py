@@ -11,9 +11,11 @@ from workbench.errors import NotebookError, UsageError
 from workbench.model import Parameter, check_name
 from workbench.promote.literals import NotLiteral, arguments, value
 from workbench.promote.outputs import LITERAL_HINT, Output, check_names, read_outputs
-from workbench.promote.program import Key, Program, Statement, assigned, walk
+from workbench.promote.program import BUILTINS, Key, Program, Statement, assigned, walk
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.widgets import SIGNATURES, BadWidget, from_param, from_widget
+
+IMPORT_HINT = "add to a cell: import workbench as wb"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +58,32 @@ def read_marks(program: Program, sources: Collection[str]) -> Marks:
                 _source(program, statement, call, sources, named, undeclared)
     path_ = program.notebook.path
     if not outputs and not refusals and not program.refusals:
+        for statement, func in unimported_marks(program):
+            place = Refusal.at(Reason.MARK_PLACE, statement.cell, func.lineno, "", unimported(func), "").message
+            raise NotebookError(f"{path_}, {place}", hint=f"{IMPORT_HINT}; then: workbench check {path_}")
         hint = f'mark a table: late = wb.output("daily_orders", table, key=["day"]); then: workbench check {path_}'
         raise NotebookError(f"{path_} marks no output", hint=hint)
     check_names(outputs, program)
     return Marks(tuple(outputs), read_widgets(program), named, tuple(refusals), undeclared)
+
+
+def unimported_marks(program: Program) -> Iterator[tuple[Statement, ast.Attribute]]:
+    """Calls such as ``wb.output(…)`` where no cell defines ``wb``: they look like marks, and mark nothing."""
+    for statement in program.statements:
+        for node in walk(statement):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name) as base, attr="output" | "model") as func):
+                    use = statement.by_node.get(id(base))
+                    if use is not None and statement.key(name) not in program.definitions and name not in BUILTINS:
+                        yield statement, func
+                case _:
+                    pass
+
+
+def unimported(func: ast.Attribute) -> str:
+    """What is wrong with such a call."""
+    name = ast.unparse(func.value)
+    return f"no cell imports {name}, so {name}.{func.attr} marks nothing, and the cell fails"
 
 
 def read_widgets(program: Program) -> dict[Key, Widget]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -12,12 +12,11 @@ from workbench.catalog.writing import problem_of
 from workbench.errors import NotebookError, UsageError
 from workbench.model import Check, OutputMark, check_name
 from workbench.promote.literals import NotLiteral, arguments, value
-from workbench.promote.program import BUILTINS, Key, Program, Statement, assigned, walk
+from workbench.promote.program import Key, Program, Statement, assigned
 from workbench.promote.refusal import Reason, Refusal
 
 _OUTPUT = ("name", "expr")
 _OUTPUT_KEYWORDS = frozenset({"key", "doc", "columns", "units", "checks", "partition_by", "strategy", "allowed_lateness"})
-IMPORT_HINT = "add to a cell: import workbench as wb"
 LITERAL_HINT = "write the argument out as a literal: workbench reads marks without running the notebook"
 
 
@@ -50,25 +49,6 @@ def read_outputs(program: Program) -> tuple[list[Output], list[Refusal]]:
             else:
                 outputs.append(each)
     return outputs, refusals
-
-
-def unimported_marks(program: Program) -> Iterator[tuple[Statement, ast.Attribute]]:
-    """Calls such as ``wb.output(…)`` where no cell defines ``wb``: they look like marks, and mark nothing."""
-    for statement in program.statements:
-        for node in walk(statement):
-            match node:
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=name) as base, attr="output" | "model") as func):
-                    use = statement.by_node.get(id(base))
-                    if use is not None and statement.key(name) not in program.definitions and name not in BUILTINS:
-                        yield statement, func
-                case _:
-                    pass
-
-
-def unimported(func: ast.Attribute) -> str:
-    """What is wrong with such a call."""
-    name = ast.unparse(func.value)
-    return f"no cell imports {name}, so {name}.{func.attr} marks nothing, and the cell fails"
 
 
 def check_names(outputs: Sequence[Output], program: Program) -> None:

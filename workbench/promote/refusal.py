@@ -18,6 +18,7 @@ class Reason(StrEnum):
     ASYNC = "async"
     CLOCK = "clock"
     CYCLE = "cycle"
+    DISABLED_CELL = "disabled-cell"
     DYNAMIC_NAMES = "dynamic-names"
     ENVIRONMENT = "environment"
     EXECUTED = "executed"

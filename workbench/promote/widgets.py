@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import math
 from typing import Any
 
 from workbench.errors import UsageError
@@ -69,7 +70,7 @@ def from_param(call: ast.Call, dotted: Dotted) -> Parameter:
     if unknown:
         raise BadWidget(f"wb.param knows no {unknown[0]}; it takes {', '.join(sorted(_PARAM_KEYWORDS))}", call)
     try:
-        return declared(given.pop("name"), given.pop("default"), **given)
+        return _finite(declared(given.pop("name"), given.pop("default"), **given))
     except UsageError as error:
         raise BadWidget(error.message, call, error.hint) from None
     except (TypeError, AttributeError) as error:
@@ -168,4 +169,13 @@ def _checked(parameter: Parameter) -> Parameter:
         parameter.check(parameter.default)
     except UsageError as error:
         raise BadWidget(error.message) from None
+    return _finite(parameter)
+
+
+def _finite(parameter: Parameter) -> Parameter:
+    """The parameter, when its numbers are such that JSON and Python can write them down."""
+    values = (parameter.default, parameter.ge, parameter.le, *(parameter.choices or ()))
+    for each in values:
+        if isinstance(each, float) and not math.isfinite(each):
+            raise BadWidget(f"{each} is no finite number", hint="give a number that the logic can reach: ge= and le= bound it")
     return parameter

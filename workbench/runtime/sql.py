@@ -39,9 +39,10 @@ def sql(query: str, /, **tables: ir.Table) -> ir.Table:
         backend._run_pre_execute_hooks(table)
         compiled = parse(str(backend.compile(table)), backend.dialect)
         given.append(exp.CTE(this=compiled, alias=exp.TableAlias(this=exp.to_identifier(name, quoted=True))))
-    own: Any = parsed.args.get("with_") or parsed.args.get("with")
-    both = exp.With(expressions=[*given, *(own.expressions if own else [])])
-    parsed.set("with_" if "with_" in parsed.arg_types else "with", both)
+    if _with(parsed) is not None:
+        # Its own names come before those given, and Ibis forgets of an outermost WITH that it was recursive.
+        parsed = exp.select("*").from_(exp.Subquery(this=parsed, alias=exp.TableAlias(this=exp.to_identifier("found"))))
+    parsed.set("with_" if "with_" in parsed.arg_types else "with", exp.With(expressions=given))
     return backend.sql(parsed.sql(backend.dialect))
 
 
@@ -62,9 +63,6 @@ def parse(query: str, dialect: Any = "duckdb") -> Any:
         raise UsageError(f"the query does not parse: {str(error).splitlines()[0]}", hint="correct the query") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise UsageError("the query is no single SELECT", hint="write one SELECT; pipelines change nothing in the database")
-    if any(with_.args.get("recursive") for with_ in statements[0].find_all(exp.With)):
-        # Ibis takes a query apart and forgets that it was recursive.
-        raise UsageError("the query is recursive", hint="unroll it, or compute the table in the warehouse as a source")
     return statements[0]
 
 
@@ -78,12 +76,36 @@ def tables_of(parsed: Any) -> set[str]:
     """
     from sqlglot import exp
 
-    own = {cte.alias for cte in parsed.find_all(exp.CTE)}
     found = set()
     for table in parsed.find_all(exp.Table):
         plain = isinstance(table.this, exp.Identifier) and not table.args.get("db") and not table.args.get("catalog")
         if not plain:
             found.add(table.sql("duckdb").split(" AS ")[0])
-        elif table.name not in own:
+        elif not _defined_within(table):
             found.add(table.name)
     return found
+
+
+def _with(query: Any) -> Any:
+    return query.args.get("with_") or query.args.get("with")
+
+
+def _defined_within(table: Any) -> bool:
+    """Whether a ``WITH`` around the table defines it: one names what comes after it, and itself where it is recursive."""
+    from sqlglot import exp
+
+    node, cte = table, None
+    while node.parent is not None:
+        node, names = node.parent, []
+        if isinstance(node, exp.CTE):
+            cte = cte or node
+        elif isinstance(node, exp.With):
+            every = [each.alias.lower() for each in node.expressions]
+            place = next((index for index, each in enumerate(node.expressions) if each is cte), len(every))
+            names = every if node.args.get("recursive") else every[:place]
+            node, cte = node.parent, None  # what this WITH belongs to is no longer inside of it
+        elif isinstance(node, exp.Query) and (own := _with(node)) is not None:
+            names = [each.alias.lower() for each in own.expressions]
+        if table.name.lower() in names:
+            return True
+    return False
