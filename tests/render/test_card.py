@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,16 @@ import pytest
 from workbench.catalog.contract import Contract, complete, to_yaml
 from workbench.config import find_workspace
 from workbench.errors import UnknownName, UsageError
-from workbench.model import Input, Parameter
+from workbench.model import Input, OutputMark, Parameter
 from workbench.promote.module import load_module
 from workbench.render import card
 from workbench.render.card import OutputTable, model, output
+from workbench.render.card_facts import gather
+from workbench.render.card_html import card_html
 from workbench.runtime import checks
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox import session
+from workbench.sandbox.support import Unreliable
 from workbench.sandbox.widgets import param
 
 SQL = """
@@ -62,7 +67,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def live(workspace: Path) -> Callable[..., None]:
     """Publishes a module as late@1."""
 
-    def publish(text: str = LIVE) -> None:
+    def publish(text: str = LIVE, *more: Parameter) -> None:
         opened = find_workspace(workspace)
         folder = workspace / "promoted" / "late" / "v1"
         folder.mkdir(parents=True)
@@ -75,7 +80,7 @@ def live(workspace: Path) -> Callable[..., None]:
             1,
             (),
             key=("day", "origin"),
-            parameters=(Parameter("min_delay", "int", 15, ge=0, le=240),),
+            parameters=(Parameter("min_delay", "int", 15, ge=0, le=240), *more),
             inputs=(Input("flights", "flights", "source"),),
         )
         contract = complete(contract, {name: str(kind) for name, kind in table.schema().items()}, {})
@@ -145,7 +150,7 @@ def test_the_card_says_what_the_contract_promises_and_how_the_sandbox_keeps_it(w
         "2 partitions by day",
         "flights later than min_delay",
         "int64",
-        "Nothing is published as late yet.",
+        "Nothing is published as late yet; the first promotion will be.",
         "not live yet",
     ):
         assert said in html
@@ -226,15 +231,56 @@ def test_a_query_that_fails_shows_its_message_in_place_of_a_traceback(workspace:
     assert "Traceback" not in html
 
 
-def test_everything_that_comes_from_data_or_notebook_is_escaped(workspace: Path, live: Callable[..., None]) -> None:
-    live()
-    evil = "<img src=x onerror=alert(1)>"
-    table = late().mutate(origin=ibis.literal(evil), bad=ibis.literal(evil))
-    marked = output("late", table, key=["day"], doc=evil, columns={"bad": evil}, checks=[checks.one_of("bad", ["</section>"])])
-    html = shown(marked).partition("<marimo-")[0]
+EVIL = "</section><img src=x onerror=alert(1)>\"'&"
+
+
+def is_harmless(html: str, times: int) -> None:
+    """The card, without the table below it, holds the text so often and nothing of it as HTML."""
+    html = html.partition("<marimo-")[0]
     assert "<img" not in html
     assert "</section>" not in html.rpartition("</section>")[0]
-    assert "&lt;img" in html
+    assert "onerror" not in re.sub(r"&lt;img src=x onerror=alert\(1\)&gt;", "", html)
+    assert html.count("&lt;img") >= times
+
+
+def test_everything_that_comes_from_data_or_notebook_is_escaped(workspace: Path, live: Callable[..., None]) -> None:
+    live()
+    table = late().mutate(origin=ibis.literal(EVIL), **{EVIL: ibis.literal(EVIL)})
+    marked = output(
+        "late",
+        table,
+        key=["day", EVIL],
+        doc=EVIL,
+        columns={EVIL: EVIL},
+        units={EVIL: EVIL},
+        checks=[checks.one_of(EVIL, ["</section>"])],
+        partition_by=EVIL,
+    )
+    # name in key, partition and schema; doc; unit; meaning; the check and its example; the new column; the values in rows
+    is_harmless(shown(marked), 10)
+
+
+def test_a_parameter_is_escaped_in_every_place(workspace: Path, live: Callable[..., None]) -> None:
+    choices = [EVIL, "plain"]
+    text = NOTEBOOK.replace('wb.param("min_delay", 15, ge=0, le=240, doc="<b>minutes</b> after schedule")', "MARK").replace(
+        "MARK", f'wb.param("kind", {EVIL!r}, choices={choices!r}, doc={EVIL!r})'
+    )
+    is_harmless(in_notebook(workspace, text.replace("flights.delay > min_delay", "flights.origin != min_delay")), 5)
+    live(LIVE.replace("min_delay: int = 15", "min_delay: int = 15, kind: str = ''"), Parameter("kind", "str", EVIL))
+    is_harmless(shown(output("late", late(), key=["day", "origin"])), 1)
+
+
+def test_a_message_is_escaped(workspace: Path) -> None:
+    flights = session.source("flights").mutate(origin=ibis.literal(EVIL))
+    is_harmless(shown(output("late", flights.mutate(n=flights.origin.cast("int64")))), 1)
+    refused = NOTEBOOK.replace("flights.delay > min_delay.value", f"flights.origin != wb.source({EVIL!r}).count()")
+    file = workspace / "notebook.py"
+    file.write_text(refused)
+    facts = gather(OutputMark("late"), flights, None, EVIL, {"__file__": str(file)})
+    assert facts.refusals
+    is_harmless(card_html(facts), 2)
+    spoilt = replace(facts, unreliable=(Unreliable((EVIL,), EVIL),), problems={"live": EVIL, "support": EVIL, "checks": EVIL})
+    is_harmless(card_html(spoilt), 6)
 
 
 def test_an_empty_table_is_a_table(workspace: Path, live: Callable[..., None]) -> None:
@@ -384,7 +430,7 @@ def test_what_stands_in_the_way_of_a_promotion_is_on_the_card_until_it_is_mended
 
 def test_units_stand_beside_what_columns_mean(workspace: Path) -> None:
     html = shown(output("late", late(), columns={"late": "departures"}, units={"late": "flights"}))
-    assert "<td>flights</td><td>departures</td>" in html
+    assert '<td>flights</td><td class="wb-text">departures</td>' in html
     assert '<th scope="col">unit</th>' not in shown(output("late", late()))
     with pytest.raises(UnknownName, match="'lat'; did you mean 'late'"):
         output("late", late(), units={"lat": "flights"})

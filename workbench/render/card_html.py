@@ -24,7 +24,7 @@ def card_html(facts: Facts) -> str:
     """The card, with its style sheet, as HTML to put anywhere."""
     mark, live = facts.mark, facts.live
     nothing_live = (
-        "" if live or "live" in facts.problems or "rows" in facts.problems else f"Nothing is published as {mark.name} yet."
+        "" if live or "live" in facts.problems or "rows" in facts.problems else f"Nothing is published as {mark.name} yet; the first promotion will be."
     )
     parameters = [_parameter(given) for given in facts.parameters]
     columns, results = _columns(facts), facts.checks or ()
@@ -45,7 +45,7 @@ def card_html(facts: Facts) -> str:
         units=any(column["unit"] for column in columns),
         parameters=parameters,
         parameters_said=", ".join(f"{each['name']} = {each['value']}" for each in parameters),
-        checks=[_check(result) for result in results],
+        checks=[_check(result, mark.key) for result in results],
         checks_open=any(not result.ok for result in results),
         checks_said=_said(results),
     )
@@ -105,7 +105,7 @@ def _said(results: tuple[CheckResult, ...]) -> str:
     return f"{counted(len(results), 'check')} hold{'s' if len(results) == 1 else ''}"
 
 
-def _check(result: CheckResult) -> dict[str, str]:
+def _check(result: CheckResult, key: tuple[str, ...]) -> dict[str, str]:
     said = (
         "holds"
         if result.ok
@@ -113,7 +113,10 @@ def _check(result: CheckResult) -> dict[str, str]:
         if result.check.rule == "row_count"
         else f"broken by {counted(result.violations, 'row')}"
     )
-    example = ", ".join(f"{name} = {text(value)}" for row in result.examples[:1] for name, value in row.items())
+    told = {*key, *result.check.columns}
+    example = ", ".join(
+        f"{name} = {text(value)}" for row in result.examples[:1] for name, value in row.items() if name in told or not told
+    )
     tone, sign = ("good", "✓") if result.ok else ("bad", "✕")
     return {"text": str(result.check), "tone": tone, "sign": sign, "said": said, "example": example}
 
