@@ -119,12 +119,16 @@ class Approval(_Strict):
 
 
 class Sandbox(_Strict):
-    """Defaults of ``workbench sandbox create``; and how far a column may differ beyond sampling noise, 0..1."""
+    """Defaults of ``workbench sandbox create``; and how far a column may differ beyond sampling noise, 0..1.
+
+    ``mask_key`` is where the key of the masks is, as ``keyring:SERVICE/NAME``; the variable ``WORKBENCH_MASK_KEY`` wins.
+    """
 
     sample: str = "1%"
     seed: int = 7
     ttl: str = "14d"
     parity_threshold: float = Field(default=0.05, ge=0, le=1)
+    mask_key: str = Field(default="", pattern=r"^(keyring:[A-Za-z0-9_.@-]+(/[A-Za-z0-9_.@-]+)?)?$")
 
     @field_validator("sample")
     @classmethod

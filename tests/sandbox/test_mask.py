@@ -2,17 +2,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import random
+import struct
+from pathlib import Path
 
 import duckdb
+import keyring
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ibis.backends.duckdb import Backend
+from keyring.backend import KeyringBackend
 
-from tests.sandbox.conftest import Place
+from tests.sandbox.conftest import TABLES, Place
+from workbench.cli.main import main
 from workbench.config import Reference, Source
-from workbench.errors import ConfigError, GuardRefused
+from workbench.errors import ConfigError, GuardRefused, UsageError
+from workbench.runtime import duck, secret
+from workbench.sandbox import create as creation
 from workbench.sandbox import mask
+from workbench.sandbox.environment import analyst_environment
 from workbench.sandbox.graph import links
 
 KEY = "a key of at least sixteen bytes"
@@ -41,27 +51,67 @@ def test_tokens_join_across_sources(place: Place) -> None:
     assert info.notes[0] == "the token of customers.id also masks orders.customer, so that they still join"
 
 
-def test_no_clear_value_of_a_masked_column_is_in_any_file(place: Place) -> None:
+def test_no_clear_value_of_a_masked_column_is_in_any_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written without compression, every byte of a value stands in the file as it is, also in blocks that were given up."""
+    open_session = duck.session
+
+    def uncompressed(spill: Path) -> Backend:
+        backend = open_session(spill)
+        backend.con.execute("SET force_compression = 'uncompressed'")
+        return backend
+
+    monkeypatch.setattr(duck, "session", uncompressed)
     place.table(
         "customers",
-        "SELECT 'customer-' || i AS id, 'Person ' || i AS name, 'p' || i || '@example.org' AS email, "
-        "i % 4 AS region, DATE '1950-06-07' AS born FROM range(4000) r(i)",
+        "SELECT 17592187654321 + i * 62710561 AS id, 'Person ' || md5(i::VARCHAR) AS name, 'p' || i || '@example.org' AS email,"
+        " 'Kept ' || md5('k' || i) AS region, TIMESTAMP '1950-06-07' + to_microseconds(i * 86400000000 + i * 977) AS born, "
+        "(i * 104729 % 999983 / 7 + 0.123)::DOUBLE AS income FROM range(200) r(i)",
     )
     place.table(
         "orders",
-        "SELECT i AS id, 'customer-' || (i % 4000) AS customer, i % 12 + 1 AS month, 1.5 AS amount FROM range(20000) r(i)",
+        "SELECT i AS id, 17592187654321 + (i % 200) * 62710561 AS customer, i % 12 + 1 AS month, 1.5 AS amount "
+        "FROM range(900) r(i)",
     )
-    info = place.make("20%", anchors=("customers",))
-    content = b"".join(file.read_bytes() for file in (place.root / ".workbench").rglob("*") if file.is_file())
-    for column in ("id", "name", "email"):
-        clear = clear_values(place, "customers", column)
-        assert not [value for value in clear if value.encode() in content]
-        assert not set(clear) & {str(row[0]) for row in place.query(info, f"SELECT {column} FROM customers")}
-    assert not set(clear_values(place, "customers", "id")) & {
-        row[0] for row in place.query(info, "SELECT customer FROM orders")
-    }
-    assert b"customer-" not in content
-    assert place.query(info, "SELECT DISTINCT name, born::VARCHAR FROM customers") == [("redacted", "1950-01-01")]
+    place.change('born = "generalise:year"', 'born = "shift_dates:30", income = "noise:10%", region = "keep"')
+    place.table("lines", f"SELECT * FROM '{place.root}/raw/lines.parquet' WHERE order_id < 900")
+    info = place.make("50%", anchors=("customers",))
+    files = [file for file in (place.root / ".workbench").rglob("*") if file.is_file()]
+    assert {file.name for file in files} == {info.path.name, "sandbox.json"}
+    content = b"".join(file.read_bytes() for file in files)
+    rows = duckdb.sql(
+        f"SELECT id, name, email, region, epoch_us(born), income FROM '{place.root}/raw/customers.parquet'"
+    ).fetchall()
+    found = {"id": 0, "name": 0, "email": 0, "region": 0, "born": 0, "income": 0}
+    for number, name, email, region, born, income in rows:
+        texts = {"name": name.encode(), "email": email.encode() + b"p", "region": region.encode()}
+        numbers = {"id": struct.pack("<q", number), "born": struct.pack("<q", born), "income": struct.pack("<d", income)}
+        for column, value in (texts | numbers).items():
+            found[column] += value in content
+    # What is kept is found, so what is not found is not there.
+    assert found.pop("region") == info.tables["customers"].rows > 70
+    assert set(found.values()) == {0}
+    assert b"@example.org" not in content
+    assert b"Person " not in content
+    for table, column in (("customers", "id"), ("customers", "email"), ("orders", "customer"), ("customers", "income")):
+        clear = {
+            str(row[0]) for row in duckdb.sql(f"SELECT DISTINCT {column} FROM '{place.root}/raw/{table}.parquet'").fetchall()
+        }
+        assert not clear & {
+            str(row[0]) for row in place.query(info, f"SELECT DISTINCT {column} FROM {table}") if row[0] is not None
+        }
+
+
+def test_no_clear_value_is_left_while_tables_are_written(place: Place) -> None:
+    """Also a creation that is killed leaves no clear value where a sandbox would be; what it spilled goes with it."""
+    seen: list[bytes] = []
+
+    def look(step: str) -> None:
+        if step.startswith("writing"):
+            seen.extend(file.read_bytes() for file in place.workspace.sandboxes.rglob("*.duckdb*"))
+
+    creation.create(place.workspace, creation.Request(sample="20%"), tell=look)
+    assert len(seen) >= len(TABLES) - 1
+    assert not any(b"@example.org" in content or b"Person " in content for content in seen)
 
 
 def test_integers_stay_integers_and_keys_stay_unique(place: Place) -> None:
@@ -95,15 +145,68 @@ def test_a_short_key_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -
         place.make()
 
 
-def test_the_key_is_written_nowhere(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKBENCH_MASK_KEY", KEY)
-    place.make()
-    inner, outer = mask.Key(KEY.encode(), lasting=True).pads("")
-    content = b"".join(file.read_bytes() for file in place.root.rglob("*") if file.is_file())
-    assert KEY.encode() not in content
-    assert inner[:20] not in content
-    assert outer[:20] not in content
-    assert repr(mask.Key.from_environment()) == "Key(…)"
+def traces(key: str) -> list[bytes]:
+    """What would give a key away: the key, its text, and what is derived from it to mask with."""
+    held = mask.Key(key.encode(), lasting=True)
+    inner, outer = held.pads("")
+    return [key.encode(), key.encode().hex().encode(), inner[:20], outer[:20], held.derived("round|customers.id")]
+
+
+def test_the_key_is_written_nowhere(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    canary = "canary-5d1c7f0e9b3a-that-nobody-else-has"
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("WORKBENCH_MASK_KEY", canary)
+    for name in ("TMPDIR", "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(elsewhere))
+    info = place.make("20%")
+    assert main(["sandbox", "create", "--sample", "10%"]) == 0
+    assert main(["sandbox", "ls", "--json"]) == 0
+    printed = capfd.readouterr()
+    files = [file for folder in (place.root, elsewhere) for file in folder.rglob("*") if file.is_file()]
+    assert info.path in files
+    content = b"".join([file.read_bytes() for file in files] + [printed.out.encode(), printed.err.encode()])
+    assert not [trace for trace in traces(canary) if trace in content]
+    assert repr(mask.Key.find()) == "Key(…)"
+    assert canary not in json.dumps(analyst_environment(place.root, info.path))
+
+
+class Held(KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1.0  # type: ignore[assignment]
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise AssertionError
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return {("shop", "mask"): KEY, ("workbench", "short"): "too short"}.get((service, username))
+
+
+def test_a_key_may_be_in_the_keyring(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Held())
+    try:
+        settings = (place.root / "pyproject.toml").read_text()
+        emails = "SELECT email FROM customers ORDER BY ALL"
+        tokens = {}
+        for name, value in (("keyring", 'keyring:shop/mask"'), ("variable", 'keyring:workbench/short"')):
+            place.settings(f'sandbox.mask_key = "{value}\n' + settings.removeprefix("[tool.workbench]\n"))
+            if name == "variable":
+                with pytest.raises(GuardRefused, match="keyring:workbench/short has 9 bytes"):
+                    place.make()
+                monkeypatch.setenv("WORKBENCH_MASK_KEY", KEY)
+            info = place.make()
+            tokens[name] = place.query(info, emails)
+        assert tokens["keyring"] == tokens["variable"]
+        monkeypatch.delenv("WORKBENCH_MASK_KEY")
+        place.change("workbench/short", "workbench/nothing")
+        with pytest.raises(UsageError, match="keyring:workbench/nothing: there is no such secret"):
+            place.make()
+    finally:
+        keyring.set_keyring(before)
+        secret._found.clear()
 
 
 def test_keeping_one_side_of_a_masked_join_is_refused_with_the_line(place: Place) -> None:

@@ -84,7 +84,7 @@ def create(
     expires = now + dt.timedelta(seconds=parse_duration(request.ttl or settings.sandbox.ttl))
     all_links = links(settings.sources)
     rules = mask.decide(settings.sources, all_links)
-    key = mask.Key.from_environment()
+    key = mask.Key.find(settings.sandbox.mask_key)
     with reported("sandbox"), files.working_folder(workspace.sandboxes) as work:
         with reading(workspace, work / "spill", tell) as production:
             _refuse_undecided_names(settings.sources, production, rules)

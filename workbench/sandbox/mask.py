@@ -16,6 +16,7 @@ from typing import Any
 
 from workbench.config import Source
 from workbench.errors import ConfigError, GuardRefused
+from workbench.runtime import secret
 from workbench.runtime.duck import identifier
 from workbench.sandbox.graph import Link
 
@@ -37,14 +38,20 @@ class Key:
         self.lasting = lasting
 
     @classmethod
-    def from_environment(cls) -> Key:
-        """``WORKBENCH_MASK_KEY``, or a random key that is gone with the process."""
-        given = os.environ.get(KEY_VARIABLE)
+    def find(cls, reference: str = "") -> Key:
+        """The key that ``WORKBENCH_MASK_KEY`` holds, else the one that a reference leads to, else a random one.
+
+        A random key is gone with the process. Raises ``UsageError`` where the reference leads to nothing, ``GuardRefused`` for
+        a key that is too short.
+        """
+        given, place = os.environ.get(KEY_VARIABLE), KEY_VARIABLE
+        if given is None and reference:
+            given, place = secret.resolve(reference), reference
         if given is None:
             return cls(os.urandom(32), lasting=False)
         if len(given.encode()) < 16:
             raise GuardRefused(
-                f"{KEY_VARIABLE} has {len(given.encode())} bytes; a key this short can be found by trying",
+                f"{place} has {len(given.encode())} bytes; a key this short can be found by trying",
                 hint="python -c 'import secrets; print(secrets.token_hex(32))'   prints one that is long enough",
             )
         return cls(given.encode(), lasting=True)
@@ -227,7 +234,9 @@ def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str)
         case "generalise":
             return _generalised(name, argument, duckdb_type, column)
         case "shift_dates" if is_time(duckdb_type):
-            days = f"(CAST('0x' || left({hmac_sql(cluster, slot)}, 12) AS BIGINT) % {2 * int(argument) + 1} - {argument})"
+            # From -n to -1 and from 1 to n: a date that stays where it is would stand in clear.
+            drawn = f"(CAST('0x' || left({hmac_sql(cluster, slot)}, 12) AS BIGINT) % {2 * int(argument)})"
+            days = f"({drawn} - CASE WHEN {drawn} < {argument} THEN {argument} ELSE {int(argument) - 1} END)"
             return f"CAST({name} + to_days(CAST({days} AS INTEGER)) AS {duckdb_type})"
         case "noise" if is_number(duckdb_type):
             hashed = hmac_sql(f"{cluster} || CAST({name} AS VARCHAR)", slot)
