@@ -265,3 +265,26 @@ def test_pre_commit_mends_and_fails_as_it_expects_of_a_hook(shop: Shop) -> None:
         command, cwd=shop.root, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("expr", "warned"),
+    [
+        ("orders.limit(5)", True),
+        ('orders.order_by("amount").head(5)', True),
+        ('orders.order_by(ibis.desc("amount"), "order_id").limit(5)', False),
+        ("orders.order_by(orders.day, orders.order_id.desc()).select(orders.order_id).limit(5)", False),
+        ("ordered.limit(5)", False),
+        ("fewer(orders)", True),
+        ("orders", False),
+    ],
+)
+def test_a_limit_without_an_order_of_all_rows_is_pointed_out(shop: Shop, expr: str, warned: bool) -> None:
+    cells(
+        shop,
+        'ordered = orders.order_by("order_id")\norders.head()',
+        "def fewer(table):\n    return table.limit(3)",
+        f'wb.output("late", {expr}, key=["order_id"])',
+    )
+    ran = check(shop, "--json")
+    assert [finding["rule"] for finding in ran.json["findings"]].count("limit-order") == warned, ran.out

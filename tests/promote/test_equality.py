@@ -124,6 +124,21 @@ def test_a_module_that_computes_something_else_is_different_and_the_first_row_is
     assert "twice" in str(different.difference)
 
 
+def test_rows_that_tie_at_a_limit_are_named_as_the_cause(proved):
+    equality = proved(
+        'wb.output("kept", orders.order_by("amount").limit(3), key=["id"])',
+        lambda text: text.replace('order_by("amount")', 'order_by("amount", ibis.desc("id"))'),  # as another run may break ties
+    )
+    assert equality.verdict == "different"
+    assert "unless an order_by tells all rows apart" in equality.why
+
+
+def test_a_difference_without_a_limit_is_no_matter_of_ties(proved):
+    equality = proved('wb.output("kept", orders, key=["id"])', lambda text: text.replace("return orders", "return orders[:5]"))
+    assert equality.verdict == "different"
+    assert "order_by" not in equality.why
+
+
 def test_a_module_that_fails_is_different(proved):
     equality = proved('wb.output("kept", orders)', lambda text: text.replace("return orders", "return orders.nothing"))
     assert equality.verdict == "different"

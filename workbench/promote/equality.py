@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ from workbench.promote.sandboxed import run_job, stage
 from workbench.promote.slice import Slice
 
 MOST_RUNS = 25
+LIMITED = (
+    "it keeps some rows by a limit: unless an order_by tells all rows apart, which rows these are is not decided, "
+    "and differs from run to run"
+)
+_LIMITED = re.compile(r"\.(limit|head)\(|\blimit\s+\d", re.IGNORECASE)
 Outcome = Literal["equal", "different", "not proved"]
 
 
@@ -150,7 +156,8 @@ def prove(
     if result is None:
         why = f"the sandbox process ended: {log}"
         return {each.mark.name: Equality(each.mark.name, "not proved", (), why) for each in slices}
-    return {each.mark.name: _judge(each.mark.name, result[each.mark.name]) for each in slices}
+    texts = {module.pipeline: module.text for module in modules}
+    return {each.mark.name: _judge(each.mark.name, result[each.mark.name], texts[each.mark.name]) for each in slices}
 
 
 def _run(
@@ -162,13 +169,15 @@ def _run(
     return {"notebook": str(file), "parameters": encode(setting), "types": types}
 
 
-def _judge(pipeline: str, checks: list[dict[str, Any]]) -> Equality:
+def _judge(pipeline: str, checks: list[dict[str, Any]], text: str) -> Equality:
     checked = tuple(EqualityCheck(**check) for check in checks)
     for verdict in ("different", "not proved"):
         for check in checked:
             if check.verdict == verdict:
                 at = ", ".join(f"{name}={value!r}" for name, value in check.parameters.items()) or "the defaults"
-                return Equality(pipeline, verdict, checked, f"at {at}: {_say(check.difference)}")
+                undecided = check.how == "data" and verdict == "different" and _LIMITED.search(text)
+                ties = f"; {LIMITED}" if undecided else ""
+                return Equality(pipeline, verdict, checked, f"at {at}: {_say(check.difference)}{ties}")
     if not checked or checked[0].how == "error":
         return Equality(
             pipeline,

@@ -13,8 +13,9 @@ from workbench.promote.fix import fix_underscore, underscore_imports
 from workbench.promote.marks import IMPORT_HINT, Marks, Widget, read_marks, unimported_marks
 from workbench.promote.marks import unimported as unimported_mark
 from workbench.promote.outputs import Output
-from workbench.promote.program import Program, Statement, walk
+from workbench.promote.program import Program, Statement, assigned, walk
 from workbench.promote.slice import Slicing
+from workbench.promote.steps import find_steps
 
 _MARKS = ("workbench.output", "workbench.model")
 
@@ -30,6 +31,7 @@ def lint(
     found = [*ibis_underscore(program), *parameters(slicing, marks), *unused_marks(slicing, program, marks)]
     for output in marks.outputs:
         found += outputs(output, promoted.get(output.mark.name, ()))
+    found += limits(program, slicing, marks)
     return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
 
 
@@ -129,6 +131,46 @@ def outputs(output: Output, promoted: Collection[str]) -> Iterator[Finding]:
     if silent:
         hint = f'describe each, with its unit: columns={{"{silent[0]}": "…"}}'
         yield _at(statement, call, "column-doc", f"output {mark.name} does not describe {', '.join(silent)}", hint)
+
+
+def limits(program: Program, slicing: Slicing, marks: Marks) -> Iterator[Finding]:
+    """``limit`` and ``head`` keep rows that nobody chose, unless an order tells all rows apart."""
+    taken = {(kept.cell, kept.line) for each in slicing.slices for kept in each.kept}
+    frames = find_steps(program).frames
+    keys = [set(output.mark.key) for output in marks.outputs if output.mark.key]
+    for statement in program.statements:
+        if (statement.cell.index, statement.cell.line - 1 + statement.line) not in taken or statement.number in frames:
+            continue
+        for call, path in program.calls(statement):
+            if path is None and isinstance(call.func, ast.Attribute) and call.func.attr in ("limit", "head"):
+                order = _order(program, statement, call.func.value)
+                if order is not None and any(key <= order for key in keys):
+                    continue
+                why = "nothing orders the rows before" if order is None else "rows that tie in order_by may swap places"
+                message = f".{call.func.attr}() keeps rows that may differ from run to run: {why}"
+                hint = "end order_by with columns that tell all rows apart, such as the output's key"
+                yield _at(statement, call, "limit-order", message, hint)
+
+
+def _order(program: Program, statement: Statement, node: ast.expr, depth: int = 3) -> set[str] | None:
+    """The columns that a table is ordered by as far as they are named literally; None where it is not ordered."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="order_by"), args=args, keywords=keywords):
+            named: set[str] = set()
+            for each in (inner for arg in [*args, *(keyword.value for keyword in keywords)] for inner in ast.walk(arg)):
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    named.add(each.value)
+                elif isinstance(each, ast.Attribute):
+                    named.add(each.attr)
+            return named
+        case ast.Call(func=ast.Attribute(value=value, attr="limit" | "head" | "select" | "mutate" | "drop" | "rename")):
+            return _order(program, statement, value, depth)
+        case ast.Name(id=name) if depth and id(node) in statement.by_node:
+            found = [program.statements[number] for number in program.definitions.get(statement.key(name), ())]
+            bound = assigned(found[0]) if len(found) == 1 else None
+            return _order(program, found[0], bound[1], depth - 1) if bound is not None else None
+        case _:
+            return None
 
 
 def _at(
