@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from workbench.promote.diff import diff
-from workbench.render.diff import html, html_report, terminal
+from workbench.render.diff import terminal
+from workbench.render.diff_page import html, html_report
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -95,3 +96,52 @@ def test_schema_comes_first_then_columns_then_base_above_candidate():
     assert lines[6].split()[:3] == ["a", "1", "25.0%"]
     assert lines[-2].split() == ["-", "2", "2"]
     assert lines[-1].split() == ["+", "3"]
+
+
+def drifted(rows: int = 2000):
+    con = ibis.duckdb.connect()
+    con.raw_sql(
+        "CREATE TABLE b AS SELECT i AS id, (i * 37 % 1009)::DOUBLE AS x, ['red', 'green'][1 + i % 2] AS colour, "
+        f"DATE '2024-01-01' + (i // 100)::INT AS day, i % 7 AS n FROM range({rows}) t(i)"
+    )
+    con.raw_sql(
+        "CREATE TABLE c AS SELECT * REPLACE (if(id % 2 = 0, x + 900, x) AS x, if(id % 5 = 0, 'blue', colour) AS colour, "
+        "if(id % 9 = 0, NULL, day) AS day, if(id = 40, -20, n) AS n) FROM b"
+    )
+    return diff(con.table("b"), con.table("c"), key=["id"], largest=5)
+
+
+def test_the_page_draws_distributions_drift_and_the_largest_changes():
+    page = html(drifted(), title="t")
+    charts = page.split("<h3>Distributions</h3>")[1]
+    assert charts.count("<figure") == 4 + 2
+    assert "· drifted" in charts
+    assert "blue" in charts
+    assert "a bar is a day" in charts
+    assert "NULL 0.0% → 11.2%" in charts
+    moves = page.split("<h3>Largest changes</h3>")[1].split("<h3>")[0]
+    assert moves.index("<strong>x</strong>") < moves.index("<strong>n</strong>")
+    assert moves.count("+900") == 5
+    assert ">-25<" in moves
+
+
+def test_few_rows_are_not_said_to_drift():
+    assert "· few rows" in html(drifted(500), title="t")
+    assert "· drifted" not in html(drifted(500), title="t")
+
+
+def test_a_copied_cell_is_no_formula(hostile):
+    from workbench.render.diff_page import cell
+
+    page = html(hostile, title="t")
+    assert page.count("=cmd") == page.count("<i>&#39;</i>=cmd") > 0
+    for text in ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "  =1", "＝1"):
+        assert str(cell(text)).startswith("<i>&#39;</i>"), text
+    for text in ("-12.50", "+3", "-1e-7", "-12.5%", "1,000", "2024-01-01", -3, 4.5):
+        assert "<i>" not in str(cell(text))
+
+
+def test_the_page_needs_no_script(hostile):
+    page = html(hostile, title="t")
+    assert '<div class="tools" id="tools" hidden>' in page
+    assert page.split("</h1>")[1].split("<script>")[0].count(" hidden") == 1

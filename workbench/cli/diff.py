@@ -102,7 +102,7 @@ def diff(
         if form == "json":
             emit_json({"compared": dict(zip(("base", "candidate"), sides.typed, strict=True)), **found.to_json()})
     if page is not None:
-        from workbench.render.diff import html_report
+        from workbench.render.diff_page import html_report
 
         write_atomic(page, html_report(sections, title=name))
     if form != "json":

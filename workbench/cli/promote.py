@@ -49,7 +49,7 @@ def promote(
     from workbench.operate.schedule import default_pipeline_toml
     from workbench.promote.flow import promote as run_promotion
     from workbench.promote.outcome import Request
-    from workbench.render.diff import html_report
+    from workbench.render.diff_page import html_report
     from workbench.render.promotion import outcome_json, outcome_view
     from workbench.render.slicing import outputs_json
 

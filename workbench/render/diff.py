@@ -1,10 +1,9 @@
-"""A comparison for people: on a terminal, and as one HTML file that works offline."""
+"""A comparison for people on a terminal, and the words that its page and its comment share with it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.promote.diff.result import ChangedRow, TableDiff
@@ -107,7 +106,7 @@ def moved(found: dict[str, Any]) -> str:
     if base["null_share"] != candidate["null_share"]:
         words.append(f"NULL {base['null_share']:.1%} -> {candidate['null_share']:.1%}")
     if found["kind"] == "number" and base.get("mean") != candidate.get("mean"):
-        words.append(f"mean {_number(base['mean'])} -> {_number(candidate['mean'])}")
+        words.append(f"mean {number(base['mean'])} -> {number(candidate['mean'])}")
     if found["kind"] == "category" and base["distinct"] != candidate["distinct"]:
         words.append(f"{base['distinct']:,} -> {candidate['distinct']:,} distinct")
     if found.get("psi", 0) >= 0.1 and min(base["count"], candidate["count"]) >= 1000:  # fewer rows drift by chance
@@ -115,8 +114,17 @@ def moved(found: dict[str, Any]) -> str:
     return ", ".join(words)
 
 
-def _number(value: Any) -> str:
-    return f"{value:,.4g}" if isinstance(value, int | float) else clean(value)
+def number(value: Any) -> str:
+    """A figure with about four digits; whole numbers in full.
+
+    >>> number(166158), number(0.21344), number(1234567.8), number("2024-01-01")
+    ('166,158', '0.2134', '1,234,568', '2024-01-01')
+    """
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
+    return clean(value)
 
 
 def _columns(diff: TableDiff) -> Table:
@@ -193,84 +201,3 @@ def _cell(value: Any, style: str) -> Text:
     from rich.text import Text
 
     return Text(clean(value, _CELL), style=style)
-
-
-def html(diff: TableDiff, *, title: str, note: str = "") -> str:
-    """One comparison as one self-contained page; equal comparisons give equal bytes."""
-    return html_report([("", note, diff)], title=title)
-
-
-def html_report(sections: Sequence[tuple[str, str, TableDiff]], title: str) -> str:
-    """Several comparisons apart, each a (heading, note, comparison), as one self-contained page.
-
-    Every value is escaped; the page loads nothing, holds no time and no path, and reads in light and dark and on a phone.
-    """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"clean": clean, "number": _number}
-    environment.globals |= {"share": share, "count": count}
-    page = environment.get_template("diff.html.j2")
-    return page.render(title=title, sections=[_section(*section) for section in sections]) + "\n"
-
-
-def _section(heading: str, note: str, diff: TableDiff) -> dict[str, Any]:
-    both = diff.rows.changed + diff.rows.unchanged
-    columns = sorted(diff.columns.items(), key=lambda item: -item[1].changed)
-    return {
-        "heading": heading,
-        "note": note,
-        "diff": diff,
-        "summary": summary(diff),
-        "schema": schema_lines(diff),
-        "columns": [
-            (
-                name,
-                column.changed,
-                share(column.changed, both),
-                round(100 * column.share, 1),
-                moved(diff.distributions.get(name, {})),
-            )
-            for name, column in columns
-        ],
-        "charts": [chart(name, found) for name, found in diff.distributions.items()],
-        "changed_names": changed_names(diff.samples.changed),
-    }
-
-
-def chart(name: str, found: dict[str, Any]) -> dict[str, Any]:
-    """A distribution as paired bars (label, base, candidate, and their widths in percent) and a table of figures."""
-    bars: list[tuple[str, int, int]] = []
-    if "bins" in found:
-        edges, bins = found["bins"]["edges"], found["bins"]
-        labels = [f"up to {_number(edge)}" for edge in edges] + [f"above {_number(edges[-1])}"]
-        none = [0] * len(labels)
-        bars = list(zip(labels, bins.get("base", none), bins.get("candidate", none), strict=True))
-    elif "top" in found:
-        bars = [(each["value"], each["base"], each["candidate"]) for each in found["top"]]
-    elif "counts" in found:
-        bars = [(each["start"].removesuffix(" 00:00:00"), each["base"], each["candidate"]) for each in found["counts"]]
-    totals = [sum(base for _, base, _ in bars) or 1, sum(candidate for _, _, candidate in bars) or 1]
-    shares = [(base / totals[0], candidate / totals[1]) for _, base, candidate in bars]
-    widest = max([0.0, *(value for pair in shares for value in pair)]) or 1.0
-    figures: list[tuple[Any, ...]] = []
-    labels = list(dict.fromkeys(label for side in ("base", "candidate") for label in found[side] or {} if label != "quantiles"))
-    for label in labels:
-        figures.append((label.replace("_", " "), *((found[side] or {}).get(label) for side in ("base", "candidate"))))
-    for quantile in ((found["base"] or found["candidate"]) or {}).get("quantiles", {}):
-        figures.append((quantile, *((found[side] or {}).get("quantiles", {}).get(quantile) for side in ("base", "candidate"))))
-    return {
-        "name": name,
-        "kind": found["kind"],
-        "new": found["base"] is None,
-        "psi": found.get("psi"),
-        "ks": found.get("ks"),
-        "figures": figures,
-        "bars": [(*bar, *(round(100 * value / widest, 1) for value in pair)) for bar, pair in zip(bars, shares, strict=True)],
-    }
