@@ -283,6 +283,16 @@ def test_a_message_is_escaped(workspace: Path) -> None:
     is_harmless(card_html(spoilt), 6)
 
 
+def test_a_sandbox_that_was_removed_meanwhile_is_said_on_the_card(workspace: Path) -> None:
+    marked = output("late", late(), key=["day", "origin"])
+    (workspace / "sandbox.duckdb").unlink()
+    html = shown(marked)
+    assert "These rows are old." in html
+    assert "sandbox sandbox, on which this notebook was opened, is gone" in html
+    assert "workbench edit NOTEBOOK" in html
+    assert "4 rows in sandbox" in html
+
+
 def test_an_empty_table_is_a_table(workspace: Path, live: Callable[..., None]) -> None:
     live()
     html = shown(output("late", late().filter(False), key=["day", "origin"]))

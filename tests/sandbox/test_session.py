@@ -174,8 +174,9 @@ def test_an_expired_sandbox_is_not_read(place: Place, monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match="expired on"):
         registry.check_alive(info.path, later)
     monkeypatch.setenv("WORKBENCH_SANDBOX", str(place.root / "gone.duckdb"))
-    with pytest.raises(UsageError, match="no sandbox at"):
+    with pytest.raises(UsageError, match="sandbox gone, on which this notebook was opened, is gone") as caught:
         session.source("stores")
+    assert "workbench edit" in caught.value.hint
 
 
 def test_sources_that_the_sandbox_lacks(place: Place, opened: Any) -> None:
@@ -201,6 +202,26 @@ def test_a_session_replaces_the_one_before(place: Place, opened: Any) -> None:
     again = opened(second.path)
     assert session.current() is again
     assert again.parameters == {}
+
+
+def test_a_file_made_anew_under_the_same_name_is_read_anew(tmp_path: Path, opened: Any) -> None:
+    import duckdb
+
+    file = tmp_path / "box.duckdb"
+    for count in (1, 2):
+        with duckdb.connect(str(tmp_path / "new.duckdb")) as con:
+            con.execute(f"CREATE TABLE t AS FROM range({count})")
+        (tmp_path / "new.duckdb").replace(file)
+        current = opened(file)
+        assert current.source("t").count().to_pyarrow().as_py() == count
+
+
+def test_a_sandbox_that_is_not_there_leaves_the_session_open(place: Place, opened: Any, tmp_path: Path) -> None:
+    current = opened(place.make().path)
+    with pytest.raises(UsageError, match="no sandbox at"):
+        session.activate(tmp_path / "gone.duckdb")
+    assert session.current() is current
+    assert current.source("stores").count().execute() == 6
 
 
 def test_support_rows_are_counted(place: Place, opened: Any) -> None:

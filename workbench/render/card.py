@@ -17,6 +17,7 @@ import ibis.expr.types as ir
 from workbench.catalog.writing import problem_of
 from workbench.errors import UnknownName, UsageError
 from workbench.model import Check, OutputMark, check_name
+from workbench.runtime.stopping import stopping
 from workbench.sandbox import session
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def _names(key: Sequence[str]) -> tuple[str, ...]:
     return (key,) if isinstance(key, str) else tuple(key)
 
 
+@stopping
 def _record(given: OutputMark, expr: ir.Table, namespace: Mapping[str, Any]) -> OutputTable:
     name = given.name
     if not isinstance(name, str):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.catalog.contract import Contract
     from workbench.promote.diff import TableDiff
     from workbench.promote.refusal import Refusal
-    from workbench.runtime.warehouse import Live
+    from workbench.runtime.views import View
 
 T = TypeVar("T")
 LONGEST = 300
@@ -74,9 +74,10 @@ def gather(mark: OutputMark, expr: ir.Table, table: ir.Table | None, failed: str
         try:
             return compute()
         except Exception as error:  # one part that fails must not hide the others, nor the table
-            problems[name] = _short(error.message if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}")
+            problems[name] = _short(_said(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}")
             return None
 
+    part("sandbox", lambda: session.check_there(session.current().path))
     said = part("notebook", lambda: told(mark.name, namespace, lambda: _workspace().settings.sources))
     parameters, refusals = ((), ()) if said is None else (said.parameters, said.refusals)
     if table is None:
@@ -99,6 +100,10 @@ def gather(mark: OutputMark, expr: ir.Table, table: ir.Table | None, failed: str
         unreliable=part("support", lambda: unreliable(expr, session.current())) or (),
         problems=problems,
     )
+
+
+def _said(error: WorkbenchError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _workspace() -> Workspace:
@@ -124,11 +129,14 @@ def _evaluate(mark: OutputMark, table: ir.Table) -> tuple[CheckResult, ...]:
 def _live(mark: OutputMark, table: ir.Table, namespace: Mapping[str, Any]) -> LiveFacts | None:
     """The difference to the live version, computed from the sandbox's tables at the widgets' values; None without one."""
     from workbench.promote.diff import diff
+    from workbench.runtime.views import read_current
     from workbench.runtime.warehouse import Warehouse
+    from workbench.sandbox.editor import LIVE
 
-    given = os.environ.get(session.WORKSPACE)
+    given, copied = os.environ.get(session.WORKSPACE), os.environ.get(LIVE)
     workspace = find_workspace(Path(given) if given else None)
-    live = Warehouse.open(workspace).live()
+    # A confined editor can't read the warehouse; it has a copy of what is live beside it.
+    live = (read_current(Path(copied)) if copied else Warehouse.open(workspace).current()).views
     if mark.name not in live:
         return None
     preview = _Preview(workspace, live, namespace)
@@ -142,7 +150,7 @@ def _live(mark: OutputMark, table: ir.Table, namespace: Mapping[str, Any]) -> Li
 class _Preview:
     """Live versions, computed from the sandbox's tables."""
 
-    def __init__(self, workspace: Workspace, live: Mapping[str, Live], namespace: Mapping[str, Any]) -> None:
+    def __init__(self, workspace: Workspace, live: Mapping[str, View], namespace: Mapping[str, Any]) -> None:
         self.workspace = workspace
         self.live = live
         self.namespace = namespace

@@ -12,6 +12,7 @@ from workbench.render.card_text import counted, style, template, text
 
 REFUSALS = 3
 _PARTS = {
+    "sandbox": "These rows are old.",
     "rows": "The table can't be computed.",
     "checks": "Key and checks could not be looked at.",
     "live": "No comparison with the live version.",
@@ -23,9 +24,8 @@ _PARTS = {
 def card_html(facts: Facts) -> str:
     """The card, with its style sheet, as HTML to put anywhere."""
     mark, live = facts.mark, facts.live
-    nothing_live = (
-        "" if live or "live" in facts.problems or "rows" in facts.problems else f"Nothing is published as {mark.name} yet; the first promotion will be."
-    )
+    known = live or "live" in facts.problems or "rows" in facts.problems
+    nothing_live = "" if known else f"Nothing is published as {mark.name} yet; the first promotion will be."
     parameters = [_parameter(given) for given in facts.parameters]
     columns, results = _columns(facts), facts.checks or ()
     return template("card.html.j2").render(

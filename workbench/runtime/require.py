@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import RequirementFailed, UsageError
+from workbench.runtime.stopping import stopping
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 
+@stopping
 def require(condition: bool | ir.BooleanScalar, message: str) -> None:
     """Stop with ``message`` unless the condition holds.
 

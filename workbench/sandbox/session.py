@@ -16,6 +16,7 @@ from workbench.config import find_workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError
 from workbench.model import OutputMark
 from workbench.runtime.duck import literal
+from workbench.runtime.stopping import stopping
 from workbench.sandbox import registry
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def current() -> Session:
         given = os.environ.get(ENVIRONMENT)
         if given:
             path = Path(given)
-            registry.check_alive(path)
+            check_there(path)
         else:
             path = registry.active(find_workspace()).path
         _active = open_session(path)
@@ -89,12 +90,26 @@ def current() -> Session:
 
 
 def activate(path: Path, parameters: Mapping[str, Any] | None = None) -> Session:
-    """Open a sandbox as the current session of this process, in place of the one before."""
+    """Open a sandbox as the current session of this process, in place of the one before.
+
+    That one is closed first: while it is open, DuckDB would give it for a file made anew under the same name.
+    """
     global _active
-    opened = open_session(path, parameters)
+    if not path.is_file():
+        raise UsageError(f"there is no sandbox at {path}", hint=CREATE)
     deactivate()
-    _active = opened
-    return opened
+    _active = open_session(path, parameters)
+    return _active
+
+
+def check_there(path: Path) -> None:
+    """Raise when the sandbox that a process was started on is gone or has expired meanwhile."""
+    if not path.is_file():
+        raise UsageError(
+            f"sandbox {path.stem}, on which this notebook was opened, is gone: it was made anew or removed",
+            hint="close the editor, then type again: workbench edit NOTEBOOK",
+        )
+    registry.check_alive(path)
 
 
 def deactivate() -> None:
@@ -105,6 +120,7 @@ def deactivate() -> None:
         _active = None
 
 
+@stopping
 def source(name: str) -> ir.Table:
     """A production source as an Ibis table, out of the sandbox: sampled, masked, with the same columns and types.
 

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 from workbench.errors import UsageError
 from workbench.model import check_name
 from workbench.parameter import Parameter
+from workbench.runtime.stopping import stopping
 
 Scalar = int | float | bool | str | dt.date | dt.time | Decimal
 Value = Scalar | list[Any]
@@ -24,6 +25,7 @@ _KINDS = {bool: "bool", str: "str", dt.date: "date", dt.time: "time", dt.datetim
 _newest: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
+@stopping
 def param(
     name: str,
     default: Value,
