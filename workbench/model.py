@@ -7,7 +7,7 @@ import keyword
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from workbench.errors import UsageError
 from workbench.parameter import Parameter as Parameter
@@ -131,6 +131,19 @@ class OutputMark:
     units: dict[str, str] = field(default_factory=dict)
     strategy: str = "replace"
     allowed_lateness: str | None = None
+
+
+LineageRole = Literal["value", "filter", "join", "group", "order"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """``column`` of an output rests on ``input_column`` of an input; column ``*`` stands for which rows there are."""
+
+    column: str
+    role: LineageRole
+    input: str
+    input_column: str
 
 
 @dataclass(frozen=True, slots=True)

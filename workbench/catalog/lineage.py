@@ -8,24 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-Role = Literal["value", "filter", "join", "group", "order"]
-Source = tuple[Role, str, str]  # role, input, column of the input
+from workbench.model import Edge, LineageRole
+
+Source = tuple[LineageRole, str, str]  # role, input, column of the input
 ROWS = "*"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Edge:
-    """``column`` of an output rests on ``input_column`` of an input; column ``*`` stands for which rows there are."""
-
-    column: str
-    role: Role
-    input: str
-    input_column: str
 
 
 def column_lineage(expr: ir.Table, inputs: Mapping[str, str], behind: Behind | None = None) -> tuple[Edge, ...]:
@@ -231,10 +222,10 @@ class _Walk:
 
 
 # What an argument of an aggregate decides, other than the value itself.
-_ARGUMENTS: dict[str, Role] = {"where": "filter", "order_by": "order", "key": "order"}
+_ARGUMENTS: dict[str, LineageRole] = {"where": "filter", "order_by": "order", "key": "order"}
 
 
-def _as(role: Role, sources: frozenset[Source]) -> frozenset[Source]:
+def _as(role: LineageRole, sources: frozenset[Source]) -> frozenset[Source]:
     """Values in another role; what is in one already keeps it."""
     return frozenset((role if own == "value" else own, table, column) for own, table, column in sources)
 

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.catalog.version import read_lineage, version_dir
 from workbench.errors import GuardRefused, InfrastructureError, LeaseLost
+from workbench.model import VersionId
 from workbench.runtime.failpoint import reached
 from workbench.runtime.views import Current
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store, leases, quarantine
+from workbench.store import Store, leases, lineage, quarantine
 from workbench.store.records import Lease, OperationKind, OperationRecord, Pointer, QuarantineRecord, Target
 
 
@@ -134,6 +136,7 @@ def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
         store.end_operation(operation.id, "done")
         if operation.kind == "publish" and operation.promotion is not None:
             store.set_promotion_status(operation.promotion, "published")
+        _keep_lineage(store, operation)
         said = _payload(operation)
         if operation.kind == "release":
             quarantine.settle(store, operation.id, "released")
@@ -142,6 +145,14 @@ def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
     reached("after_done")
     store.write_head()
     reached("after_ledger_head")
+
+
+def _keep_lineage(store: Store, operation: OperationRecord) -> None:
+    """What readers see from now on rests on these columns; a version's lineage never changes."""
+    for target in operation.targets:
+        version = None if target.new is None else VersionId(target.pipeline, target.new.version)
+        if version is not None and not lineage.known(store, version):
+            lineage.keep(store, version, read_lineage(version_dir(store.workspace, version)))
 
 
 def _payload(operation: OperationRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.config import Workspace
 from workbench.errors import ConfigError
-from workbench.model import NAME, VersionId
+from workbench.model import NAME, Edge, VersionId
 
 MANIFEST = "manifest.json"
 _FOLDER = re.compile(r"v([1-9][0-9]{0,8})")
@@ -52,6 +52,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not a manifest", hint=f"git checkout {folder}") from None
     found: dict[str, Any] = document
     return found
+
+
+def read_lineage(folder: Path) -> tuple[Edge, ...]:
+    """What the columns of a version rest on, as its manifest says."""
+    return tuple(Edge(**edge) for edge in read_manifest(folder).get("lineage", {}).get("columns", ()))
 
 
 def manifest_sha256(workspace: Workspace, version: VersionId) -> str:

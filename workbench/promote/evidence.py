@@ -64,7 +64,8 @@ def version_files(
             if cell.index in candidate.cut.cells
         ],
         "lineage": {
-            "inputs": [{**asdict(each), "types": dict(tried.input_types.get(each.argument, {}))} for each in contract.inputs]
+            "inputs": [{**asdict(each), "types": dict(tried.input_types.get(each.argument, {}))} for each in contract.inputs],
+            "columns": [asdict(edge) for edge in tried.lineage],
         },
         "hashes": {
             "code": candidate.module.sha256,
@@ -117,7 +118,7 @@ def stored_evidence(workspace: Workspace, promotion: PromotionRecord, candidate:
 def stored_sections(
     workspace: Workspace, promotion: PromotionRecord, pipeline: str | None = None
 ) -> list[tuple[str, str, TableDiff]]:
-    """The stored comparisons of a promotion, or of one pipeline in it, with their titles; logic effect apart from data effect."""
+    """The stored comparisons of a promotion, or of one of its pipelines, titled; logic effect apart from data effect."""
     titles = {
         "logic": ("logic effect", "live version and candidate on the same snapshot of production"),
         "data": ("data effect", "what readers saw and the live version on the same snapshot of production"),

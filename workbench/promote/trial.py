@@ -21,7 +21,7 @@ from workbench.catalog.version import version_dir
 from workbench.catalog.writing import held_back
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UsageError, WorkbenchError
-from workbench.model import CheckResult, Input, Snapshot, VersionId
+from workbench.model import CheckResult, Edge, Input, Snapshot, VersionId
 from workbench.promote.diff import TableDiff, diff_snapshots
 from workbench.promote.module import load_module
 from workbench.runtime import checks
@@ -56,9 +56,10 @@ class Work:
 class Tried:
     """What the trial of one pipeline gave.
 
-    ``expression`` is the SHA-256 of the compiled expression over unbound inputs, ``seconds`` the wall-clock time of computing
-    and writing the candidate. ``logic`` and ``data`` are None where there is nothing to compare with, and ``note`` says why.
-    ``input_types`` are the Ibis types of the columns that each argument is read for; of all where none are named.
+    ``expression`` is the SHA-256 of the compiled expression over unbound inputs and ``lineage`` what its columns rest on;
+    ``seconds`` is the wall-clock time of computing and writing the candidate. ``logic`` and ``data`` are None where there is
+    nothing to compare with, and ``note`` says why. ``input_types`` are the Ibis types of the columns that each argument is
+    read for; of all where none are named.
     """
 
     pipeline: str
@@ -75,6 +76,7 @@ class Tried:
     seconds: float
     note: str = ""
     input_types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    lineage: tuple[Edge, ...] = ()
 
 
 def run_trial(
@@ -112,6 +114,11 @@ def _try(
     snapshots: dict[str, Snapshot],
     baselines: dict[str, Snapshot],
 ) -> Tried:
+    import ibis
+
+    from workbench.catalog.lineage import column_lineage
+    from workbench.runtime.local import inputs_of
+
     current = live.get(work.pipeline)
     started = time.monotonic()
     tables = _inputs(warehouse, con, work.contract.inputs, live, snapshots)
@@ -140,6 +147,7 @@ def _try(
             note = ""
         except UsageError as error:
             note = f"the live version {current.pipeline}@{current.version} no longer runs on this snapshot: {error.message}"
+    unbound = _unbound(work.function, tables, contract)
     return Tried(
         pipeline=work.pipeline,
         version=work.version,
@@ -151,7 +159,7 @@ def _try(
         data=data,
         checks=declared,
         key_checks=keyed,
-        expression=_expression(work.function, tables, contract),
+        expression=hashlib.sha256(str(ibis.to_sql(unbound, dialect="duckdb")).encode()).hexdigest(),
         seconds=seconds,
         note=note,
         input_types={
@@ -162,6 +170,7 @@ def _try(
             }
             for each in contract.inputs
         },
+        lineage=column_lineage(unbound, {each.argument: each.name for each in contract.inputs}, inputs_of),
     )
 
 
@@ -259,19 +268,18 @@ def _explained(what: str) -> Iterator[None]:
         ) from error
 
 
-def _expression(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> str:
-    """SHA-256 of the SQL that the version's expression compiles to, over tables named as its arguments."""
+def _unbound(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> ir.Table:
+    """The version's expression over empty tables that are named as its arguments."""
     import ibis
 
     schemas = {argument: table.schema() for argument, table in tables.items()}
     try:
-        expr = _call(function, {argument: ibis.table(schema, name=argument) for argument, schema in schemas.items()}, contract)
+        return _call(function, {argument: ibis.table(schema, name=argument) for argument, schema in schemas.items()}, contract)
     except UsageError:
         # A query written in SQL asks a database for the types of its result: empty tables are enough for that.
         con = ibis.duckdb.connect()
         empty = {argument: con.create_table(argument, schema=schema) for argument, schema in schemas.items()}
-        expr = _call(function, empty, contract)
-    return hashlib.sha256(str(ibis.to_sql(expr, dialect="duckdb")).encode()).hexdigest()
+        return _call(function, empty, contract)
 
 
 def _common(key: Sequence[str], *columns: Iterable[str]) -> tuple[str, ...]:
