@@ -18,9 +18,10 @@ from workbench.sandbox import mask, personal, registry
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
-from workbench.sandbox.production import Production, check_columns, check_keys, reading
+from workbench.sandbox.production import Production, check_columns, reading
 from workbench.sandbox.registry import OrphanCount, SandboxInfo, TableInfo
 from workbench.sandbox.sample import CORE, Sampling
+from workbench.sandbox.survey import check_keys
 
 MAX_ROWS = 5_000_000
 

@@ -55,6 +55,8 @@ PATTERNS: dict[str, tuple[str, str]] = {
     "a phone number": (r"^\s*(\+[0-9]{1,3}[ ./-]?)(\(?[0-9]{1,4}\)?[ ./-]?){2,5}[0-9]{2,4}\s*$", "token"),
 }
 
+SIFT = "@|[0-9]{2}"  # a part of every value that any of them matches; most values have none, and are done with
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -118,14 +120,18 @@ def looks(
     if not columns:
         return []
     texts = [f"CAST(s.{identifier(column)} AS VARCHAR)" for column in columns]
+    sifted = [
+        f"{text} AS t{number}, CASE WHEN regexp_matches({text}, {literal(SIFT)}) THEN {text} END AS s{number}"
+        for number, text in enumerate(texts)
+    ]
     counted = [
         ", ".join(
-            [f"count({text})"]
-            + [f"count(CASE WHEN regexp_matches({text}, {literal(pattern)}) THEN 1 END)" for pattern, _ in PATTERNS.values()]
+            [f"count(t{number})"]
+            + [f"count(CASE WHEN regexp_matches(s{number}, {literal(pattern)}) THEN 1 END)" for pattern, _ in PATTERNS.values()]
         )
-        for text in texts
+        for number in range(len(texts))
     ]
-    (row,) = ask(f"SELECT {', '.join(counted)} FROM {relation} s")
+    (row,) = ask(f"SELECT {', '.join(counted)} FROM (SELECT {', '.join(sifted)} FROM {relation} s) t")
     found = []
     for number, column in enumerate(columns):
         values, *hits = row[number * (len(PATTERNS) + 1) : (number + 1) * (len(PATTERNS) + 1)]

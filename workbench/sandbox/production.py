@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from workbench.config import Source, Workspace
 from workbench.errors import ConfigError, InfrastructureError
-from workbench.runtime.duck import identifier
 from workbench.runtime.sources import source_files
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox.graph import Link
@@ -25,7 +24,8 @@ class Production:
     """An open reading of the sources.
 
     ``con`` is a raw DuckDB connection, ``relations`` maps each source to a query in brackets, ``columns`` to its columns with
-    their DuckDB types, ``rows`` to its row count and ``bytes`` to the size of its files.
+    their DuckDB types, ``rows`` to its row count and ``bytes`` to the size of its files. ``surveyed`` is what
+    :mod:`workbench.sandbox.survey` has counted off.
     """
 
     con: Any
@@ -34,6 +34,7 @@ class Production:
     rows: dict[str, int]
     bytes: dict[str, int]
     digests: dict[str, str]
+    surveyed: dict[tuple[str, tuple[str, ...]], Any] = field(default_factory=dict)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -116,22 +117,3 @@ def _there(path: str, source: str, column: str, there: Mapping[str, str]) -> Non
             f"{path}: source {source} has no column {column!r}; {tail}",
             hint="correct pyproject.toml, then: workbench sandbox create",
         )
-
-
-def check_keys(sources: Mapping[str, Source], production: Production, tell: Callable[[str], None]) -> None:
-    """Every declared key names each row once; ``ConfigError`` says how often it does not."""
-    for name, source in sources.items():
-        if not source.key or not production.rows[name]:
-            continue
-        tell(f"checking the key of {name}")
-        columns = ", ".join(identifier(column) for column in source.key)
-        filled = " AND ".join(f"{identifier(column)} IS NOT NULL" for column in source.key)
-        grouped = (
-            f"SELECT count(*) AS n FROM {production.relations[name]} t WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
-        )
-        keys, extra = production.con.execute(f"SELECT count(*), coalesce(sum(n), 0) FROM ({grouped})").fetchone()
-        if keys:
-            raise ConfigError(
-                f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} values are on {int(extra):,} rows",
-                hint="add the column that tells these rows apart, then: workbench sandbox create",
-            )

@@ -11,6 +11,7 @@ from workbench.runtime.duck import identifier
 from workbench.sandbox.graph import Link, Role, Step, check_anchor
 from workbench.sandbox.hashing import Recipe, all_filled, refers, same
 from workbench.sandbox.production import PRIVATE, Production
+from workbench.sandbox.survey import complete
 
 CORE, WEIGHT, CLUSTER = (f"{PRIVATE}{word}" for word in ("core", "weight", "cluster"))
 FLAGS = f"{CORE}, {WEIGHT}, {CLUSTER}"
@@ -72,13 +73,17 @@ class Sampling:
             child, parent = (self._from(name) for name in (link.child, link.parent))
             table = f"stage.{PRIVATE}orphans_{number}"
             columns, filled = ", ".join(f"c.{identifier(column)}" for column in link.columns), all_filled(link.columns, "c")
-            lost = (
-                f"SELECT {columns}, count(*) AS {PRIVATE}n FROM {child} c ANTI JOIN {parent} p ON {refers(link)} WHERE {filled}"
-            )
-            self._run(f"CREATE TABLE {table} AS {lost} GROUP BY ALL")
-            orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
-            nulls = self._one(f"SELECT count(*) FROM {child} c WHERE NOT ({filled})")
+            lost = f"SELECT {columns}, count(*) AS {PRIVATE}n FROM {child} c"
+            found = complete(self.production, link)
+            if found is None:
+                self._run(f"CREATE TABLE {table} AS {lost} ANTI JOIN {parent} p ON {refers(link)} WHERE {filled} GROUP BY ALL")
+                orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
+                nulls = self._one(f"SELECT count(*) FROM {child} c WHERE NOT ({filled})")
+            else:
+                self._run(f"CREATE TABLE {table} AS {lost} GROUP BY ALL LIMIT 0")
+                orphans, nulls = 0, self.production.rows[link.child] - found
             self.dangling[link] = Dangling(orphans, nulls, table)
+        self.production.surveyed.clear()
 
     def _check_where(self) -> None:
         """``--where`` must be one condition that some anchor can answer."""
@@ -150,14 +155,15 @@ class Sampling:
         child, filled = f"{self._from(link.child)} s", all_filled(link.columns, "s")
         text = self.recipe.reference(link, key, columns[link.child], columns[link.parent])
         hashed = f"SELECT s.*, md5(CASE WHEN {filled} THEN {text} ELSE {self._own(link.child)} END) AS {CLUSTER} FROM {child}"
-        if self.recipe.plain and self.role(link.parent) is Role.ANCHOR and sorted(link.to) == sorted(key):
-            return self._chosen(hashed)
+        dangling = self.dangling[link]
+        alone = dangling.orphans or dangling.nulls
+        if alone and self.recipe.plain and self.role(link.parent) is Role.ANCHOR and sorted(link.to) == sorted(key):
+            return self._chosen(hashed)  # one scan for both; without such rows a join is quicker than a hash for each
         names = ", ".join(map(identifier, link.to))
         chosen = f"SELECT {names}, {WEIGHT}, {CLUSTER} FROM {stage(link.parent)} WHERE {CORE}"
         once = f"SELECT DISTINCT ON ({names}) * FROM ({chosen}) ORDER BY {names}, {CLUSTER}"
         joined = f"SELECT s.*, true AS {CORE}, p.{WEIGHT}, p.{CLUSTER} FROM {child} JOIN ({once}) p ON {refers(link, 's')}"
-        dangling = self.dangling[link]
-        if not (dangling.orphans or dangling.nulls):
+        if not alone:
             return joined
         lost = f"EXISTS (FROM {dangling.table} o WHERE {same('o', link.columns, 's', link.columns)})"
         return f"{joined} UNION ALL {self._chosen(f'{hashed} WHERE NOT ({filled}) OR {lost}')}"
