@@ -113,6 +113,8 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("schedule-ls", "schedule ls")
     typed("schedule-next", "schedule next --count 3")
     typed("scheduler-run", "scheduler run --once")
+    for form in ("airflow", "cron", "github", "kubernetes"):
+        typed(f"export-{form}", f"export {form}")
     typed("rollback", "rollback daily_sales --dry-run")
     typed("rollback", "rollback daily_sales")
     typed("doctor", "doctor")

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("quarantine", "Rows that broke a check and were held back: list, show, release, discard."),
     "scheduler": ("scheduler", "Run pipelines when they are due."),
     "schedule": ("schedule", "Say what is due when."),
+    "export": ("export", "Write what runs the pipelines with Airflow, cron, GitHub Actions or Kubernetes."),
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),
     "doctor": ("doctor", "Check the workspace, finish or undo what was interrupted."),
 }

@@ -1,0 +1,163 @@
+"""Exports for other schedulers: held against golden files, schemas, and what they promise."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from workbench.operate.export import Clock, Job, Place, clocks
+from workbench.operate.export.airflow import dags
+from workbench.operate.export.crontab import lines
+from workbench.operate.export.github import in_utc, workflow
+from workbench.operate.export.kubernetes import manifests
+from workbench.operate.plan import Definition, inherit
+from workbench.operate.schedule import PipelineConfig
+
+GOLDEN = Path(__file__).parent / "golden"
+SINCE = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+PLACE = Place("/srv/shop")
+
+
+def made() -> tuple[Clock, ...]:
+    """A small shop: two clocks, an edge within one and an edge between both, a pool, and one without a schedule."""
+    settings = {
+        "daily_sales": PipelineConfig(schedule="30 2 * * *", timezone="Europe/Berlin", catch_up="all", memory_limit="4GB"),
+        "region_totals": PipelineConfig(schedule="after inputs", pool="heavy", priority=5, retries=1),
+        "weekly_report": PipelineConfig(schedule="@weekly", time_limit="2h"),
+        "by_hand": PipelineConfig(schedule="never"),
+    }
+    reads = {"region_totals": ("daily_sales",), "weekly_report": ("region_totals", "by_hand")}
+    cut = {"daily_sales": "date", "weekly_report": "timestamp"}
+    found = {
+        name: Definition(name, config, SINCE, reads.get(name, ()), cut.get(name))  # type: ignore[arg-type]  # literals
+        for name, config in settings.items()
+    }
+    return clocks(inherit(found), dict.fromkeys(found, 3))
+
+
+@pytest.mark.parametrize(
+    ("file", "write"),
+    [("airflow.txt", dags), ("crontab.txt", lines), ("github.yml", workflow), ("kubernetes.yaml", manifests)],
+)
+def test_what_is_written_is_as_the_golden_file(file, write):
+    """Write them again with WORKBENCH_WRITE_GOLDEN=1, and read what changed."""
+    text = write(made(), PLACE)
+    if os.environ.get("WORKBENCH_WRITE_GOLDEN"):
+        (GOLDEN / file).write_text(text)
+    assert (GOLDEN / file).read_text() == text
+
+
+def test_cron_jobs_are_what_the_schema_of_kubernetes_says():
+    schema = json.loads((GOLDEN / "cronjob.schema.json").read_text())
+    documents = list(yaml.safe_load_all(manifests(made(), PLACE)))
+    assert len(documents) == 3
+    for document in documents:
+        found = [
+            f"{'/'.join(map(str, each.path))}: {each.message}" for each in Draft202012Validator(schema).iter_errors(document)
+        ]
+        assert not found
+        assert document["spec"]["concurrencyPolicy"] == "Forbid"
+        assert len(document["metadata"]["name"]) <= 52
+    assert [each["spec"]["timeZone"] for each in documents] == ["Etc/UTC", "Europe/Berlin", "Etc/UTC"]
+    assert len({each["metadata"]["name"] for each in documents}) == 3
+
+
+def test_the_schema_of_kubernetes_refuses_what_is_wrong():
+    schema = Draft202012Validator(json.loads((GOLDEN / "cronjob.schema.json").read_text()))
+    (document, *_) = yaml.safe_load_all(manifests(made(), PLACE))
+    for path, value in ((("concurrencyPolicy",), 3), (("schedul",), "0 6 * * *"), (("jobTemplate", "spec", "backofLimit"), 0)):
+        wrong = json.loads(json.dumps(document))
+        at = wrong["spec"]
+        for name in path[:-1]:
+            at = at[name]
+        at[path[-1]] = value
+        assert list(schema.iter_errors(wrong)), path
+
+
+def test_a_long_schedule_still_has_a_name_of_its_own():
+    jobs = made()[0].jobs
+    many = [
+        Clock(f"{','.join(map(str, range(0, 60, 5)))} {hour} * * *", "America/Argentina/Buenos_Aires", jobs) for hour in (1, 2)
+    ]
+    found = [each["metadata"]["name"] for each in yaml.safe_load_all(manifests(many, PLACE))]
+    assert len(set(found)) == 3
+    assert max(map(len, found)) <= 52
+
+
+def test_a_workflow_is_yaml_that_fires_whenever_the_clocks_do():
+    found = yaml.safe_load(workflow(made(), PLACE))
+    assert [each["cron"] for each in found[True]["schedule"]] == ["0 0 * * 0", "30 0 * * *", "30 1 * * *"]
+    assert found["concurrency"] == {"group": "workbench", "cancel-in-progress": False}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu"])
+@pytest.mark.parametrize("cron", ["30 2 * * *", "0 0 * * *", "15 6 1 * *", "10 */3 * * *"])
+def test_whenever_a_zone_s_clock_fires_its_crons_in_utc_do(cron, zone):
+    from zoneinfo import ZoneInfo
+
+    from workbench.operate.cron import following
+
+    crons, at = in_utc(cron, zone), dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    for _ in range(40):
+        at = following(cron, ZoneInfo(zone), at)
+        before = at - dt.timedelta(seconds=1)
+        fires = min(following(each, ZoneInfo("UTC"), before) for each in crons)
+        assert fires - at <= dt.timedelta(hours=1)  # where clocks were put forward past the moment; else at once
+
+
+def test_dags_are_python_with_the_edges_of_the_production_graph():
+    text = dags(made(), PLACE)
+    tree = ast.parse(text)
+    found = next(
+        ast.literal_eval(each.value) for each in tree.body if isinstance(each, ast.Assign) and each.targets[0].id == "DAGS"
+    )
+    berlin, weekly = found["workbench_30_2_any_any_any_europe_berlin"], found["workbench_0_0_any_any_0_utc"]
+    assert berlin["pipelines"]["region_totals"]["reads"] == ["daily_sales"]
+    assert weekly["pipelines"]["weekly_report"]["waits_for"] == {"region_totals": "workbench_30_2_any_any_any_europe_berlin"}
+    assert berlin["pipelines"]["region_totals"]["pool"] == "heavy"
+    assert 'airflow pools set heavy 1 ""' in text
+
+
+def test_cron_lines_change_into_a_folder_with_a_space_and_a_percent_sign():
+    text = lines(made(), Place("/srv/my shop 100%"))
+    assert r"cd '/srv/my shop 100\%' && workbench scheduler run --once" in text
+
+
+def test_the_commands_print_or_write_and_say_what_they_leave_out(published):
+    (published.root / "promoted/region_totals/pipeline.toml").write_text('schedule = "never"\n')
+    ran = published.run("export", "cron")
+    assert ran.code == 0
+    assert "0 6 * * * cd " in ran.out
+    assert "region_totals is left out: it has no schedule" in ran.err
+    ran = published.run("export", "airflow", "--output", "dags/workbench.py", "--workspace", "/srv/shop", "--json")
+    assert ran.json["pipelines"] == ["daily_sales"]
+    assert (published.root / "dags/workbench.py").read_text() == ran.json["text"]
+    assert 'WORKSPACE = "/srv/shop"' in ran.json["text"]
+    for form in ("github", "kubernetes"):
+        assert published.run("export", form).code == 0
+
+
+def test_outside_of_the_nights_in_which_clocks_change_they_fire_at_once():
+    assert in_utc("0 6 * * *", "Europe/Berlin") == ["0 4 * * *", "0 5 * * *"]
+    assert in_utc("30 6 * * *", "Asia/Kolkata") == ["0 1 * * *"]
+    assert in_utc("0 6 * * *", "UTC") == ["0 6 * * *"]
+
+
+def test_jobs_of_a_clock_stand_upstream_first():
+    assert [job.name for job in made()[1].jobs] == ["daily_sales", "region_totals"]
+    assert isinstance(made()[1].jobs[0], Job)
+
+
+def test_the_dags_compile(tmp_path):
+    file = tmp_path / "dags.py"
+    file.write_text(dags(made(), PLACE))
+    assert subprocess.run([sys.executable, "-m", "py_compile", str(file)], check=False).returncode == 0
