@@ -210,7 +210,7 @@ def test_two_runs_of_one_pipeline_do_not_meet(production):
 
 def test_readers_moved_meanwhile_are_left_alone(production, monkeypatch):
     """Somebody publishes while a run computes: its result builds on what is no longer there."""
-    from workbench.operate import run as module
+    from workbench.operate import under_way as module
 
     production.orders(2, first="2024-01-04", name="new")
     whole = production.warehouse.live()["daily_sales"].snapshot

@@ -47,7 +47,7 @@ def run(pipeline: str, interval: str | None, parameters: tuple[str, ...], engine
       workbench run late_departures -p min_delay=30 --json
     """
     span = None if interval is None else Interval.parse(interval)
-    return _run(pipeline, span, _pairs(parameters), engine, as_json=as_json)
+    return _run(pipeline, span, pairs(parameters), engine, as_json=as_json)
 
 
 @click.group()
@@ -204,16 +204,17 @@ def _run(pipeline: str, interval: Interval | None, parameters: Mapping[str, Any]
     return 0 if record.status == "succeeded" else 1
 
 
-def _pairs(given: tuple[str, ...]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
+def pairs(given: tuple[str, ...]) -> dict[str, str]:
+    """What ``-p NAME=VALUE`` options say, by name."""
+    found: dict[str, str] = {}
     for text in given:
         name, separator, value = text.partition("=")
         if not separator:
             raise UsageError(f"-p {text!r} sets nothing", hint="write it as -p NAME=VALUE, for example -p min_delay=30")
-        if name in pairs:
+        if name in found:
             raise UsageError(f"parameter {name} is set twice", hint=f"give -p {name}=… once")
-        pairs[name] = value
-    return pairs
+        found[name] = value
+    return found
 
 
 @contextlib.contextmanager

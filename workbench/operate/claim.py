@@ -48,8 +48,12 @@ def end(
     passing: bool,
     contract: Contract,
     config: PipelineConfig,
+    keep: bool = False,
 ) -> None:
-    """Write down how a run ended and what that means for the scheduler, and give the lease back: all or nothing."""
+    """Write down how a run ended and what that means for the scheduler, and give the lease back: all or nothing.
+
+    With ``keep`` others go on under the lease.
+    """
     ending: Ending = "passing" if run.status == "killed" or passing else "failed"
     if run.status == "succeeded":
         ending = "done"
@@ -61,4 +65,5 @@ def end(
             account.end(store, ending, now=run.finished or run.started, run=run.id, error=run.error)
         if ending == "done":
             covered(store, run, partitions_of(contract), config)
-        leases.release(store, mine)
+        if not keep:
+            leases.release(store, mine)

@@ -15,7 +15,7 @@ from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.views import View
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store
+from workbench.store import Store, backfills
 from workbench.store.records import OperationRecord, RunRecord
 
 
@@ -98,7 +98,8 @@ def _status(
         more = f" and {len(damaged) - 1} more" if len(damaged) > 1 else ""
         readers, reason = Readers.DAMAGED, f"{damaged[0]}{more} is missing or has another size"
     else:
-        readers, reason = _judge(config, last, lost, confirmed, now)
+        judged = next((run for run in runs if not _silent(store, run)), None)
+        readers, reason = _judge(config, judged, lost and judged is last, confirmed, now)
         if readers is Readers.GOOD:
             reason = _behind(workspace, VersionId(name, view.version), confirmed, operations.values())
     return PipelineStatus(
@@ -114,6 +115,12 @@ def _status(
         lost,
         due,
     )
+
+
+def _silent(store: Store, run: RunRecord) -> bool:
+    """Whether a run belongs to a backfill that is still under way, which says itself how it goes."""
+    trigger = str(run.facts.get("trigger", ""))
+    return trigger.startswith("backfill ") and backfills.silenced(store, run.pipeline, run.interval) is not None
 
 
 def _judge(

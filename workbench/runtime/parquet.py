@@ -73,12 +73,28 @@ def write_snapshot(
         finally:
             Staging(backend, table, {}, (), None, None, None).drop()
             con.execute(f"SET threads = {threads}")
-    found = tuple(sorted((*kept, *written), key=lambda file: (file.partition is not None, file.partition or "", file.path)))
+    snapshot = _listed(folder, pipeline, version, columns, (*kept, *written), partition_by)
+    return Written(snapshot, rejected=rejected, **staging.counts)
+
+
+def rebased(con: Any, folder: Path, staged: Snapshot, onto: Snapshot, interval: Interval) -> Snapshot:
+    """What ``onto`` lists, but for the partitions of ``interval``, which are those of ``staged``."""
+    columns, column = staged.columns, staged.partition_by
+    outside = _kept(con, staged, columns, column, interval)
+    inside = [file for file in staged.files if file not in outside]
+    found = (*_kept(con, onto, columns, column, interval), *inside)
+    return _listed(folder, staged.pipeline, staged.version, columns, found, column)
+
+
+def _listed(
+    folder: Path, pipeline: str, version: int, columns: dict[str, str], listed: Sequence[DataFile], partition_by: str | None
+) -> Snapshot:
+    found = tuple(sorted(listed, key=lambda file: (file.partition is not None, file.partition or "", file.path)))
     snapshot = Snapshot(
         _identity(pipeline, version, columns, found, partition_by), pipeline, version, columns, found, partition_by
     )
     save(folder, snapshot)
-    return Written(snapshot, rejected=rejected, **staging.counts)
+    return snapshot
 
 
 def select(snapshot: Snapshot, place: dict[str, Path]) -> str:

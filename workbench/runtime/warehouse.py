@@ -88,10 +88,14 @@ class Warehouse:
 
     def read(self, con: Backend, snapshot: Snapshot) -> ir.Table:
         """A snapshot as a table of the session ``con``."""
-        from workbench.runtime.duck import identifier
+        from workbench.runtime.duck import Listed, identifier, note_files
         from workbench.runtime.parquet import select
 
-        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(snapshot.id)} AS {select(snapshot, self._places(snapshot))}")
+        places = self._places(snapshot)
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(snapshot.id)} AS {select(snapshot, places)}")
+        # What compares two snapshots can then leave out the files that both have, and look at the bytes of the others.
+        listed = (Listed(places[file.path], file.rows, file.sha256, file.partition) for file in snapshot.files)
+        note_files(con.con, snapshot.id, listed)
         return con.table(snapshot.id)
 
     def snapshot(self, identity: str, pipeline: str) -> Snapshot:
@@ -165,6 +169,16 @@ class Warehouse:
             interval=interval,
             rules=rules or REPLACE,
         )
+
+    def rebase(self, staged: str, onto: str, pipeline: str, interval: Interval) -> Snapshot:
+        """The snapshot ``onto`` with the partitions of ``interval`` from ``staged`` (both ids): no data is read or written."""
+        from workbench.runtime.parquet import rebased
+
+        con = self.connect()
+        try:
+            return rebased(con.con, self.folder, self.snapshot(staged, pipeline), self.snapshot(onto, pipeline), interval)
+        finally:
+            con.disconnect()
 
     # What readers see
 

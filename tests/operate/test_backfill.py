@@ -1,0 +1,278 @@
+"""A backfill runs exactly its plan, each interval once, whoever is killed meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran
+from tests.operate.conftest import DAILY, DAILY_CONTRACT
+from tests.test_docs import hold
+from workbench.cli.main import main
+from workbench.errors import GuardRefused, LockHeld, UsageError
+from workbench.model import Check, Interval
+from workbench.operate.backfill import Hours, Worker, change
+from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, split
+from workbench.operate.observe import Readers, status
+from workbench.operate.run import may_run_together
+from workbench.store import Store, backfills
+from workbench.store.records import RunRecord
+
+DAY = dt.timedelta(days=1)
+SPAN = Interval.parse("2024-01-02..2024-01-06")
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def grown(production):
+    """Three days are published, and six are there, with other amounts."""
+    production.orders(6, name="orders", amount="50.0")
+    return production
+
+
+def plan(production, span=SPAN):
+    return plan_backfill(production.workspace, "daily_sales", span, DAY, {})
+
+
+def worker(production, **how):
+    return Worker(production.workspace, "ada", **how)
+
+
+def published(production):
+    with Store.open(production.workspace, read_only=True) as store:
+        assert store.verify_ledger() == ()
+        done = [each for each in store.operations(state="done") if each.kind == "run"]
+        assert len(done) == len([entry for entry in store.ledger() if entry.kind == "run"])
+        runs = {each.id: each for each in store.runs()}
+    return [str(runs[each.run].interval) for each in done]
+
+
+def command(capsys, *arguments: str) -> Ran:
+    capsys.readouterr()
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return Ran(code, captured.out, captured.err)
+
+
+def test_a_plan_has_the_exact_intervals_and_says_what_its_figures_rest_on(grown):
+    made = plan(grown)
+    assert [str(each) for each in made.intervals] == [
+        "2024-01-02..2024-01-03", "2024-01-03..2024-01-04", "2024-01-04..2024-01-05", "2024-01-05..2024-01-06",
+    ]  # fmt: skip
+    assert (made.estimate.rows_in, made.estimate.rows, made.estimate.seconds) == (40, 4, None)
+    assert "no basis for the time" in " ".join(made.estimate.basis)
+    grown.go(interval="2024-01-01..2024-01-02")
+    about = plan(grown).estimate
+    assert about.rows == 4
+    assert about.seconds is not None
+    assert about.seconds > 0
+    assert "1 run(s) of this version over 1 day(s)" in " ".join(about.basis)
+    with Store.open(grown.workspace, read_only=True) as store:
+        assert backfills.find(store) == ()
+
+
+def test_steps_that_are_too_many_are_refused():
+    with pytest.raises(UsageError, match="more than 10,000"):
+        split(Interval.parse("2000-01-01..2024-01-01"), dt.timedelta(minutes=1))
+
+
+def test_each_interval_is_published_once_however_often_the_plan_is_applied(grown):
+    made = plan(grown)
+    ended = worker(grown).apply(made)
+    assert (ended.state, {each.state for each in ended.windows}) == ("done", {"succeeded"})
+    assert published(grown) == [str(each) for each in made.intervals]
+    assert [(str(row[0])[-2:], row[2]) for row in grown.read("daily_sales")][1:] == [(f"0{day}", 545.0) for day in (2, 3, 4, 5)]
+    again = worker(grown).apply(made)
+    assert (again.id, again.state, again.windows) == (ended.id, "done", ended.windows)
+    assert len(published(grown)) == 4
+
+
+def test_several_at_one_time_publish_the_same_bytes_as_one_after_the_other(grown):
+    made = plan(grown)
+    assert made.together
+    ended = worker(grown, max_parallel=3).apply(made)
+    assert {each.state for each in ended.windows} == {"succeeded"}, [each.error for each in ended.windows]
+    assert published(grown) == [str(each) for each in made.intervals]
+    together = grown.warehouse.live()["daily_sales"].snapshot
+    grown.go(interval=str(SPAN))
+    assert grown.warehouse.live()["daily_sales"].snapshot == together
+    with Store.open(grown.workspace, read_only=True) as store:
+        assert store.runs(limit=1)[0].facts["changed"] is False
+
+
+def test_only_what_can_be_checked_by_itself_runs_together():
+    assert may_run_together(DAILY_CONTRACT)
+    for other in (
+        replace(DAILY_CONTRACT, strategy="upsert"),
+        replace(DAILY_CONTRACT, key=("orders",)),
+        replace(DAILY_CONTRACT, checks=(Check("unique", ("revenue",)),)),
+        replace(DAILY_CONTRACT, checks=(Check("row_count", (), {"at_least": 1}),)),
+    ):
+        assert not may_run_together(other)
+
+
+def test_a_plan_for_other_code_is_refused(grown):
+    made = plan(grown)
+    grown.version(DAILY_CONTRACT, DAILY.replace("_.amount.sum()", "_.amount.sum() * 2"))
+    with pytest.raises(GuardRefused, match="the code of daily_sales@1 is not that of the plan"):
+        worker(grown).apply(made)
+    with pytest.raises(GuardRefused, match="the plan is for daily_sales@7, and daily_sales@1 is live"):
+        refuse_other_code(grown.workspace, replace(made, version=7))
+
+
+def test_a_second_backfill_of_the_range_says_who_holds_it(grown):
+    first = plan(grown)
+    with Store.open(grown.workspace) as store:
+        backfills.add(
+            store, pipeline="daily_sales", version=1, digest=first.digest, plan=first.to_json(), intervals=first.intervals,
+            who="grace", process={"host": "elsewhere", "pid": 1, "process": "1"}, at=NOW,
+        )  # fmt: skip
+        assert backfills.silenced(store, "daily_sales", Interval.parse("2024-01-05..2024-01-07")) == "B-1"
+        assert backfills.silenced(store, "daily_sales", Interval.parse("2024-01-06..2024-01-07")) is None
+        assert backfills.silenced(store, "sales_total", SPAN) is None
+        failed = store.add_run(
+            RunRecord("", "daily_sales", 1, SPAN, {}, "failed", NOW, finished=NOW, facts={"trigger": "backfill B-1"})
+        )
+    assert status(grown.workspace, NOW)[0].readers is Readers.GOOD
+    other = plan(grown, Interval.parse("2024-01-05..2024-01-07"))
+    with pytest.raises(LockHeld, match=r"B-1 of grace holds 2024-01-02\.\.2024-01-06 of daily_sales: 0 of 4 intervals done"):
+        worker(grown).apply(other)
+    with pytest.raises(LockHeld, match="B-1 is being carried out by grace"):
+        worker(grown).apply(first)
+    change(grown.workspace, "b-1", "cancel", now=NOW)
+    assert status(grown.workspace, NOW)[0].reason.startswith(f"{failed.id} failed")
+    assert worker(grown).apply(other).state == "done"
+    with pytest.raises(GuardRefused, match="B-1 is cancelled"):
+        change(grown.workspace, "B-1", "resume", now=NOW)
+
+
+def test_paused_it_waits_and_cancelled_it_ends(grown):
+    told: list[str] = []
+
+    def sleep(_: float) -> None:
+        change(grown.workspace, "B-1", "resume", now=NOW)
+
+    def say(text: str) -> None:
+        told.append(text)
+        if text.startswith("2024-01-02"):
+            change(grown.workspace, "B-1", "pause", now=NOW)
+        if text.startswith("2024-01-03"):
+            change(grown.workspace, "B-1", "cancel", now=NOW)
+
+    ended = worker(grown, sleep=sleep, say=say).apply(plan(grown))
+    assert ended.state == "cancelled"
+    assert [each.state for each in ended.windows] == ["succeeded", "succeeded", "pending", "pending"]
+    assert any("paused" in text for text in told)
+    assert len(published(grown)) == 2
+
+
+def test_what_is_scheduled_goes_first_and_hours_are_kept(grown):
+    clock = [dt.datetime(2026, 1, 1, 1, 59, tzinfo=dt.UTC)]
+    told: list[str] = []
+    with Store.open(grown.workspace) as store:
+        done = grown.go()
+        facts = {**done.facts, "trigger": "schedule"}
+        store.update_run(replace(done, status="running", pipeline="other", facts=facts))
+
+    def sleep(_: float) -> None:
+        clock[0] += dt.timedelta(minutes=1)
+        if clock[0].hour == 2:
+            with Store.open(grown.workspace) as store:
+                store.update_run(done)
+
+    hours = Hours.parse("02:00-05:00", "UTC")
+    ended = worker(grown, now=lambda: clock[0], sleep=sleep, say=told.append, hours=hours).apply(plan(grown))
+    assert ended.state == "done"
+    assert told[0] == "waits for 02:00 UTC"
+    clock[0] = dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC)
+    with pytest.raises(UsageError, match="no span of hours"):
+        Hours.parse("2-5", "UTC")
+
+
+def test_an_interval_that_failed_is_run_again_with_the_plan(grown):
+    made = plan(grown, Interval.parse("2024-01-05..2024-01-08"))
+    ended = worker(grown).apply(made)
+    assert [each.state for each in ended.windows] == ["succeeded", "succeeded", "degraded"]
+    grown.orders(1, first="2024-01-07", name="late")
+    again = worker(grown).apply(made)
+    assert (again.id, {each.state for each in again.windows}) == (ended.id, {"succeeded"})
+    assert published(grown) == [str(each) for each in made.intervals]
+
+
+@pytest.mark.parametrize("most", ["1", "3"])
+@pytest.mark.parametrize(
+    "points",
+    [
+        ("after_backfill_interval", "after_swap"),
+        pytest.param(
+            (
+                "after_backfill_begun",
+                "after_run_begun",
+                "after_run_executed",
+                "after_intent",
+                "after_done",
+                "after_run_published",
+            ),
+            marks=pytest.mark.drill,
+        ),
+    ],
+)
+def test_killed_anywhere_it_goes_on_and_publishes_each_interval_once(grown, points, most, capsys):
+    assert (
+        command(capsys, "backfill", "daily_sales", "--from", "2024-01-02", "--to", "2024-01-06", "--plan", "p.json").code == 0
+    )
+    home = str(Path(__file__).resolve().parents[2])
+    apply = ["backfill", "--apply", "p.json", "--max-parallel", most]
+    for point in points:
+        died = subprocess.run(
+            [sys.executable, "-m", "workbench", *apply], env={**os.environ, "PYTHONPATH": home, "WORKBENCH_FAIL_AT": point},
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert died.returncode in (0, 137), died.stderr.decode()
+    assert command(capsys, *apply).code == 0
+    assert sorted(published(grown)) == [str(each) for each in plan(grown).intervals]
+    with Store.open(grown.workspace, read_only=True) as store:
+        (only,) = backfills.find(store)
+        assert {each.state for each in only.windows} == {"succeeded"}
+        assert store.runs(status="running") == ()
+
+
+def test_the_command_from_plan_to_end(grown, capsys):
+    made = command(
+        capsys, "backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--plan", "p.json", "--json"
+    )
+    hold("backfill", made)
+    assert json.loads((grown.root / "p.json").read_text()) == made.json["plan"]
+    shown = command(capsys, "backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06")
+    assert "2: 2024-01-04..2024-01-05, 2024-01-05..2024-01-06" in shown.out
+    assert "about 20" in shown.out
+    ended = command(capsys, "backfill", "--apply", "p.json", "--json")
+    assert ended.code == 0, ended.err
+    hold("backfill", ended)
+    hold("backfill", command(capsys, "backfill", "--list", "--json"))
+    assert "2 of 2 done" in command(capsys, "backfill", "--list").out
+    changed = json.loads((grown.root / "p.json").read_text())
+    changed["intervals"].pop()
+    (grown.root / "p.json").write_text(json.dumps(changed))
+    assert command(capsys, "backfill", "--apply", "p.json").code == 4
+    (grown.root / "p.json").write_text("{}")
+    for wrong in (
+        ("backfill", "--apply", "p.json"),
+        ("backfill", "--apply", "nowhere.json"),
+        ("backfill", "--apply", "."),
+        ("backfill", "daily_sales"),
+        ("backfill", "--apply", "p.json", "--list"),
+        ("backfill", "--pause", "B-9"),
+        ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--step", "0d"),
+        ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--plan", "no/where/p.json"),
+    ):
+        assert command(capsys, *wrong).code == 2, wrong
+    assert command(capsys, "backfill", "--resume", "B-1").code == 4

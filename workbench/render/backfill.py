@@ -1,0 +1,111 @@
+"""Plans of backfills and how far they are, on a terminal and as plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.model import Interval
+from workbench.operate.backfill_plan import BackfillPlan
+from workbench.store.records import BackfillRecord
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SHOWN = 12
+STYLES = {"running": "cyan", "paused": "yellow", "done": "green", "cancelled": "dim"}
+
+
+def plan_view(plan: BackfillPlan) -> RenderableType:
+    """A plan, a fact a line, with its intervals."""
+    about = plan.estimate
+    spans = [str(each) for each in plan.intervals]
+    shown = spans if len(spans) <= SHOWN else [*spans[: SHOWN - 2], "…", spans[-1]]
+    facts = {
+        "parameters": ", ".join(f"{name}={value}" for name, value in plan.parameters.items()) or "none",
+        "intervals": f"{len(spans):,}: " + ", ".join(shown),
+        "rows read": _about(about.rows_in),
+        "rows": _about(about.rows),
+        "bytes": _about(about.bytes),
+        "seconds": _about(about.seconds) + ("" if about.seconds is None else ", one after the other"),
+        "basis": "; ".join(about.basis),
+        "at one time": "several (--max-parallel)" if plan.together else "one: each builds on what the one before has shown",
+        "plan": plan.digest[:16],
+    }
+    return _facts(f"backfill of {plan.pipeline}@{plan.version}", facts)
+
+
+def backfill_view(record: BackfillRecord) -> RenderableType:
+    """One backfill and each interval that did not succeed."""
+    facts = {"range": _span(record), "intervals": _counted(record), "who": record.who, "plan": record.digest[:16]}
+    for each in record.windows:
+        if each.state in ("failed", "degraded"):
+            facts[str(each.interval)] = f"{each.run or 'no run'} {each.state}: {each.error}"
+    return _facts(f"{record.id} {record.pipeline}@{record.version} {record.state}", facts)
+
+
+def backfills_view(found: Sequence[BackfillRecord]) -> RenderableType:
+    """A table of one line for each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("id", "version", "range", "intervals", "state", "who"):
+        table.add_column(title, overflow="fold")
+    for each in found:
+        state = Text(each.state, style=STYLES[each.state])
+        table.add_row(each.id, f"{each.pipeline}@{each.version}", _span(each), _counted(each), state, Text(each.who))
+    return table
+
+
+def backfill_json(record: BackfillRecord) -> dict[str, Any]:
+    """One backfill as plain values."""
+    return {
+        "id": record.id,
+        "pipeline": record.pipeline,
+        "version": record.version,
+        "state": record.state,
+        "digest": record.digest,
+        "who": record.who,
+        "at": record.at.isoformat(),
+        "finished": None if record.finished is None else record.finished.isoformat(),
+        "intervals": [
+            {
+                "start": each.interval.start.isoformat(),
+                "end": each.interval.end.isoformat(),
+                "state": each.state,
+                "run": each.run,
+                "error": each.error or None,
+            }
+            for each in record.windows
+        ],
+    }
+
+
+def _facts(title: str, facts: dict[str, str]) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, Text(value))
+    return Group(Text(title, style="bold"), table)
+
+
+def _about(figure: float | None) -> str:
+    return "unknown" if figure is None else f"about {figure:,}"
+
+
+def _span(record: BackfillRecord) -> str:
+    return str(Interval(record.windows[0].interval.start, record.windows[-1].interval.end))
+
+
+def _counted(record: BackfillRecord) -> str:
+    counted = Counter(each.state for each in record.windows)
+    return f"{counted['succeeded']} of {len(record.windows)} done" + "".join(
+        f", {counted[state]} {state}" for state in ("running", "failed", "degraded") if counted[state]
+    )
