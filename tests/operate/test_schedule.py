@@ -36,7 +36,7 @@ def test_a_pipeline_without_a_file_has_the_defaults(production):
     ("text", "said"),
     [
         ('shedule = "0 6 * * *"', "x.toml: shedule: no such key; did you mean 'schedule'?"),
-        ("zebra = 1", "the keys are: freshness, memory_limit"),
+        ("zebra = 1", "the keys are: catch_up, catch_up_limit, freshness"),
         ('schedule = "0 25 * * *"', "x.toml: schedule: '0 25 * * *' is not a schedule"),
         ('timezone = "Europe/Berln"', "did you mean 'Europe/Berlin'"),
         ('timezone = "../etc"', "there is no time zone"),

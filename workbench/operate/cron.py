@@ -62,14 +62,62 @@ def following(schedule: str, zone: ZoneInfo, moment: dt.datetime) -> dt.datetime
     >>> first.isoformat(), following("30 2 * * *", berlin, first).isoformat()
     ('2026-10-25T00:30:00+00:00', '2026-10-26T01:30:00+00:00')
     """
+    cron = cron_of(schedule)
+    minute, hour = cron.split()[:2]
+    by_elapsed_time = minute.startswith("*") or hour.startswith("*")
+    return (_elapsed if by_elapsed_time else _wall)(cron, zone, moment)
+
+
+def _wall(cron: str, zone: ZoneInfo, moment: dt.datetime) -> dt.datetime | None:
+    """Once on every local day."""
     from cronsim import CronSim
 
     # In the hour that clocks repeat, the parser starts from the reading of the clock, which was there an hour before.
-    for found in CronSim(cron_of(schedule), moment.astimezone(zone)):
+    for found in CronSim(cron, moment.astimezone(zone)):
         at: dt.datetime = found.astimezone(dt.UTC)
         if at > moment:
             return at
     return None
+
+
+def _elapsed(cron: str, zone: ZoneInfo, moment: dt.datetime) -> dt.datetime | None:
+    """Whenever the clock shows a reading.
+
+    The parser sees one stretch at a time in which the clock is left alone: it goes in whole hours, and loses its step where a
+    clock is put by half of one.
+    """
+    from cronsim import CronSim
+
+    begin, offset = moment, _offset(zone, moment)
+    reading = (moment + offset).replace(tzinfo=None)
+    while True:
+        found: dt.datetime | None = next(CronSim(cron, reading), None)
+        if found is None:
+            return None
+        at = found.replace(tzinfo=dt.UTC) - offset
+        changed = _changed(zone, begin, at, offset)
+        if changed is None:
+            return at
+        begin, offset = changed, _offset(zone, changed)
+        reading = (changed + offset).replace(tzinfo=None) - dt.timedelta(seconds=1)
+
+
+def _changed(zone: ZoneInfo, begin: dt.datetime, end: dt.datetime, offset: dt.timedelta) -> dt.datetime | None:
+    """When a clock was first put forward or back after ``begin`` and not after ``end``, to the second."""
+    at = begin
+    while at < end:
+        following = min(end, at + dt.timedelta(days=7))
+        if _offset(zone, following) != offset:
+            while following - at > dt.timedelta(seconds=1):
+                middle = at + (following - at) / 2
+                at, following = (middle, following) if _offset(zone, middle) == offset else (at, middle)
+            return following.replace(microsecond=0)
+        at = following
+    return None
+
+
+def _offset(zone: ZoneInfo, moment: dt.datetime) -> dt.timedelta:
+    return moment.astimezone(zone).utcoffset() or dt.timedelta()
 
 
 def between(schedule: str, zone: ZoneInfo, start: dt.datetime, end: dt.datetime) -> Iterator[dt.datetime]:
