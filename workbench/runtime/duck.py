@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
 
 AGAIN = "then type the same command again"
+_NOTE = "workbench files: "
 
 
 def identifier(name: str) -> str:
@@ -48,6 +51,33 @@ def session(spill: Path) -> Backend:
         "temp_directory": str(spill),
     }
     return ibis.duckdb.connect(":memory:", **config)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A Parquet file behind a view: its rows, digest and partition where they are known."""
+
+    path: Path
+    rows: int = 0
+    sha256: str = ""
+    partition: str | None = None
+
+
+def note_files(con: Any, view: str, files: Iterable[Listed]) -> None:
+    """Say with a view that it reads just these Parquet files, column by column, by name."""
+    noted = [[str(file.path), file.rows, file.sha256, file.partition] for file in files]
+    con.execute(f"COMMENT ON VIEW {identifier(view)} IS {literal(_NOTE + json.dumps(noted))}")
+
+
+def noted_files(comment: str | None) -> tuple[Listed, ...] | None:
+    """The files that ``note_files`` said of a view, from its comment; None for any other comment.
+
+    >>> noted_files('workbench files: [["a.parquet", 3, "", null]]')
+    (Listed(path=PosixPath('a.parquet'), rows=3, sha256='', partition=None),)
+    """
+    if comment is None or not comment.startswith(_NOTE):
+        return None
+    return tuple(Listed(Path(path), *rest) for path, *rest in json.loads(comment.removeprefix(_NOTE)))
 
 
 @contextlib.contextmanager
