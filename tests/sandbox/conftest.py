@@ -94,7 +94,7 @@ class Place:
         return self.query(info, sql)[0][0]
 
     def files(self) -> list[str]:
-        folder = self.root / ".workbench"
+        folder = self.root / ".workbench" / "sandboxes"
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 

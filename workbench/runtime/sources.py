@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from workbench.config import Workspace
 from workbench.errors import UsageError
-from workbench.runtime import files, postgres
+from workbench.runtime import postgres
+from workbench.runtime.digests import Digests
 from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows
 
 if TYPE_CHECKING:
@@ -85,11 +86,12 @@ def digest(workspace: Workspace, name: str, con: Backend | None = None) -> str:
             return once.digest(at)
         finally:
             once.close()
-    held = hashlib.sha256()
+    held, known = hashlib.sha256(), Digests.read(workspace.state)
     for path in source_files(workspace, name):
         for file in (path, path.with_name(path.name + ".wal")):
             if file.is_file():
-                held.update(f"{file.name}\0{files.sha256(file)}\n".encode())
+                held.update(f"{file.name}\0{known.sha256(file)}\n".encode())
+    known.keep()
     return held.hexdigest()
 
 
