@@ -167,7 +167,7 @@ def _last_data(store: Store, promotion: PromotionRecord) -> dict[str, Pointer]:
             elif operation.promotion == promotion.id and operation.kind == "publish":
                 shown.update(last)
                 last[each.pipeline] = each.new
-            elif operation.kind == "run" and each.pipeline in shown and each.new.version == known.version:
+            elif operation.kind in ("run", "release") and each.pipeline in shown and each.new.version == known.version:
                 last[each.pipeline] = each.new
             elif each.new == known:
                 shown.add(each.pipeline)
