@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import os
 import signal
@@ -27,6 +28,18 @@ from workbench.store.records import IntervalRecord
 UTC = dt.UTC
 DAY = dt.timedelta(days=1)
 NOON = dt.datetime(2024, 1, 4, 12, tzinfo=UTC)
+
+
+def status_of(production: Production, moment: dt.datetime) -> str:
+    """What ``workbench status`` prints beneath its table."""
+    from rich.console import Console
+
+    from workbench.operate.observe import status
+    from workbench.render.status import view
+
+    console = Console(width=300, record=True, file=io.StringIO())
+    console.print(view(status(production.workspace, moment), moment))
+    return console.export_text()
 
 
 class Hands:
@@ -103,6 +116,9 @@ def test_what_can_not_pass_is_tried_once_and_holds_what_reads_it(scheduled):
     assert "ValueError: broken" in service.last.held[0].error
     known = account(scheduled)
     assert (known.state, known.attempt, known.run) == ("failed", 1, "R-1")
+    said = status_of(scheduled, NOON)
+    assert "daily_sales: R-1 failed: cell compute: ValueError: broken; holds sales_total" in said
+    assert len([line for line in said.splitlines() if "broken" in line]) == 1
     scheduled.version(*scheduled.daily)
     run = scheduled.go(interval="2024-01-03..2024-01-04")  # somebody mends it and runs it again by hand
     assert (account(scheduled).state, account(scheduled).run) == ("done", run.id)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
 from workbench.model import VersionId
+from workbench.operate.agenda import agenda
 from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.views import View
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store, backfills
+from workbench.store import Store, backfills, intervals
 from workbench.store.records import OperationRecord, RunRecord
 
 
@@ -35,6 +36,7 @@ class PipelineStatus:
 
     ``published`` is when readers were last moved, ``confirmed`` when their data was last brought up to date or found to be so,
     ``through`` the latest partition in time. ``lost`` says that the process of the last run is gone though it never ended.
+    ``held_by`` is the pipeline whose failure keeps the scheduler from running this one.
     """
 
     pipeline: str
@@ -48,6 +50,7 @@ class PipelineStatus:
     last_run: RunRecord | None = None
     lost: bool = False
     due: dt.datetime | None = None
+    held_by: str | None = None
 
 
 def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]:
@@ -57,10 +60,13 @@ def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]
     with Store.open(workspace, read_only=True) as store:
         recorded = {each.pipeline for each in store.versions()}
         operations = {each.id: each for each in store.operations()}
-        return tuple(
+        failed = any(each.state == "failed" for each in intervals.unsettled(store))
+        found = [
             _status(workspace, warehouse, store, name, shown.get(name), operations, now)
             for name in sorted({*pipelines(workspace), *shown, *recorded})
-        )
+        ]
+    held = {each.pipeline: each.cause for each in agenda(workspace, now).plan.held if each.error} if failed else {}
+    return tuple(replace(each, held_by=held.get(each.pipeline)) for each in found)
 
 
 def _status(

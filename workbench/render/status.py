@@ -40,8 +40,11 @@ def view(found: Sequence[PipelineStatus], now: dt.datetime) -> RenderableType:
             _due(each, now),
             Text(each.readers.value, style=STYLES[each.readers]),
         )
-        if each.reason:
-            reasons.append(Text(f"{each.pipeline}: {each.reason}", style=STYLES[each.readers]))
+        holds = [other.pipeline for other in found if other.held_by == each.pipeline]
+        if each.reason or holds:
+            said = each.reason or "an interval of its schedule failed"
+            more = f"; holds {', '.join(holds)}; next: workbench schedule ls" if holds else ""
+            reasons.append(Text(f"{each.pipeline}: {said}{more}", style=STYLES[each.readers]))
     return Group(table, *reasons)
 
 
@@ -58,6 +61,7 @@ def status_json(each: PipelineStatus) -> dict[str, Any]:
         "data_through": each.through,
         "rows": each.rows,
         "next_due": _iso(each.due),
+        "held_by": each.held_by,
         "last_run": None
         if last is None
         else {
