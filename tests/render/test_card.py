@@ -150,7 +150,7 @@ def test_the_card_says_what_the_contract_promises_and_how_the_sandbox_keeps_it(w
         "2 partitions by day",
         "flights later than min_delay",
         "int64",
-        "Nothing is published as late yet; the first promotion will be.",
+        "Nothing is published under this name yet",
         "not live yet",
     ):
         assert said in html

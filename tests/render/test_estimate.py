@@ -37,13 +37,13 @@ def test_groups_are_drawn_and_too_many_are_cut(tables: Any) -> None:
     assert "more groups" not in html
     assert "groups of which no row was chosen are missing" in html
     many = estimate_html(estimate(orders.group_by("order_id").agg(n=ibis._.count())))
-    assert "more groups" in many
+    assert "more groups are not shown" in many
     assert "too few to say" in many
 
 
 def test_what_can_not_be_estimated_says_why_and_what_to_ask_instead(tables: Any) -> None:
     html = estimate_html(estimate(tables["orders"].amount.median()))
-    assert "No estimate." in html
+    assert "No estimate:" in html
     assert "a median does not follow from totals" in html
     assert "Instead: estimate counts, sums, means" in html
 
@@ -51,7 +51,7 @@ def test_what_can_not_be_estimated_says_why_and_what_to_ask_instead(tables: Any)
 def test_a_query_that_fails_is_a_message(tables: Any) -> None:
     orders = tables["orders"]
     html = estimate_html(estimate(orders.day.cast("string").cast("int64").sum()))
-    assert "No estimate." in html
+    assert "No estimate:" in html
     assert "ConversionException" in html
     assert "Traceback" not in html
 

@@ -25,7 +25,7 @@ def card_html(facts: Facts) -> str:
     """The card, with its style sheet, as HTML to put anywhere."""
     mark, live = facts.mark, facts.live
     known = live or "live" in facts.problems or "rows" in facts.problems
-    nothing_live = "" if known else f"Nothing is published as {mark.name} yet; the first promotion will be."
+    nothing_live = "" if known else "Nothing is published under this name yet, so there is nothing to compare with."
     parameters = [_parameter(given) for given in facts.parameters]
     columns, results = _columns(facts), facts.checks or ()
     return template("card.html.j2").render(

@@ -25,13 +25,18 @@ class Estimate:
 
     expr: ir.Table | ir.Scalar
 
+    def compute(self) -> Estimates:
+        """The figures; ``NotEstimable`` where a sample can't tell."""
+        from workbench.sandbox.estimate import estimate as compute
+
+        return compute(self.expr, session.current())
+
     def result(self) -> Estimates:
         """The figures; ``UsageError`` with the reason and the way out where a sample can't tell."""
-        from workbench.sandbox.estimate import estimate as compute
         from workbench.sandbox.scaled import NotEstimable
 
         try:
-            return compute(self.expr, session.current())
+            return self.compute()
         except NotEstimable as error:
             raise UsageError(f"can't be estimated: {error}", hint=error.way_out) from None
 
@@ -71,22 +76,28 @@ def estimate(expr: ir.Table | ir.Scalar) -> Estimate:
 def estimate_html(given: Estimate) -> str:
     """An estimate as a card. Every value is escaped."""
     from workbench.render.card_text import style, template
+    from workbench.sandbox.scaled import NotEstimable
 
     problem = hint = ""
     found = None
     try:
-        found = given.result()
-    except UsageError as error:
-        problem, hint = error.message, error.hint or ""
+        found = given.compute()
+    except NotEstimable as error:
+        problem, hint = str(error), error.way_out
     except Exception as error:  # whatever the query raises is shown on the card, not as a traceback in place of it
         problem = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    figures = () if found is None else found.figures
+    parts = () if found is None else tuple(_parts(found))
+    notes = () if found is None else found.notes
+    left = max((part["left"] for part in parts), default=0)
     return template("estimate.html.j2").render(
         css=style(),
         problem=problem,
         hint=hint,
         by=() if found is None else found.by,
-        tables=() if found is None else tuple(_tables(found)),
-        notes=() if found is None else found.notes,
+        exact=all(each.exact for each in figures),
+        parts=parts,
+        notes=(*([f"{left:,} more groups are not shown"] if left else []), *notes),
         sandbox=_sandbox(),
     )
 
@@ -99,8 +110,8 @@ def _sandbox() -> str:
     return path.stem if info is None else f"{info.id}, a sample of {info.sample}"
 
 
-def _tables(found: Estimates) -> Iterator[dict[str, Any]]:
-    """One table a figure with a row a group; without groups, one table of all figures."""
+def _parts(found: Estimates) -> Iterator[dict[str, Any]]:
+    """The figures one after another, each with a row a group; without groups, a row each."""
     from workbench.render.card_text import text
 
     names = list(dict.fromkeys(each.name for each in found.figures))
@@ -116,13 +127,7 @@ def _tables(found: Estimates) -> Iterator[dict[str, Any]]:
             }
             for each in figures[:SHOWN]
         ]
-        left = len(figures) - SHOWN
-        yield {
-            "name": name,
-            "rows": rows,
-            "exact": all(each.exact for each in figures),
-            "left": f"{left:,}" if left > 0 else "",
-        }
+        yield {"name": name, "rows": rows, "left": max(0, len(figures) - SHOWN)}
 
 
 def _label(found: Estimates, figure: Figure) -> str:

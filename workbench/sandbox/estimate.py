@@ -2,13 +2,14 @@
 
 A figure is made of totals: counts, sums, means, and sums, differences, products and quotients of them. Each total is the
 weighted sum over chosen anchors, which were chosen independently; its variance is the sum of w (w - 1) times the square of
-what an anchor contributes, and that of anything computed from totals follows from its derivatives (the delta method).
+what an anchor contributes, and that of anything computed from totals follows from its derivatives (the delta method). How
+many rows production has is known, and weights are corrected so that the sample has as many.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +17,12 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
+from workbench.sandbox.formula import ONCE, Formula, formula_of
 from workbench.sandbox.origins import Origins
 from workbench.sandbox.scaled import CLUSTER, WEIGHT, Kind, NotEstimable, rewritten, scale
 from workbench.sandbox.session import Session
 
 FEWEST = 5  # anchors that must contribute before an interval says anything
-ONCE = "aggregate the rows of a source, filtered and joined, once"
-PLAIN = "estimate counts, sums, means, and + - * / of them"
-Gradient = tuple[float | None, list[float]]
-Formula = Callable[[Sequence[float]], Gradient]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +63,23 @@ def estimate(expr: ir.Table | ir.Scalar, session: Session) -> Estimates:
         raise NotEstimable(f"the sandbox has only those rows of {names} that others refer to", "estimate what refers to them")
     totals: list[ir.Value] = []
     formulas = {
-        name: _formula(value, node, found.relation, totals, origins)
+        name: formula_of(value, node, found.relation, totals, origins)
         for name, value in values.items()
         if name not in node.groups
     }
     groups = {name: rewritten(value, node.parent, found.relation).to_expr() for name, value in node.groups.items()}
     by = tuple(name for name in values if name in node.groups)
-    rows = _totals(found.relation.to_expr(), groups, totals, whole=found.kind is Kind.WHOLE)
+    if found.kind is Kind.WHOLE:
+        rows = _plain(found.relation.to_expr(), groups, totals)
+    else:
+        rows = _weighted(found.relation.to_expr(), groups, totals, _known(found.driver, origins))
+    exact = found.kind is Kind.WHOLE
     figures = [
-        _figure(name, formula, row, tuple(row[each] for each in by), len(totals), exact=found.kind is Kind.WHOLE)
+        _figure(_named(name), formula, row, tuple(row[each] for each in by), len(totals), exact=exact)
         for row in rows
         for name, formula in formulas.items()
     ]
-    return Estimates(tuple(figures), by, _notes(figures, by, session, whole=found.kind is Kind.WHOLE))
+    return Estimates(tuple(figures), by, _notes(figures, by, session, whole=exact))
 
 
 def _aggregate(expr: Any) -> tuple[ops.Aggregate, dict[str, ops.Value]]:
@@ -105,144 +107,83 @@ def _aggregate(expr: Any) -> tuple[ops.Aggregate, dict[str, ops.Value]]:
     return node, values
 
 
-def _formula(
-    value: ops.Value, node: ops.Aggregate, relation: ops.Relation, totals: list[ir.Value], origins: Origins
-) -> Formula:
-    """How a figure is computed from totals, which are added to ``totals`` as sums and counts over the relation."""
-
-    def total(each: ir.Value) -> Formula:
-        number = len(totals)
-        totals.append(each.cast("float64"))
-        return lambda given: (given[number], [float(index == number) for index in range(len(given))])
-
-    def part(each: ops.Value) -> Formula:
-        return _formula(each, node, relation, totals, origins)
-
-    def row(each: ops.Value, where: ops.Value | None, *, counted: bool = False) -> ir.Value:
-        for (source, column), rule in [] if counted else origins.masked(each):
-            raise NotEstimable(f"{source}.{column} is masked ({rule.partition(':')[0]})", "estimate another column")
-        if each.find((ops.WindowFunction, ops.ScalarSubquery, ops.Reduction)):
-            raise NotEstimable("it aggregates inside an aggregate", ONCE)
-        found = rewritten(each, node.parent, relation).to_expr()
-        kept = found.notnull() if where is None else found.notnull() & condition(where)
-        return kept.sum() if counted else kept.ifelse(found.cast("float64"), 0).sum()
-
-    def condition(where: ops.Value) -> ir.BooleanValue:
-        for (source, column), rule in origins.masked(where):
-            raise NotEstimable(f"{source}.{column} is masked ({rule.partition(':')[0]})", "ask another column")
-        return rewritten(where, node.parent, relation).to_expr().fill_null(False)
-
-    match value:
-        case ops.Alias():
-            return part(value.arg)
-        case ops.CountStar():
-            return total(relation.to_expr().count() if value.where is None else condition(value.where).sum())
-        case ops.Count():
-            return total(row(value.arg, value.where, counted=True))
-        case ops.Sum():
-            return total(row(value.arg, value.where))
-        case ops.Mean():
-            return _quotient(total(row(value.arg, value.where)), total(row(value.arg, value.where, counted=True)))
-        case ops.Literal() if isinstance(value.value, (int, float)) and not isinstance(value.value, bool):
-            constant = float(value.value)
-            return lambda given: (constant, [0.0] * len(given))
-        case ops.Add() | ops.Subtract() | ops.Multiply() | ops.Divide():
-            return _BINARY[type(value).__name__](part(value.left), part(value.right))
-        case ops.Negate():
-            return _BINARY["Subtract"](lambda given: (0.0, [0.0] * len(given)), part(value.arg))
-        case ops.Cast() if value.to.is_numeric():
-            return part(value.arg)
-        case ops.Round():
-            return part(value.arg)  # the interval says how many digits are worth reading
-        case ops.NullIf() if _is_zero(value.null_if_expr):
-            return part(value.arg)  # a quotient by zero is NULL anyway
-        case ops.Coalesce() if len(value.arg) == 2 and _is_zero(value.arg[1]):
-            return _or_zero(part(value.arg[0]))
-    what = type(value).__name__
-    known = {
-        "Median": "a median",
-        "Quantile": "a quantile",
-        "CountDistinct": "a number of distinct values",
-        "CountDistinctStar": "a number of distinct rows",
-        "ApproxCountDistinct": "a number of distinct values",
-        "Min": "a smallest value",
-        "Max": "a largest value",
-    }.get(what, f"what it computes ({what})")
-    raise NotEstimable(f"{known} does not follow from totals, and a sample's own is not production's", PLAIN)
+Rows = list[dict[str, Any]]
 
 
-def _is_zero(value: ops.Value) -> bool:
-    return isinstance(value, ops.Literal) and value.value == 0
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Rows of a source: those of production, and of each anchor ``rows`` in the sandbox, with the variance of their total."""
+
+    production: int
+    estimate: float
+    variance: float
+    sizes: ir.Table
 
 
-def _quotient(over: Formula, under: Formula) -> Formula:
-    def divided(given: Sequence[float]) -> Gradient:
-        (a, da), (b, db) = over(given), under(given)
-        if a is None or not b:
-            return None, [0.0] * len(given)
-        return a / b, [(x - a / b * y) / b for x, y in zip(da, db, strict=True)]
+def _known(source: str, origins: Origins) -> _Known | None:
+    """What is known of the rows of a source beforehand; None where the sample was drawn from a part of them."""
+    from workbench.sandbox import registry
 
-    return divided
-
-
-def _product(one: Formula, other: Formula) -> Formula:
-    def multiplied(given: Sequence[float]) -> Gradient:
-        (a, da), (b, db) = one(given), other(given)
-        if a is None or b is None:
-            return None, [0.0] * len(given)
-        return a * b, [x * b + a * y for x, y in zip(da, db, strict=True)]
-
-    return multiplied
+    info = registry.read(origins.session.path.parent)
+    if info is None or info.where:
+        return None
+    rows = origins.session.con.table(source, database="workbench_rows")
+    core = rows.filter(rows.core)
+    sizes = core.group_by(anchor=core.cluster).agg(size=core.count(), w=core.weight.max())
+    w, size = sizes.w, sizes["size"].cast("float64")
+    total = sizes.agg(total=(w * size).sum(), variance=(w * (w - 1) * size * size).sum()).to_pyarrow().to_pylist()[0]
+    if not total["variance"]:
+        return None
+    return _Known(info.tables[source].production, total["total"], total["variance"], sizes)
 
 
-def _linear(sign: int) -> Callable[[Formula, Formula], Formula]:
-    def combine(one: Formula, other: Formula) -> Formula:
-        def combined(given: Sequence[float]) -> Gradient:
-            (a, da), (b, db) = one(given), other(given)
-            if a is None or b is None:
-                return None, [0.0] * len(given)
-            return a + sign * b, [x + sign * y for x, y in zip(da, db, strict=True)]
-
-        return combined
-
-    return combine
+def _ordered(found: ir.Table, groups: Mapping[str, Any]) -> Rows:
+    rows: Rows = (found.order_by(list(groups)) if groups else found).to_pyarrow().to_pylist()
+    return rows
 
 
-def _or_zero(formula: Formula) -> Formula:
-    def filled(given: Sequence[float]) -> Gradient:
-        value, gradient = formula(given)
-        return (0.0 if value is None else value), gradient
-
-    return filled
+def _plain(table: ir.Table, groups: Mapping[str, Any], totals: Sequence[ir.Value]) -> Rows:
+    """For each group plain totals ``u0…``."""
+    return _ordered(table.aggregate({f"u{i}": each for i, each in enumerate(totals)}, by=groups), groups)
 
 
-_BINARY: Mapping[str, Callable[[Formula, Formula], Formula]] = {
-    "Add": _linear(1),
-    "Subtract": _linear(-1),
-    "Multiply": _product,
-    "Divide": _quotient,
-}
+def _weighted(table: ir.Table, groups: Mapping[str, Any], totals: Sequence[ir.Value], known: _Known | None) -> Rows:
+    """For each group plain totals ``u0…``, weighted ones ``t0…``, their covariances ``g0_0…``, and how many anchors ``n``.
 
-
-def _totals(table: ir.Table, groups: Mapping[str, Any], totals: Sequence[ir.Value], *, whole: bool) -> list[dict[str, Any]]:
-    """For each group: plain totals ``u0…``, weighted ones ``t0…``, their covariances ``g0_0…``, and how many anchors ``n``."""
-
-    def ordered(found: ir.Table) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = (found.order_by(list(groups)) if groups else found).to_pyarrow().to_pylist()
-        return rows
-
-    if whole:
-        return ordered(table.aggregate({f"u{i}": each for i, each in enumerate(totals)}, by=groups))
-    weight = table[WEIGHT].max()
-    clusters = table.aggregate(
-        {"w": weight, **{f"x{i}": each for i, each in enumerate(totals)}}, by={**groups, CLUSTER: table[CLUSTER]}
-    )
-    w, x = clusters.w, [clusters[f"x{i}"] for i in range(len(totals))]
+    A sample that happened to get too many rows of its source has too much of whatever goes along with them, and how many there
+    are in production is ``known``.
+    """
+    size = range(len(totals))
+    sums = {f"x{i}": totals[i] for i in size}
+    clusters = table.aggregate({"w": table[WEIGHT].max(), **sums}, by={**groups, CLUSTER: table[CLUSTER]})
+    along: ir.Value = ibis.literal(0.0)
+    if known is not None:
+        clusters = clusters.left_join(known.sizes, clusters[CLUSTER] == known.sizes.anchor, rname="known_{name}")
+        along = clusters["size"].cast("float64").fill_null(0)
+    w, x = clusters.w, [clusters[f"x{i}"] for i in size]
     wanted = {"n": ibis.or_(False, *(each != 0 for each in x)).sum()}
-    wanted |= {f"u{i}": each.sum() for i, each in enumerate(x)}
-    wanted |= {f"t{i}": (w * each).sum() for i, each in enumerate(x)}
-    wanted |= {f"g{i}_{j}": (w * (w - 1) * x[i] * x[j]).sum() for i in range(len(x)) for j in range(i + 1)}
-    return ordered(clusters.aggregate(wanted, by=list(groups)))
+    wanted |= {f"u{i}": x[i].sum() for i in size} | {f"t{i}": (w * x[i]).sum() for i in size}
+    wanted |= {f"g{i}_{j}": (w * (w - 1) * x[i] * x[j]).sum() for i in size for j in range(i + 1)}
+    wanted |= {f"h{i}": (w * (w - 1) * x[i] * along).sum() for i in size}
+    rows = _ordered(clusters.aggregate(wanted, by=list(groups)), groups)
+    for row in rows:
+        # Anchors that are very unlike in size are worth fewer than they are.
+        row |= {f"e{i}": min(row["n"], row[f"t{i}"] ** 2 / row[f"g{i}_{i}"]) if row[f"g{i}_{i}"] else row["n"] for i in size}
+        if known is not None:
+            _correct(row, size, known)
+    return rows
+
+
+def _correct(row: dict[str, Any], size: range, known: _Known) -> None:
+    """Weights, and with them totals, multiplied so that the rows of the source are as many as production has."""
+    factor = known.production / known.estimate
+    shares = [(row[f"t{i}"] or 0) / known.estimate for i in size]
+    along = [row[f"h{i}"] or 0 for i in size]
+    for i in size:
+        row[f"t{i}"] = (row[f"t{i}"] or 0) * factor
+        for j in range(i + 1):
+            crossed = shares[i] * along[j] + shares[j] * along[i] - shares[i] * shares[j] * known.variance
+            row[f"g{i}_{j}"] = factor**2 * ((row[f"g{i}_{j}"] or 0) - crossed)
 
 
 def _figure(name: str, formula: Formula, row: dict[str, Any], group: tuple[Any, ...], size: int, *, exact: bool) -> Figure:
@@ -256,11 +197,24 @@ def _figure(name: str, formula: Formula, row: dict[str, Any], group: tuple[Any, 
     variance = sum(
         slopes[i] * slopes[j] * float(row[f"g{max(i, j)}_{min(i, j)}"] or 0) for i in range(size) for j in range(size)
     )
-    half = _student(anchors - 1) * math.sqrt(max(0.0, variance))
+    worth = max(2.0, min((float(row[f"e{i}"]) for i in range(size) if slopes[i]), default=anchors))
+    half = _student(worth - 1) * math.sqrt(max(0.0, variance) * worth / (worth - 1))
     return Figure(group, name, plain, value, value - half, value + half, anchors)
 
 
-def _student(freedom: int) -> float:
+def _named(name: str) -> str:
+    """A figure's name; where none was given, Ibis' own in plain words.
+
+    >>> _named("CountStar(flights)"), _named("Mean(dep_delay)"), _named("late")
+    ('count', 'mean(dep_delay)', 'late')
+    """
+    kind, opened, rest = name.partition("(")
+    if not opened or kind not in ("CountStar", "Count", "Sum", "Mean"):
+        return name
+    return "count" if kind == "CountStar" else f"{kind.lower()}({rest}"
+
+
+def _student(freedom: float) -> float:
     """The 97.5% quantile of Student's distribution.
 
     >>> round(_student(4), 2), round(_student(1000), 2)

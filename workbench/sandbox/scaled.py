@@ -40,11 +40,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """A relation; where it is ``CHOSEN`` it has the columns ``CLUSTER`` and ``WEIGHT``. ``sources`` are those it reads."""
+    """A relation; where it is ``CHOSEN`` it has the columns ``CLUSTER`` and ``WEIGHT``, those of the rows of ``driver``.
+
+    ``sources`` are those that it reads.
+    """
 
     relation: ops.Relation
     kind: Kind
     sources: frozenset[str] = field(default_factory=frozenset)
+    driver: str = ""
 
 
 def scale(relation: ops.Relation, origins: Origins) -> Scaled:
@@ -95,7 +99,7 @@ def _table(table: ops.PhysicalTable, origins: Origins) -> Scaled:
     # A row of no anchor stands for itself: clusters are numbered from 1.
     cluster = ibis.coalesce(chosen.cluster, -1 - chosen.workbench_row)
     flagged = chosen.select(**columns, **{CLUSTER: cluster, WEIGHT: chosen.weight})
-    return Scaled(flagged.op(), Kind.CHOSEN, frozenset([source]))
+    return Scaled(flagged.op(), Kind.CHOSEN, frozenset([source]), source)
 
 
 def _over(relation: Any, origins: Origins) -> Scaled:
@@ -122,7 +126,7 @@ def _over(relation: Any, origins: Origins) -> Scaled:
             built = type(relation)(new, identifier=relation.identifier)
         case _:
             raise NotEstimable("it fills or drops NULLs of whole rows", "name the columns: .filter(…notnull()) or .mutate(…)")
-    return Scaled(built, Kind.CHOSEN, under.sources)
+    return Scaled(built, Kind.CHOSEN, under.sources, under.driver)
 
 
 def _plain(value: ops.Value, origins: Origins, *, condition: bool = False) -> None:
@@ -151,7 +155,8 @@ def _join(chain: ops.JoinChain, origins: Origins) -> Scaled:
         _no_windows(link.predicates, origins)
         kind, from_right = _joined(state, link.how, right, pairs, origins)
         lead = link.table if from_right else lead
-        state = Scaled(right.relation, kind, state.sources | right.sources)
+        driver = right.driver if from_right else state.driver
+        state = Scaled(right.relation, kind, state.sources | right.sources, driver)
         rest.append(link)
     if state.kind is not Kind.CHOSEN:
         return Scaled(chain, state.kind, state.sources)
@@ -159,7 +164,7 @@ def _join(chain: ops.JoinChain, origins: Origins) -> Scaled:
     values: Mapping[str, Any] = {name: value.replace(moved) for name, value in chain.values.items()}
     kept = {name: ops.Field(moved[lead], name) for name in (CLUSTER, WEIGHT)}
     whole = ops.JoinChain(moved[chain.first], built, {**values, **kept})
-    return Scaled(whole, Kind.CHOSEN, state.sources)
+    return Scaled(whole, Kind.CHOSEN, state.sources, state.driver)
 
 
 def _no_windows(predicates: Any, origins: Origins) -> None:
