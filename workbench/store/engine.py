@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sqlite3
 from contextlib import closing
@@ -18,8 +19,12 @@ BUSY_SECONDS = 10
 AGAIN = "wait for the other command to end, then type the same command again"
 
 
+@functools.lru_cache(maxsize=32)
 def connect(file: Path, *, read_only: bool) -> Engine:
-    """An engine for a database file. Read-only, nothing of the file or beside it is changed."""
+    """An engine for a database file. Read-only, nothing of the file or beside it is changed.
+
+    It keeps no connection, but what statements compile to, which costs more than to run them: so there is one a file.
+    """
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import NullPool
 
