@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from workbench.catalog.contract import Contract, read_contract
@@ -14,8 +15,9 @@ from workbench.operate.idle import stamp
 from workbench.operate.intervals import partitions_of
 from workbench.operate.plan import Definition, inherit
 from workbench.operate.schedule import FILE, PipelineConfig, read_config
+from workbench.runtime.views import View
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store
+from workbench.store import Store, tables
 
 
 @dataclass(slots=True)
@@ -26,10 +28,15 @@ class Reader:
     _configs: dict[str, tuple[bytes, PipelineConfig, str]] = field(default_factory=dict)
     _contracts: dict[VersionId, Contract] = field(default_factory=dict)
     _since: dict[str, dt.datetime] = field(default_factory=dict)
+    _shown: Mapping[str, View] = field(default_factory=dict)
+    _moved: tuple[int, str] | None = None
 
     def read(self, store: Store) -> dict[str, Definition]:
         """Every published pipeline, by name; with the clock that each goes by."""
-        shown = Warehouse.open(self.workspace).current().views
+        moved = last_move(store)
+        if moved is None or moved != self._moved:  # runs leave readers at their version
+            self._shown, self._moved = Warehouse.open(self.workspace).current().views, moved
+        shown = self._shown
         if not shown.keys() <= self._since.keys():
             self._since = first_published(store)
         found = {}
@@ -63,6 +70,12 @@ class Reader:
         if version not in self._contracts:
             self._contracts[version] = read_contract(version_dir(self.workspace, version))
         return self._contracts[version]
+
+
+def last_move(store: Store) -> tuple[int, str] | None:
+    """The last operation that may have shown readers another version: its number and state."""
+    found = store.select(tables.operations, tables.operations.c.kind != "run", newest_first=True, limit=1)
+    return (int(found[0]["number"]), str(found[0]["state"])) if found else None
 
 
 def first_published(store: Store) -> dict[str, dt.datetime]:
