@@ -143,6 +143,8 @@ def _words(figure: Figure) -> tuple[str, str]:
     if figure.low is None or figure.high is None:
         return _number(figure.estimate, None), f"from {figure.anchors} anchor{'s' * (figure.anchors != 1)}: too few to say"
     half = (figure.high - figure.low) / 2
+    if half <= 1e-9 * abs(figure.estimate):
+        return _number(figure.estimate, None), "exactly"  # how many rows a source has is known
     return _number(figure.estimate, half), f"{_number(figure.low, half)} to {_number(figure.high, half)}"
 
 
