@@ -59,7 +59,9 @@ class Sweep:
     folder: Path
 
 
-def combinations(parameters: Sequence[Parameter], given: Sequence[str]) -> tuple[dict[str, Any], ...]:
+def combinations(
+    parameters: Sequence[Parameter], given: Sequence[str], *, notebook: object = "NOTEBOOK"
+) -> tuple[dict[str, Any], ...]:
     """All settings that ``name=value,value`` texts ask for together; parameters that are not named keep their defaults.
 
     >>> least = Parameter("least", "int", 3, ge=0, le=9)
@@ -70,7 +72,7 @@ def combinations(parameters: Sequence[Parameter], given: Sequence[str]) -> tuple
     values: dict[str, list[Any]] = {name: [parameter.default] for name, parameter in known.items()}
     for name, texts in (_named(text) for text in given):
         if name not in known:
-            raise UnknownName.of("parameter", name, known, hint="workbench check NOTEBOOK")
+            raise UnknownName.of("parameter", name, known, hint=f"workbench check {notebook}")
         if sum(_named(text)[0] == name for text in given) > 1:
             raise UsageError(f"parameter {name} is given twice", hint=f"give all its values at once: -p {name}=1,2,3")
         values[name] = list(dict.fromkeys(known[name].parse(text) for text in texts))
@@ -107,7 +109,7 @@ def sweep(workspace: Workspace, notebook: Path, output: str, given: Sequence[str
                 f"{cut.mark.name} can't be cut: {cut.refusals[0].message}", hint=f"workbench check {read.path}"
             )
     parameters = {parameter.name: parameter for cut in needed for parameter in cut.parameters}
-    settings = combinations(list(parameters.values()), given)
+    settings = combinations(list(parameters.values()), given, notebook=read.path)
     sandbox = registry.active(workspace)
     modules = [build_module(cut, read) for cut in needed]
     identity = _identity(modules, settings, sandbox.id)

@@ -15,27 +15,32 @@ from workbench.promote.sweep import Scenario, Sweep
 
 
 def sweep_view(sweep: Sweep) -> RenderableType:
-    """One row a scenario: the parameters that vary, rows, and mean and sum of each numeric column."""
+    """One row a scenario: the parameters that vary, rows, and of each numeric column a sum of whole numbers, else a mean."""
     varied = sweep.varied or tuple(sweep.scenarios[0].parameters)
     columns = list(dict.fromkeys(name for each in sweep.scenarios for name in each.columns))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("scenario", justify="right")
+    table.add_column("scenario", justify="right", overflow="fold")
     for name in varied:
-        table.add_column(Text(name))
-    table.add_column("rows", justify="right")
-    for name in columns:
-        table.add_column(Text(f"mean {name}"), justify="right")
-        table.add_column(Text(f"sum {name}"), justify="right")
+        table.add_column(Text(name), overflow="fold")
+    table.add_column("rows", justify="right", overflow="fold")
+    kinds = {name: _kind(name, sweep) for name in columns}
+    for name, kind in kinds.items():
+        table.add_column(Text(f"{name}\n{kind}"), justify="right", overflow="fold")
     errors = []
     for each in sweep.scenarios:
         values = [Text(str(each.parameters[name])) for name in varied]
         rows = Text("failed", style="bold red") if each.rows is None else Text(f"{each.rows:,}")
-        figures = [_number(each.columns.get(name, {}).get(kind)) for name in columns for kind in ("mean", "sum")]
+        figures = [_number(each.columns.get(name, {}).get(kind)) for name, kind in kinds.items()]
         table.add_row(str(each.number), *values, rows, *figures)
         if each.error:
             errors.append(Text(f"scenario {each.number} failed: {each.error}", style="red"))
     note = f"{sweep.output} on sandbox {sweep.sandbox}, a sample of {sweep.sample} of production; production was not touched"
     return Group(Text(note), table, *errors)
+
+
+def _kind(name: str, sweep: Sweep) -> str:
+    sums = [each.columns[name]["sum"] for each in sweep.scenarios if name in each.columns]
+    return "mean" if any(isinstance(total, float) for total in sums) else "sum"
 
 
 def _number(value: float | None) -> str:
