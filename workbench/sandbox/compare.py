@@ -143,12 +143,12 @@ class Comparison:
             distinct = "count(DISTINCT {0})" if self.production.rows[name] <= EXACT else "approx_count_distinct({0})"
             parts += [f"count({value})", distinct.format(value)]
             listed = ", ".join(literal(edge) for edge in edges.get(column, []))
-            parts.append(f"map_entries(histogram({value}, [{listed}]::{kind}[]))" if listed else "NULL")
+            parts.append(f"map_values(histogram({value}, [{listed}]::{kind}[]))" if listed else "NULL")
         row = self.one(f"SELECT {', '.join(parts)} FROM {self.relations[name]} s")
         facts: dict[str, tuple[int, int, list[int]]] = {}
         for number, column in enumerate(types):
-            filled, distinct, entries = row[1 + 3 * number : 4 + 3 * number]
-            counts = [entry["value"] for entry in entries or []][: len(edges.get(column, []))]
+            filled, distinct, values = row[1 + 3 * number : 4 + 3 * number]
+            counts = (values or [])[: len(edges.get(column, []))]
             facts[column] = (filled, distinct, [sum(counts[: index + 1]) for index in range(len(counts))])
         return row[0], facts
 

@@ -45,7 +45,7 @@ def judge(
     missing = sorted(set(info.tables) - set(workspace.settings.sources))
     if missing:
         raise UsageError(f"{', '.join(missing)} of sandbox {info.id} is no source any more", hint="workbench sandbox create")
-    with files.working_folder(workspace.sandboxes) as work, reading(workspace, work / "spill", tell) as production:
+    with files.working_folder(workspace.sandboxes) as work, reading(workspace, work / "spill", tell, whole=True) as production:
         production.con.execute(f"ATTACH {literal(str(info.path))} AS box (READ_ONLY)")
         comparison = Comparison(production, info)
         comparison.restrict(links({name: workspace.settings.sources[name] for name in info.tables}))

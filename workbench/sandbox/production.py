@@ -11,10 +11,13 @@ from typing import Any
 
 from workbench.config import Source, Workspace
 from workbench.errors import ConfigError, InfrastructureError
-from workbench.runtime.sources import source_files
+from workbench.runtime import postgres
+from workbench.runtime.sources import end_readings, source_files
+from workbench.runtime.sources import reading as postgres_reading
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox.graph import Link
 from workbench.sandbox.mask import family
+from workbench.sandbox.remote import Remote
 
 PRIVATE = "__wb_"  # prefix of the columns that a creation adds while it works
 
@@ -25,7 +28,8 @@ class Production:
 
     ``con`` is a raw DuckDB connection, ``relations`` maps each source to a query in brackets, ``columns`` to its columns with
     their DuckDB types, ``rows`` to its row count and ``bytes`` to the size of its files. ``surveyed`` is what
-    :mod:`workbench.sandbox.survey` has counted off.
+    :mod:`workbench.sandbox.survey` has counted off. Sources that are on a server stand in ``remotes``, too; of
+    them, ``con`` has only the rows that were fetched.
     """
 
     con: Any
@@ -35,6 +39,7 @@ class Production:
     bytes: dict[str, int]
     digests: dict[str, str]
     surveyed: dict[tuple[str, tuple[str, ...]], Any] = field(default_factory=dict)
+    remotes: dict[str, Remote] = field(default_factory=dict)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -43,8 +48,8 @@ class Production:
 
 
 @contextlib.contextmanager
-def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None]) -> Iterator[Production]:
-    """The sources, held read-only for as long as this is open.
+def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None], *, whole: bool = False) -> Iterator[Production]:
+    """The sources, held read-only for as long as this is open; with ``whole`` also those on a server are fetched at once.
 
     Raises ``InfrastructureError`` at the end when a file changed in the meantime: what was read would be of two moments.
     """
@@ -56,16 +61,27 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None]) -> I
     try:
         con.execute(f"SET temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
         relations, columns, rows, digests = {}, {}, {}, {}
+        sizes = {name: sum(size for _, size, _ in states) for name, states in before.items()}
+        remotes: dict[str, Remote] = {}
         for name in names:
             tell(f"counting {name}")
+            read = workspace.source(name).read
+            if postgres.is_address(read):
+                at = postgres.place(name, read)
+                remotes[name] = there = Remote.open(name, at, postgres_reading(backend, at.address), con)
+                relations[name], columns[name], rows[name] = there.relation, there.types, there.rows()
+                digests[name], sizes[name] = there.reading.digest(at), there.bytes()
+                if whole:
+                    there.fetch_all()
+                continue
             relations[name] = f"({backend.compile(warehouse.source(backend, name))})"
             columns[name] = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {relations[name]} t").fetchall()}
             rows[name] = con.execute(f"SELECT count(*) FROM {relations[name]} t").fetchone()[0]
             digests[name] = warehouse.source_digest(name)
-        sizes = {name: sum(size for _, size, _ in states) for name, states in before.items()}
-        yield Production(con, relations, columns, rows, sizes, digests)
+        yield Production(con, relations, columns, rows, sizes, digests, remotes=remotes)
         changed = [name for name in names if _states(workspace, name) != before[name]]
     finally:
+        end_readings(backend)
         backend.disconnect()
     if changed:
         raise InfrastructureError(
@@ -74,6 +90,8 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None]) -> I
 
 
 def _states(workspace: Workspace, name: str) -> tuple[tuple[str, int, int], ...]:
+    if postgres.is_address(workspace.source(name).read):
+        return ()  # its transaction sees one moment, whatever is written meanwhile
     states = ((path, path.stat()) for path in source_files(workspace, name))
     return tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in states)
 

@@ -11,6 +11,7 @@ from workbench.runtime.duck import identifier
 from workbench.sandbox.graph import Link, Role, Step, check_anchor
 from workbench.sandbox.hashing import Recipe, all_filled, refers, same
 from workbench.sandbox.production import PRIVATE, Production
+from workbench.sandbox.remote import find_orphans
 from workbench.sandbox.survey import complete
 
 CORE, WEIGHT, CLUSTER = (f"{PRIVATE}{word}" for word in ("core", "weight", "cluster"))
@@ -73,6 +74,13 @@ class Sampling:
             child, parent = (self._from(name) for name in (link.child, link.parent))
             table = f"stage.{PRIVATE}orphans_{number}"
             columns, filled = ", ".join(f"c.{identifier(column)}" for column in link.columns), all_filled(link.columns, "c")
+            if self.production.remotes.keys() & {link.child, link.parent}:
+                nulls = find_orphans(
+                    self.production.remotes, self.production.relations, self.production.con, link, table, f"{PRIVATE}n"
+                )
+                orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
+                self.dangling[link] = Dangling(orphans, nulls, table)
+                continue
             lost = f"SELECT {columns}, count(*) AS {PRIVATE}n FROM {child} c"
             found = complete(self.production, link)
             if found is None:
@@ -107,6 +115,7 @@ class Sampling:
 
     def _take_core(self, step: Step) -> None:
         self.tell(f"sampling {step.source}")
+        self._fetch(step)
         name = step.source
         match step.role:
             case Role.WHOLE:
@@ -124,6 +133,27 @@ class Sampling:
         self._check_cap(name)
         if not self.recipe.where:
             check_anchor(step, self.production.rows[name], self.taken[name], self.recipe.sample)
+
+    def _fetch(self, step: Step) -> None:
+        """Of a source on a server: fetch all that this step may choose."""
+        remote = self.production.remotes.get(step.source)
+        if remote is None or step.role is Role.PARENT:
+            return
+        if step.role is Role.WHOLE or (step.role is Role.ANCHOR and self.recipe.floor):
+            remote.fetch_all()
+        elif step.via is None:
+            remote.fetch_hashed(self._own(step.source), self.recipe)
+        else:
+            keys = ", ".join(map(identifier, step.via.to))
+            remote.fetch_matching(step.via.columns, f"SELECT {keys} FROM {stage(step.via.parent)} WHERE {CORE}")
+            if self.dangling[step.via].orphans or self.dangling[step.via].nulls:
+                remote.fetch_hashed(self._text(step.via), self.recipe)
+
+    def _text(self, link: Link) -> str:
+        """The text by which a row that follows a reference is hashed: the reference, or where that is NULL its own."""
+        columns = self.production.columns
+        text = self.recipe.reference(link, self.sources[link.parent].key, columns[link.child], columns[link.parent])
+        return f"CASE WHEN {all_filled(link.columns, 's')} THEN {text} ELSE {self._own(link.child)} END"
 
     def _anchor(self, name: str) -> str:
         recipe = self.recipe
@@ -151,10 +181,9 @@ class Sampling:
 
     def _follow(self, link: Link) -> str:
         """Rows of chosen parents; and of rows without a parent the same share."""
-        key, columns = self.sources[link.parent].key, self.production.columns
+        key = self.sources[link.parent].key
         child, filled = f"{self._from(link.child)} s", all_filled(link.columns, "s")
-        text = self.recipe.reference(link, key, columns[link.child], columns[link.parent])
-        hashed = f"SELECT s.*, md5(CASE WHEN {filled} THEN {text} ELSE {self._own(link.child)} END) AS {CLUSTER} FROM {child}"
+        hashed = f"SELECT s.*, md5({self._text(link)}) AS {CLUSTER} FROM {child}"
         dangling = self.dangling[link]
         alone = dangling.orphans or dangling.nulls
         if alone and self.recipe.plain and self.role(link.parent) is Role.ANCHOR and sorted(link.to) == sorted(key):
@@ -187,15 +216,19 @@ class Sampling:
             wanted = " UNION ".join(self._wanted(link) for link in self.links if link.parent == name and link.to == to)
             self._run(f"CREATE OR REPLACE TABLE {table} AS {wanted}")
             if self._one(f"SELECT count(*) FROM {table}"):
-                conditions.append((table, same("w", to, "s", to)))
+                conditions.append((table, same("w", to, "s", to), to))
         if not conditions:
             return False
         self.tell(f"completing {name}")
+        remote = self.production.remotes.get(name)
+        if remote is not None:
+            for table, _, to in conditions:
+                remote.fetch_matching(to, f"SELECT {', '.join(map(identifier, to))} FROM {table}")
         if len(conditions) == 1:
             rows = f"{self._from(name)} s SEMI JOIN {conditions[0][0]} w ON {conditions[0][1]}"
         else:
             rows = f"{self._from(name)} s WHERE " + " OR ".join(
-                f"EXISTS (FROM {table} w WHERE {on})" for table, on in conditions
+                f"EXISTS (FROM {table} w WHERE {on})" for table, on, _ in conditions
             )
         self._run(f"INSERT INTO {stage(name)} SELECT s.*, false, 0.0, NULL FROM {rows}")
         before = self.taken[name]

@@ -66,15 +66,18 @@ def check_keys(sources: Mapping[str, Source], production: Production, tell: Call
         if not source.key or not production.rows[name]:
             continue
         tell(f"checking the key of {name}")
-        numbered = _numbered(production, name, tuple(source.key))
+        remote = production.remotes.get(name)
+        numbered = None if remote is not None else _numbered(production, name, tuple(source.key))
         if numbered is not None and numbered.unique:
             continue
         columns = ", ".join(identifier(column) for column in source.key)
         filled = all_filled(source.key, "t")
         grouped = (
-            f"SELECT count(*) AS n FROM {production.relations[name]} t WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
+            f"SELECT count(*) AS n FROM {remote.at.relation if remote else production.relations[name]} t "
+            f"WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
         )
-        keys, extra = production.con.execute(f"SELECT count(*), coalesce(sum(n), 0) FROM ({grouped})").fetchone()
+        ask = remote.ask if remote else production.ask
+        keys, extra = ask(f"SELECT count(*), coalesce(sum(g.n), 0) FROM ({grouped}) g")[0]
         if keys:
             raise ConfigError(
                 f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} values are on {int(extra):,} rows",

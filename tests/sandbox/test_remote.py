@@ -1,0 +1,228 @@
+"""The same seed and data give the same sandbox, whether the data is in files or in a real PostgreSQL."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+
+from tests.sandbox.conftest import Place
+from workbench.errors import ConfigError, InfrastructureError, UsageError
+from workbench.runtime.postgres import Place as At
+from workbench.runtime.postgres import Reading
+from workbench.sandbox import create as creation
+from workbench.sandbox import registry
+from workbench.sandbox.create import Request, create
+from workbench.sandbox.parity import judge
+from workbench.sandbox.registry import SandboxInfo
+
+# Made in PostgreSQL, so that files and server hold the very same values.
+TABLES = {
+    "people": """CREATE TABLE people AS SELECT i - 500 AS id,
+        'Pérsøn ' || i || CASE WHEN i % 3 = 0 THEN ' 漢 ''q''' ELSE '' END AS name, DATE '1899-12-25' + i * 11 AS born,
+        ((i % 9 - 4) * 1.25)::numeric(9, 3) AS score, CASE WHEN i % 11 > 0 THEN i % 7 END AS region,
+        ('00000000-0000-0000-0000-' || lpad(i::text, 12, '0'))::uuid AS ref FROM generate_series(1, 1000) s(i)""",
+    "visits": """CREATE TABLE visits AS SELECT (i % 1300) - 500 AS person,
+        (timestamptz '2021-03-28 00:30:00+00' + i * interval '977.25 s') AS seen,
+        ((i % 100 - 50) * 0.01)::numeric(12, 2) AS paid,
+        CASE WHEN i % 13 = 0 THEN NULL ELSE 'p-' || i % 90 END AS item, i % 4 AS lot,
+        (timestamp '1970-01-01' + i * interval '1 day 0.000001 s') AS made FROM generate_series(1, 8000) s(i)""",
+    "items": """CREATE TABLE items AS SELECT 'p-' || i / 4 AS code, i % 4 AS lot,
+        CASE WHEN i % 5 = 0 THEN NULL ELSE 'p-' || i / 8 END AS parent,
+        CASE WHEN i % 5 = 0 THEN NULL ELSE i % 4 END AS parent_lot, i::float8 / 3 AS weight
+        FROM generate_series(0, 351) s(i)""",
+    "days": """CREATE TABLE days AS SELECT d::date AS day, extract(dow FROM d)::smallint AS dow, d > '1971-01-01' AS late,
+        (extract(dow FROM d) * -1.25)::numeric(6, 2) AS factor
+        FROM generate_series(timestamp '1970-01-01', timestamp '1995-01-01', '1 day') s(d)""",
+}
+KEYS = {
+    "people": 'key = ["id"]\nmask = { name = "redact", ref = "token", born = "generalise:year" }\nsample = "anchor"',
+    "visits": 'key = ["person", "seen"]\nreferences = [{ columns = ["person"], source = "people" },\n'
+    '  { columns = ["item", "lot"], source = "items" }]',
+    "items": 'key = ["code", "lot"]\nsample = "follow"\n'
+    'references = [{ columns = ["parent", "parent_lot"], source = "items" }]',
+    "days": 'key = ["day", "factor", "late"]',
+}
+Everywhere = Callable[..., None]
+
+
+@pytest.fixture
+def everywhere(empty: Place, postgres: str, monkeypatch: pytest.MonkeyPatch) -> Everywhere:
+    """Tables in the server and in files; ``declare`` says which sources are read where."""
+    monkeypatch.setenv("WORKBENCH_MASK_KEY", "a key of at least sixteen bytes")
+    monkeypatch.setenv("SHOP_DB", postgres)
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("SET TIME ZONE 'America/New_York'")
+        for statement in TABLES.values():
+            connection.execute(statement)
+        connection.execute("ALTER TABLE people ADD PRIMARY KEY (id)")
+    reading, con = Reading(postgres), duckdb.connect()
+    for name in TABLES:
+        at = At(postgres, "public", name)
+        columns = list(reading.columns(at).values())
+        con.execute(f"CREATE TABLE {name} ({', '.join(f'{each.name} {each.duckdb}' for each in columns)})")
+        reading.pull(con, f"SELECT {', '.join(each.pulled for each in columns)} FROM {at.relation} s", columns, name)
+        con.execute(f"COPY {name} TO '{empty.root}/raw/{name}.parquet'")
+    reading.close()
+    con.close()
+
+    def declare(*there: str, keys: dict[str, str] = KEYS) -> None:
+        empty.settings(
+            "\n".join(
+                f"[tool.workbench.sources.{name}]\n"
+                f'read = "{f"env:SHOP_DB#{name}" if name in there else f"raw/{name}.parquet"}"\n{setting}\n'
+                for name, setting in keys.items()
+            )
+        )
+
+    return declare
+
+
+def content(place: Place, info: SandboxInfo) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        f"{schema}.{name}": place.query(info, f"SELECT rowid, COLUMNS(*)::VARCHAR FROM {schema}.{name} ORDER BY rowid")
+        for name in info.tables
+        for schema in ("main", "workbench_rows")
+    }
+
+
+@pytest.mark.parametrize(
+    ("sample", "options"),
+    [
+        ("5%", {}),
+        ("30%", {"anchors": ("visits",)}),
+        ("10%", {"anchors": ("items", "people")}),
+        ("10%", {"where": "region > 2 OR born < DATE '1905-01-01'"}),
+        ("1%", {"strata": ("region",), "floor": 4}),
+        ("100%", {}),
+    ],
+    ids=str,
+)
+def test_the_same_sandbox_from_files_and_from_a_server(
+    empty: Place, everywhere: Everywhere, sample: str, options: dict[str, Any]
+) -> None:
+    made = []
+    for there in ((), tuple(TABLES), ("people", "items"), ("visits",)):
+        everywhere(*there)
+        made.append(empty.make(sample, **options))
+    first = content(empty, made[0])
+    assert sum(map(len, first.values())) > 200
+    for info in made[1:]:
+        assert content(empty, info) == first
+        assert {name: (table.rows, table.core, table.orphans) for name, table in info.tables.items()} == {
+            name: (table.rows, table.core, table.orphans) for name, table in made[0].tables.items()
+        }
+
+
+def test_only_rows_that_the_sample_needs_are_fetched(
+    empty: Place, everywhere: Everywhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everywhere(*TABLES)
+    fetched: dict[str, int] = {}
+    writing = creation.Writing
+
+    def looked(sampling: Any, *rest: Any) -> Any:
+        for name in TABLES:
+            fetched[name] = sampling.production.con.execute(f"SELECT count(*) FROM remote.{name}").fetchone()[0]
+        return writing(sampling, *rest)
+
+    monkeypatch.setattr(creation, "Writing", looked)
+    info = empty.make("5%")
+    assert fetched["people"] == info.tables["people"].rows < 100
+    assert info.tables["visits"].rows <= fetched["visits"] < 1200
+    assert fetched["items"] == info.tables["items"].rows
+
+
+def test_tables_that_rows_can_not_be_chosen_in_are_fetched_whole(empty: Place, everywhere: Everywhere, postgres: str) -> None:
+    everywhere()
+    expected = content(empty, empty.make("10%"))
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        for name in TABLES:
+            connection.execute(f"ALTER TABLE {name} RENAME TO hidden_{name}; CREATE VIEW {name} AS SELECT * FROM hidden_{name}")
+    everywhere(*TABLES)
+    assert content(empty, empty.make("10%")) == expected
+
+
+def test_a_parity_report_reads_the_server(empty: Place, everywhere: Everywhere) -> None:
+    reports = []
+    for there in ((), tuple(TABLES)):
+        everywhere(*there)
+        info = empty.make("20%")
+        report = judge(empty.workspace, info, 0.05)
+        reports.append((report.columns, report.fan_outs, report.figures, report.notes))
+    assert reports[0] == reports[1]
+
+
+def test_what_is_written_meanwhile_is_not_seen(empty: Place, everywhere: Everywhere, postgres: str) -> None:
+    everywhere(*TABLES)
+    calm = content(empty, empty.make("20%"))
+    registry.gc(empty.workspace, everything=True)
+
+    def disturb(step: str) -> None:
+        if step == "following visits to people":
+            with psycopg.connect(postgres, autocommit=True) as connection:
+                connection.execute("UPDATE visits SET paid = 7; DELETE FROM people WHERE id % 2 = 0")
+
+    info = create(empty.workspace, Request(sample="20%", who="ada"), tell=disturb)
+    assert content(empty, info) == calm
+
+
+def test_the_state_of_the_server_names_the_sandbox(empty: Place, everywhere: Everywhere, postgres: str) -> None:
+    everywhere(*TABLES)
+    first = empty.make("5%")
+    assert empty.make("5%").id == first.id
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("UPDATE days SET late = NOT late WHERE day = '1970-01-01'")
+    again = empty.make("5%")
+    assert again.id != first.id
+    assert {name for name in TABLES if again.snapshot[name] != first.snapshot[name]} == {"days"}
+
+
+def test_a_key_that_is_not_unique_is_refused_saying_how_often(empty: Place, everywhere: Everywhere, postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO days SELECT * FROM days WHERE day < '1970-01-03';"
+            "INSERT INTO days SELECT * FROM days WHERE day = '1970-01-01'"
+        )
+    everywhere("days")
+    with pytest.raises(ConfigError, match=r"days\.key: .* is not unique: 2 values are on 6 rows"):
+        empty.make()
+
+
+def test_a_server_that_is_gone_leaves_nothing(empty: Place, everywhere: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    everywhere("days")
+    monkeypatch.setenv("SHOP_DB", f"postgresql://ada:{secrets.token_hex(8)}@127.0.0.1:1/shop")
+    with pytest.raises(InfrastructureError, match="env:SHOP_DB can't be read") as caught:
+        empty.make()
+    assert caught.value.exit_code == 5
+    assert empty.files() == []
+
+
+def test_a_table_that_vanished_is_named(empty: Place, everywhere: Everywhere, postgres: str) -> None:
+    everywhere("days")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DROP TABLE days")
+    with pytest.raises(UsageError, match=r"env:SHOP_DB has no table public\.days"):
+        empty.make()
+    assert empty.files() == []
+
+
+def test_no_credential_reaches_a_file(
+    empty: Place, everywhere: Everywhere, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(
+            "DROP ROLE IF EXISTS carol; CREATE ROLE carol LOGIN PASSWORD 'canary-7c1'; GRANT SELECT ON days TO carol"
+        )
+    monkeypatch.setenv("SHOP_DB", postgres.replace("postgres@", "carol:canary-7c1@"))
+    everywhere("days", keys={"days": KEYS["days"]})
+    try:
+        assert empty.make("50%").tables["days"].rows > 1000
+    finally:
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY carol; DROP ROLE carol")
+    assert not [file for file in empty.root.rglob("*") if file.is_file() and b"canary-7c1" in file.read_bytes()]
