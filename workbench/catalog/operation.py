@@ -8,13 +8,14 @@ Fail-points: after_intent, before_swap, after_write_new, after_swap, before_done
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.catalog.version import read_lineage, version_dir
-from workbench.errors import GuardRefused, InfrastructureError, LeaseLost
+from workbench.errors import GuardRefused, InfrastructureError, LeaseLost, UsageError
 from workbench.model import VersionId
 from workbench.runtime.failpoint import reached
 from workbench.runtime.views import Current
@@ -151,7 +152,10 @@ def _keep_lineage(store: Store, operation: OperationRecord) -> None:
     """What readers see from now on rests on these columns; a version's lineage never changes."""
     for target in operation.targets:
         version = None if target.new is None else VersionId(target.pipeline, target.new.version)
-        if version is not None and not lineage.known(store, version):
+        if version is None or lineage.known(store, version):
+            continue
+        # Readers have been moved: what only explains their data must not keep that from being written down.
+        with contextlib.suppress(UsageError, TypeError):
             lineage.keep(store, version, read_lineage(version_dir(store.workspace, version)))
 
 
