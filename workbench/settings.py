@@ -98,11 +98,19 @@ class Source(_Strict):
 
 
 class Gates(_Strict):
-    """Thresholds of the gates. Shares are 0..1, seconds are wall-clock."""
+    """Thresholds of the gates. Shares are 0..1, seconds are wall-clock.
+
+    ``drift_tolerance`` is a population stability index, ``slowdown_tolerance`` how many times as long as the live version a
+    candidate may take, ``output_bytes_budget`` what its data may take on disk.
+    """
 
     row_count_tolerance: float = Field(default=0.25, ge=0)
     changed_share_tolerance: float = Field(default=0.25, ge=0)
     runtime_budget_seconds: float = Field(default=300.0, gt=0)
+    drift_tolerance: float = Field(default=0.25, gt=0)
+    slowdown_tolerance: float = Field(default=3.0, ge=1)
+    output_bytes_budget: int = Field(default=10 * 2**30, gt=0)
+    undocumented_columns: Literal["allow", "warn", "refuse"] = "warn"
 
 
 class Approval(_Strict):
@@ -163,12 +171,18 @@ class Scheduler(_Strict):
 
 
 class Settings(_Strict):
-    """All of ``[tool.workbench]``."""
+    """All of ``[tool.workbench]``.
+
+    ``policies`` are globs of policy files; ``declassified`` maps ``PIPELINE.COLUMN`` to the reason why a column that is
+    computed from personal ones names nobody.
+    """
 
     warehouse: str = "duckdb:warehouse"
     store: str = "sqlite:.workbench/store.db"
     sources: dict[str, Source] = {}
     gates: Gates = Gates()
     approval: Approval = Approval()
+    policies: list[str] = []
+    declassified: dict[str, Annotated[str, Field(min_length=1)]] = {}
     sandbox: Sandbox = Sandbox()
     scheduler: Scheduler = Scheduler()

@@ -38,13 +38,17 @@ _LOGICAL = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the output; ``type`` is an Ibis type such as ``int64`` or ``decimal(10, 2)``, ``unit`` what it counts."""
+    """A column of the output; ``type`` is an Ibis type such as ``int64`` or ``decimal(10, 2)``, ``unit`` what it counts.
+
+    ``classification`` is "personal" where its values may tell of a person, else empty.
+    """
 
     name: str
     type: str
     required: bool = False
     doc: str = ""
     unit: str = ""
+    classification: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def complete(
     Raises ``UnknownName`` when the key, the partition, a description or a unit names a column that the result lacks.
 
     >>> complete(Contract("p", 1, ()), {"id": "int64", "wait": "float64"}, {"wait": "in line"}, {"wait": "min"}).columns[1]
-    Column(name='wait', type='float64', required=False, doc='in line', unit='min')
+    Column(name='wait', type='float64', required=False, doc='in line', unit='min', classification='')
     """
     units = units or {}
     partition = [] if contract.partition_by is None else [contract.partition_by]
@@ -134,7 +138,8 @@ def from_yaml(text: str, *, where: str = FILE) -> Contract:
     import yaml
 
     try:
-        document = yaml.safe_load(text)
+        # Written in C where PyYAML was built with it, and as safe: every run reads its contract.
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  # both are safe
         (schema,) = document["schema"]
         custom = {entry["property"]: entry["value"] for entry in document["customProperties"]}
         properties = schema["properties"]
@@ -143,7 +148,14 @@ def from_yaml(text: str, *, where: str = FILE) -> Contract:
             pipeline=document["name"],
             version=int(document["version"]),
             columns=tuple(
-                Column(p["name"], p["physicalType"], bool(p.get("required", False)), p.get("description", ""), _unit(p))
+                Column(
+                    p["name"],
+                    p["physicalType"],
+                    bool(p.get("required", False)),
+                    p.get("description", ""),
+                    _unit(p),
+                    p.get("classification", ""),
+                )
                 for p in properties
             ),
             doc=document["description"]["purpose"],
@@ -185,6 +197,8 @@ def _property(column: Column, contract: Contract) -> dict[str, Any]:
         entry["description"] = column.doc
     if column.unit:
         entry["customProperties"] = [{"property": "unit", "value": column.unit}]
+    if column.classification:
+        entry["classification"] = column.classification
     return entry
 
 

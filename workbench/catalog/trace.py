@@ -78,6 +78,10 @@ class Graph:
                 found[pipeline] = tuple(sorted(read))
         return found
 
+    def rests_on(self, table: str) -> tuple[str, ...]:
+        """The pipelines that rest on a table, directly or through others, by name."""
+        return tuple(sorted({place.table for place in self.downstream(table, ROWS).places()} - {table}))
+
     def _walk(self, place: Place, roles: tuple[LineageRole, ...], step: _Step, seen: set[Place]) -> Tree:
         further = step(self, place)
         if place in seen and further:

@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from workbench.catalog.compatibility import lost_columns
+from workbench.catalog.owner import owner
+from workbench.catalog.policy import load_policies
+from workbench.catalog.privacy import declassified
+from workbench.catalog.trace import live_graph
 from workbench.config import Workspace
 from workbench.model import GateResult, Verdict
 from workbench.promote import gates
@@ -101,6 +106,7 @@ def _judge(
     workspace: Workspace, request: Request, fresh: Sequence[Candidate], proofs: dict[str, Equality], tried: Sequence[Tried]
 ) -> tuple[Judged, ...]:
     by_name = {each.pipeline: each for each in fresh}
+    policies, graph = load_policies(workspace), live_graph(workspace)
     if not tried:
         return tuple(
             Judged(
@@ -124,6 +130,14 @@ def _judge(
             thresholds=workspace.settings.gates,
             allow_change=request.allow_change,
             allow_breaking=request.allow_breaking,
+            live_seconds=each.live_seconds,
+            bytes=each.snapshot.bytes,
+            personal=each.personal,
+            declassified=declassified(workspace.settings, each.pipeline),
+            readers=graph.rests_on(each.pipeline),
+            lost_by=graph.readers(each.pipeline, lost_columns(each.live_contract, each.contract)),
+            policies=policies,
+            owner=owner(workspace, each.pipeline) or request.who,
         )
         judged.append(Judged(each.pipeline, each.version, candidate, proof, each, gates.judge(case)))
     return tuple(judged)

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, complete, read_contract
+from workbench.catalog.privacy import classify, declassified, personal_columns
 from workbench.catalog.version import version_dir
 from workbench.catalog.writing import held_back
 from workbench.config import Workspace
@@ -57,9 +58,10 @@ class Tried:
     """What the trial of one pipeline gave.
 
     ``expression`` is the SHA-256 of the compiled expression over unbound inputs and ``lineage`` what its columns rest on;
-    ``seconds`` is the wall-clock time of computing and writing the candidate. ``logic`` and ``data`` are None where there is
-    nothing to compare with, and ``note`` says why. ``input_types`` are the Ibis types of the columns that each argument is
-    read for; of all where none are named.
+    ``seconds`` is the wall-clock time of computing and writing the candidate, ``live_seconds`` that of the live version.
+    ``logic`` and ``data`` are None where there is nothing to compare with, and ``note`` says why. ``input_types`` are the Ibis
+    types of the columns that each argument is read for; of all where none are named. ``personal`` maps columns to the
+    personal ones that they are computed from, declassified ones too.
     """
 
     pipeline: str
@@ -77,6 +79,8 @@ class Tried:
     note: str = ""
     input_types: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     lineage: tuple[Edge, ...] = ()
+    personal: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    live_seconds: float | None = None
 
 
 def run_trial(
@@ -93,10 +97,12 @@ def run_trial(
         live = warehouse.live()
         snapshots: dict[str, Snapshot] = {}
         baselines: dict[str, Snapshot] = {}
-        tried = []
+        tried: list[Tried] = []
+        contracts = {name: read_contract(version_dir(workspace, VersionId(name, at.version))) for name, at in live.items()}
         for each in work:
             progress(f"trial of {each.pipeline}@{each.version}")
-            tried.append(_try(workspace, warehouse, con, each, live, snapshots, baselines))
+            tried.append(_try(workspace, warehouse, con, each, live, contracts, snapshots, baselines))
+            contracts[each.pipeline] = tried[-1].contract
         changed = [name for name in names if warehouse.source_digest(name, con) != before[name]]
     finally:
         con.disconnect()
@@ -111,6 +117,7 @@ def _try(
     con: BaseBackend,
     work: Work,
     live: Mapping[str, Live],
+    contracts: Mapping[str, Contract],
     snapshots: dict[str, Snapshot],
     baselines: dict[str, Snapshot],
 ) -> Tried:
@@ -124,6 +131,10 @@ def _try(
     tables = _inputs(warehouse, con, work.contract.inputs, live, snapshots)
     expr = _call(work.function, tables, work.contract)
     contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs, work.units)
+    unbound = _unbound(work.function, tables, contract)
+    edges = column_lineage(unbound, {each.argument: each.name for each in contract.inputs}, inputs_of)
+    personal = personal_columns(workspace.settings, edges, contracts)
+    contract = classify(contract, personal.keys() - declassified(workspace.settings, work.pipeline).keys())
     with _explained(f"{work.pipeline} can't be computed on production's tables"):
         snapshot = _staged(warehouse, expr, contract)
     seconds = time.monotonic() - started
@@ -134,12 +145,14 @@ def _try(
     with _explained(f"a check of {work.pipeline} can't be evaluated"):
         results = checks.evaluate(table, (*contract.checks, *key_rules))
     declared, keyed = results[: len(contract.checks)], results[len(contract.checks) :]
-    logic = data = live_contract = None
+    logic = data = live_contract = live_seconds = None
     note = "no live version yet"
     if current is not None:
-        live_contract = read_contract(version_dir(workspace, VersionId(work.pipeline, current.version)))
+        live_contract = contracts[work.pipeline]
         try:
+            started = time.monotonic()
             baseline = _baseline(workspace, warehouse, con, current, live_contract, live, baselines)
+            live_seconds = time.monotonic() - started
             now = current.snapshot
             read = partial(warehouse.read, con)
             logic = diff_snapshots(baseline, snapshot, read, key=_common(key, baseline.columns, snapshot.columns))
@@ -147,7 +160,6 @@ def _try(
             note = ""
         except UsageError as error:
             note = f"the live version {current.pipeline}@{current.version} no longer runs on this snapshot: {error.message}"
-    unbound = _unbound(work.function, tables, contract)
     return Tried(
         pipeline=work.pipeline,
         version=work.version,
@@ -170,7 +182,9 @@ def _try(
             }
             for each in contract.inputs
         },
-        lineage=column_lineage(unbound, {each.argument: each.name for each in contract.inputs}, inputs_of),
+        lineage=edges,
+        personal=personal,
+        live_seconds=live_seconds,
     )
 
 

@@ -75,11 +75,19 @@ def _judged_view(judged: Judged, rows: int) -> RenderableType:
     return Group(*parts)
 
 
+# Gates that a reader wants to see when they have something to say; when they pass, one line names them all.
+_BRIEF = {"drift", "documented", "privacy", "policy", "impact", "performance", "cost"}
+
+
 def gates_view(gates: Sequence[GateResult]) -> Table:
-    """One line a gate."""
+    """One line a gate; those that matter only when they don't pass share one."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    quiet = [gate.gate for gate in gates if gate.gate in _BRIEF and gate.verdict is Verdict.PASS]
     for gate in gates:
-        table.add_row("gate", gate.gate, Text(gate.verdict.value, style=STYLES[gate.verdict]), Text(gate.summary))
+        if gate.gate not in quiet:
+            table.add_row("gate", gate.gate, Text(gate.verdict.value, style=STYLES[gate.verdict]), Text(gate.summary))
+    if quiet:
+        table.add_row("gate", "others", Text("pass", style=STYLES[Verdict.PASS]), Text(", ".join(quiet)))
     return table
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.catalog.contract import Column, Contract
+from workbench.catalog.policy import Rule
 from workbench.config import Gates
 from workbench.model import CheckResult, Verdict
 from workbench.promote import gates
@@ -14,7 +15,8 @@ from workbench.promote.diff.result import RowCounts, SchemaDiff, TableDiff
 from workbench.promote.equality import Equality, EqualityCheck
 from workbench.runtime import checks
 
-CONTRACT = Contract("sales", 2, (Column("day", "date", True), Column("revenue", "float64")), key=("day",))
+COLUMNS = (Column("day", "date", True), Column("revenue", "float64", doc="EUR"))
+CONTRACT = Contract("sales", 2, COLUMNS, doc="Sales a day.", key=("day",))
 PROOF = Equality("sales", "equal", (EqualityCheck({}, "equal", "structure"),))
 
 
@@ -43,7 +45,7 @@ def verdict(name: str, case: gates.Case) -> Verdict:
 
 def test_a_sound_candidate_passes_every_gate_in_order():
     results = gates.judge(CASE)
-    assert [result.gate for result in results] == ["equality", "contract", "key", "rows", "changed", "runtime"]
+    assert [result.gate for result in results] == [gate.__name__ for gate in gates.GATES]
     assert {result.verdict for result in results} == {Verdict.PASS}
     assert gates.worst(results) is Verdict.PASS
 
@@ -113,3 +115,68 @@ def test_runtime_fails_above_its_budget():
 def test_a_first_version_has_nothing_to_be_compared_with():
     results = gates.judge(replace(CASE, live_contract=None, logic=None))
     assert gates.worst(results) is Verdict.PASS
+
+
+def test_drift_fails_columns_that_are_distributed_otherwise():
+    moved = replace(difference(1000, 1000, changed=10), distributions={"revenue": {"psi": 0.4}, "day": {"psi": 0.01}})
+    found = replace(CASE, logic=moved)
+    assert verdict("drift", found) is Verdict.FAIL
+    assert verdict("drift", replace(found, allow_change=0.5)) is Verdict.WARN
+    assert verdict("drift", replace(found, thresholds=Gates(drift_tolerance=0.5))) is Verdict.PASS
+    few = replace(difference(99, 1000, changed=10), distributions={"revenue": {"psi": 9.0}})
+    assert verdict("drift", replace(CASE, logic=few)) is Verdict.PASS, "a handful of rows is distributed by chance"
+
+
+def test_documented_warns_of_columns_that_nobody_explained():
+    silent = replace(CASE.contract, doc="Sales.", columns=(Column("day", "date", True), Column("revenue", "float64")))
+    found = replace(CASE, contract=silent)
+    assert verdict("documented", found) is Verdict.WARN
+    assert verdict("documented", replace(found, thresholds=Gates(undocumented_columns="refuse"))) is Verdict.FAIL
+    assert verdict("documented", replace(found, thresholds=Gates(undocumented_columns="allow"))) is Verdict.PASS
+    nameless = replace(CASE, contract=replace(CASE.contract, doc=""))
+    assert verdict("documented", nameless) is Verdict.WARN
+
+
+def test_privacy_warns_of_personal_columns_unless_a_reason_says_that_they_name_nobody():
+    found = replace(CASE, personal={"revenue": ("customers.name",)})
+    assert verdict("privacy", CASE) is Verdict.PASS
+    assert verdict("privacy", found) is Verdict.WARN
+    assert verdict("privacy", replace(found, declassified={"revenue": "a sum over all"})) is Verdict.PASS
+    assert verdict("privacy", replace(found, declassified={"other": "a count"})) is Verdict.WARN
+
+
+def test_policy_fails_or_warns_as_the_rule_says():
+    rule = Rule(name="owned", require=["owner"], max_rows=50)
+    assert verdict("policy", replace(CASE, policies=(rule,), owner="ann")) is Verdict.FAIL, "too many rows"
+    assert verdict("policy", replace(CASE, policies=(rule,), owner="ann", rows=50)) is Verdict.PASS
+    assert verdict("policy", replace(CASE, policies=(rule.model_copy(update={"severity": "warn"}),))) is Verdict.WARN
+    others = rule.model_copy(update={"pipelines": "finance_*"})
+    assert verdict("policy", replace(CASE, policies=(others,))) is Verdict.PASS
+
+
+def test_impact_names_the_readers_and_warns_when_their_values_move():
+    assert verdict("impact", CASE) is Verdict.PASS
+    assert verdict("impact", replace(CASE, readers=("totals",))) is Verdict.WARN
+    same = replace(CASE, readers=("totals",), logic=difference(100, 100))
+    assert verdict("impact", same) is Verdict.PASS
+
+
+def test_performance_fails_what_is_much_slower_than_the_live_version():
+    assert verdict("performance", replace(CASE, seconds=40.0, live_seconds=2.0)) is Verdict.FAIL
+    assert verdict("performance", replace(CASE, seconds=40.0, live_seconds=20.0)) is Verdict.PASS
+    assert verdict("performance", replace(CASE, seconds=4.0, live_seconds=0.1)) is Verdict.PASS, "nobody waits for seconds"
+
+
+def test_cost_fails_what_does_not_fit_its_budget():
+    assert verdict("cost", replace(CASE, bytes=2**20)) is Verdict.PASS
+    assert verdict("cost", replace(CASE, bytes=2**20, thresholds=Gates(output_bytes_budget=1000))) is Verdict.FAIL
+
+
+def test_the_contract_gate_names_who_reads_what_is_lost():
+    fewer = replace(CASE.contract, columns=CASE.contract.columns[:1])
+    (found,) = (
+        each for each in gates.judge(replace(CASE, contract=fewer, lost_by={"totals": ("revenue",)})) if each.gate == "contract"
+    )
+    assert found.verdict is Verdict.FAIL
+    assert "read by totals (revenue)" in found.summary
+    assert found.evidence["class"] == "breaking"

@@ -11,12 +11,33 @@ from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
 from workbench.promote.gates.changed import changed
 from workbench.promote.gates.contract import contract
+from workbench.promote.gates.cost import cost
+from workbench.promote.gates.documented import documented
+from workbench.promote.gates.drift import drift
 from workbench.promote.gates.equality import equality, judge_equality
+from workbench.promote.gates.impact import impact
 from workbench.promote.gates.key import key
+from workbench.promote.gates.performance import performance
+from workbench.promote.gates.policy import policy
+from workbench.promote.gates.privacy import privacy
 from workbench.promote.gates.rows import rows
 from workbench.promote.gates.runtime import runtime
 
-GATES: tuple[Callable[[Case], GateResult], ...] = (equality, contract, key, rows, changed, runtime)
+GATES: tuple[Callable[[Case], GateResult], ...] = (
+    equality,
+    contract,
+    key,
+    rows,
+    changed,
+    drift,
+    documented,
+    privacy,
+    policy,
+    impact,
+    runtime,
+    performance,
+    cost,
+)
 
 
 def judge(case: Case) -> tuple[GateResult, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.catalog.contract import Contract
+from workbench.catalog.policy import Rule
 from workbench.config import Gates
 from workbench.model import CheckResult
 from workbench.promote.diff import TableDiff
@@ -18,8 +20,13 @@ class Case:
     """One candidate before the gates.
 
     ``live_contract`` and ``logic`` are None for a pipeline's first version; ``equality`` is None for a version whose code is
-    unchanged and that was only recomputed because its input changes. ``seconds`` is the wall-clock time of the trial.
-    ``allow_change`` is the share of rows that the author declared to change, ``allow_breaking`` that readers may lose columns.
+    unchanged and that was only recomputed because its input changes. ``seconds`` is the wall-clock time of the trial,
+    ``live_seconds`` that of the live version on the same snapshot, ``bytes`` what the candidate's data takes on disk.
+
+    ``personal`` maps columns to the personal ones that they are computed from, ``declassified`` those of them that name nobody
+    to the reason. ``readers`` are the live pipelines that rest on this one, ``lost_by`` those that read a column which readers
+    lose. ``allow_change`` is the share of rows that the author declared to change, ``allow_breaking`` that readers may lose
+    what the contract promised.
     """
 
     contract: Contract
@@ -33,6 +40,14 @@ class Case:
     thresholds: Gates
     allow_change: float | None = None
     allow_breaking: bool = False
+    live_seconds: float | None = None
+    bytes: int = 0
+    personal: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    declassified: Mapping[str, str] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
+    lost_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    policies: tuple[Rule, ...] = ()
+    owner: str = ""
 
 
 def broken_rows(result: CheckResult) -> dict[str, Any]:
