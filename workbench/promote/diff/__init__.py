@@ -7,7 +7,6 @@ value, then describe what was found.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.promote.diff.result import ChangedRow, ColumnDiff, Move, RowCounts, Samples, SchemaDiff, TableDiff
@@ -78,23 +77,10 @@ def diff_snapshots(
     distributions: bool = True,
     largest: int = 10,
 ) -> TableDiff:
-    """Compare two snapshots of the warehouse as ``diff`` would, reading only the files that they do not share.
+    """Compare two snapshots of the warehouse as ``diff`` would.
 
-    ``read`` makes a table of a snapshot (``warehouse.read`` with its session). Files are immutable and named by their bytes:
-    what is in both snapshots holds equal rows, which cancel.
+    ``read`` makes a table of a snapshot (``warehouse.read`` with its session), which knows its files. Files are immutable and
+    named by their bytes: what is in both snapshots holds equal rows, which cancel unread; of the others the bytes are
+    compared first, and only what differs in them is decoded.
     """
-    from workbench.promote.diff.files import same_files
-    from workbench.promote.diff.flow import Options, compare_tables
-
-    options = Options(key=tuple(key), samples=samples, distributions=distributions, largest=largest)
-    if base.columns != candidate.columns:
-        return compare_tables(read(base), read(candidate), options)
-    left = [
-        replace(snapshot, id=f"{snapshot.id}_apart_{side}", files=tuple(file for file in snapshot.files if file.path in paths))
-        for side, snapshot, paths in zip("bc", (base, candidate), same_files(base, candidate), strict=True)
-    ]
-    shared = base.rows - left[0].rows
-    if not shared:
-        return compare_tables(read(base), read(candidate), options)
-    whole = (read(base), read(candidate)) if distributions else None
-    return compare_tables(read(left[0]), read(left[1]), options, shared=shared, whole=whole)
+    return diff(read(base), read(candidate), key=key, samples=samples, distributions=distributions, largest=largest)

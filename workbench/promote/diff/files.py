@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import InfrastructureError, UnknownName, UsageError
-from workbench.model import Snapshot
-from workbench.runtime.duck import file_list, identifier, infrastructure, literal
+from workbench.runtime.duck import Listed, file_list, identifier, infrastructure, literal, note_files
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -64,6 +63,8 @@ def open_table(con: Backend, text: str, name: str) -> ir.Table:
                 f"{text} has two columns named {twice[0]!r} (upper and lower case count as one)", hint="rename one of them"
             )
         con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {reader}")
+        if reader.startswith("read_parquet") and not any("=" in str(path) for path in paths):  # else folders may be columns
+            note_files(con.con, name, [Listed(path) for path in paths])
         return con.table(name)
 
 
@@ -120,28 +121,3 @@ def _csv_names(con: Backend, path: Path) -> list[str]:
             return next(csv.reader(stream, delimiter=found[0][0] or ","), [])
     except OSError as error:
         raise InfrastructureError(f"{path} can't be read: {error.strerror}", hint="check the file's permissions") from error
-
-
-def same_files(base: Snapshot, candidate: Snapshot) -> tuple[list[str], list[str]]:
-    """The paths of the files of either snapshot that the other one lacks.
-
-    Files are immutable and named by their bytes, so files with equal digests hold equal rows and cancel, copy by copy; what
-    is left is all that a comparison has to read. Both lists empty means equal rows, without reading any.
-
-    >>> from workbench.model import DataFile
-    >>> may, june, corrected = (DataFile(f"{name}.parquet", 1, 1, name) for name in ("may", "june", "corrected"))
-    >>> old, new = (Snapshot("s", "p", 1, {}, files) for files in ((may, june), (may, corrected)))
-    >>> same_files(old, new)
-    (['june.parquet'], ['corrected.parquet'])
-    """
-    ours, theirs = (Counter(file.sha256 for file in snapshot.files) for snapshot in (base, candidate))
-    return _left(base, ours - theirs), _left(candidate, theirs - ours)
-
-
-def _left(snapshot: Snapshot, digests: Counter[str]) -> list[str]:
-    left = []
-    for file in snapshot.files:
-        if digests[file.sha256] > 0:
-            digests[file.sha256] -= 1
-            left.append(file.path)
-    return left

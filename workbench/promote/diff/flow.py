@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.promote.diff import narrow as narrowing
+from workbench.promote.diff.aligned import by_place
 from workbench.promote.diff.fuzzy import Tolerance
 from workbench.promote.diff.largest import largest
+from workbench.promote.diff.parts import Reduced, reduced
 from workbench.promote.diff.profile import profile
 from workbench.promote.diff.renames import renamed
 from workbench.promote.diff.result import ColumnDiff, RowCounts, Samples, SchemaDiff, TableDiff
@@ -38,16 +40,9 @@ class Options:
     largest: int = 0
 
 
-def compare_tables(
-    base: ir.Table, candidate: ir.Table, options: Options, *, shared: int = 0, whole: tuple[ir.Table, ir.Table] | None = None
-) -> TableDiff:
-    """Line up the columns, compare the rows, describe what was found.
-
-    ``shared`` rows are known to be in both tables and left out of ``base`` and ``candidate``; then ``whole`` are the tables
-    with them, for the distributions.
-    """
-    with opened(base, candidate, *(whole or ())) as (session, sides):
-        ours, theirs, *entire = sides
+def compare_tables(base: ir.Table, candidate: ir.Table, options: Options) -> TableDiff:
+    """Line up the columns, compare the rows, describe what was found."""
+    with opened(base, candidate) as (session, (ours, theirs)):
         columns = line_up(
             ours.columns,
             theirs.columns,
@@ -56,7 +51,7 @@ def compare_tables(
             ignore_case=options.ignore_case,
         )
         where = "TRUE" if options.where is None else condition(options.where, columns)
-        rows, differ = _compare_rows(session, columns, (ours, theirs), options, shared)
+        rows, differ = _compare_rows(session, columns, (ours, theirs), options)
         schema = SchemaDiff(
             added=tuple(columns.added),
             removed=tuple(columns.removed),
@@ -67,35 +62,39 @@ def compare_tables(
         changed = _changed_columns(columns, rows, differ)
         profiles = {}
         if options.distributions:
-            before, after = entire or (ours, theirs)
-            profiles = {name: profile(session, name, before, after) for name in changed}
-            profiles |= {name: profile(session, name, None, after) for name in columns.added}
+            profiles = {name: profile(session, name, ours, theirs) for name in changed}
+            profiles |= {name: profile(session, name, None, theirs) for name in columns.added}
         picked = pick(session, columns, differ, options.samples, where) if differ else Samples()
         moves = largest(session, columns, differ, options.largest) if differ and columns.keyed and options.largest > 0 else {}
         return TableDiff(schema, rows, changed, picked, profiles, options.key, moves)
 
 
 def _compare_rows(
-    session: Session, columns: Columns, sides: tuple[Side, Side], options: Options, shared: int
+    session: Session, columns: Columns, sides: tuple[Side, Side], options: Options
 ) -> tuple[RowCounts, Differing | None]:
     """Count and collect the rows that differ; no collection where nothing is compared or nothing differs."""
-    base, candidate = (session.row(f"SELECT count(*) FROM {side.source}")[0] for side in sides)
-    total = base + shared, candidate + shared
+    whole = options.where is not None or options.largest > 0
+    left, aligned = Reduced(sides) if options.verify else reduced(session, columns, sides, by_place=columns.keyed), None
+    equal = left.equal
+    if left.lone is not None:
+        parts, matched = left.lone
+        aligned = by_place(session, columns, parts, matched, options.tolerance, samples=options.samples, whole=whole)
+        if aligned is None:
+            left = reduced(session, columns, sides, by_place=False)
+        else:
+            equal += sum(stop - start for start, stop in matched.aligned)
+    base, candidate = (session.row(f"SELECT count(*) FROM {side.source}")[0] for side in left.sides)
+    total = base + equal, candidate + equal
     if not columns.all:
         # Nothing can be compared, so no row is shown to be the same.
-        return RowCounts(*total, added=candidate, removed=base, changed=0, unchanged=shared), None
+        return RowCounts(*total, added=candidate, removed=base, changed=0, unchanged=0), None
     if options.verify or base + candidate <= narrowing.SMALL:
-        doubtful: narrowing.Narrowed | None = narrowing.everything(columns, sides)
+        doubtful: narrowing.Narrowed | None = narrowing.everything(columns, left.sides)
     else:
         doubtful = narrowing.narrow(
-            session,
-            columns,
-            sides,
-            (base, candidate),
-            options.tolerance,
-            samples=options.samples,
-            whole=options.where is not None or options.largest > 0,
+            session, columns, left.sides, (base, candidate), options.tolerance, samples=options.samples, whole=whole
         )
+    doubtful = narrowing.together(doubtful, aligned)
     if doubtful is None:
         return RowCounts(*total, added=0, removed=0, changed=0, unchanged=total[0]), None
     found = differing(session, columns, doubtful.base, doubtful.candidate, options.tolerance)

@@ -42,6 +42,18 @@ class Narrowed:
     by_column: dict[int, int] = field(default_factory=dict)
 
 
+def together(one: Narrowed | None, other: Narrowed | None) -> Narrowed | None:
+    """Rows in doubt of two disjoint parts of the tables as one."""
+    if one is None or other is None:
+        return one or other
+    return Narrowed(
+        f"(FROM {one.base} UNION ALL BY NAME FROM {other.base})",
+        f"(FROM {one.candidate} UNION ALL BY NAME FROM {other.candidate})",
+        one.changed + other.changed,
+        {i: one.by_column.get(i, 0) + other.by_column.get(i, 0) for i in one.by_column.keys() | other.by_column.keys()},
+    )
+
+
 def narrow(
     session: Session,
     columns: Columns,

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from workbench.errors import InfrastructureError, UsageError
 from workbench.promote.diff.sql import ident, literal
-from workbench.runtime.duck import infrastructure
+from workbench.runtime.duck import Listed, infrastructure, noted_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,6 +48,18 @@ class Session:
         name = self.name()
         self.con.execute(f"CREATE TEMP TABLE {name} AS {sql}", values or [])
         return name
+
+    def hold(self, data: Any) -> str:
+        """A temporary table with a copy of Arrow data, a table or a stream; its quoted name."""
+        moved = "workbench_diff_" + uuid4().hex
+        self.con.register(moved, data)
+        try:
+            with warnings.catch_warnings():
+                # Ibis reads DuckDB through a method that DuckDB has renamed.
+                warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
+                return self.make(f"FROM {ident(moved)}")
+        finally:
+            self.con.unregister(moved)
 
     def name(self) -> str:
         """A new quoted name for a temporary table that is dropped with the session."""
@@ -90,10 +102,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two tables: what stands after FROM, and its columns with DuckDB's types."""
+    """One of the two tables: what stands after FROM, its columns with DuckDB's types, and the files it is made of, if it is."""
 
     source: str
     columns: dict[str, DuckDBPyType]
+    files: tuple[Listed, ...] | None = None
 
 
 @contextlib.contextmanager
@@ -137,18 +150,26 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
     import ibis.expr.operations as ops
 
     node = table.op()
+    files = None
     if home is None:
-        source = _pulled(session, table.to_pyarrow_batches())
+        source = session.hold(table.to_pyarrow_batches())
     elif node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
         # Ibis itself must prepare these; a stream would end with the next statement of the same connection.
-        source = _pulled(session, table.to_pyarrow())
+        source = session.hold(table.to_pyarrow())
     elif isinstance(node, ops.DatabaseTable) and _stable(session, node.name):
         parts = (node.namespace.catalog, node.namespace.database, node.name)
         source = ".".join(ident(part) for part in parts if part)
+        files = _files(session, node.name)
     else:
         source = session.make(home.compile(table))
     relation = session.con.sql(f"FROM {source}")
-    return Side(source, dict(zip(relation.columns, relation.types, strict=True)))
+    return Side(source, dict(zip(relation.columns, relation.types, strict=True)), files)
+
+
+def _files(session: Session, view: str) -> tuple[Listed, ...] | None:
+    """The files that a temporary view is known to read, and nothing but them."""
+    noted = session.rows("SELECT comment FROM duckdb_views() WHERE view_name = ? AND temporary", [view])
+    return noted_files(noted[0][0]) if len(noted) == 1 else None
 
 
 def _stable(session: Session, name: str) -> bool:
@@ -174,16 +195,3 @@ def _plain_view(sql: str) -> bool:
     bare = _QUOTED.sub("", sql)
     calls = {name.lower() for name in _CALLS.findall(bare)}
     return bool(calls & {"read_parquet", "parquet_scan"}) and calls <= _PLAIN and not _WORDS.search(bare)
-
-
-def _pulled(session: Session, data: Any) -> str:
-    """A copy of Arrow data, as a rule of a table of another engine."""
-    moved = "workbench_diff_" + uuid4().hex
-    session.con.register(moved, data)
-    try:
-        with warnings.catch_warnings():
-            # Ibis reads DuckDB through a method that DuckDB has renamed.
-            warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
-            return session.make(f"FROM {ident(moved)}")
-    finally:
-        session.con.unregister(moved)

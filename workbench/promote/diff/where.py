@@ -5,6 +5,7 @@ from __future__ import annotations
 from workbench.errors import UnknownName, UsageError
 from workbench.promote.diff.schema import Columns
 
+_INTEGERS = {"tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint"}
 _HINT = 'for example --where "delta_price > 100" or --where "base_state = \'open\'"'
 
 
@@ -47,10 +48,15 @@ def names(columns: Columns) -> dict[str, str]:
         if i < len(columns.key):
             own = {column.name: base}
         else:
+            # Wide enough for the difference of any two: unsigned numbers have none below zero in their own type.
+            wide = [
+                f"CAST({raw} AS HUGEINT)" if kind.id in _INTEGERS else raw
+                for raw, kind in ((base, column.base), (candidate, column.candidate))
+            ]
             own = {
                 f"base_{column.name}": base,
                 f"candidate_{column.name}": candidate,
-                f"delta_{column.name}": f"{candidate} - {base}",
+                f"delta_{column.name}": f"{wide[1]} - {wide[0]}",
             }
         twice |= own.keys() & found.keys()
         found |= own
