@@ -160,7 +160,9 @@ class _Asked:
         check_untouched(workspace, version)
         contract = read_contract(version_dir(workspace, version))
         values = typed_parameters(contract, parameters)
-        secrets = needed(value for name, value in values.items() if name in parameters)
+        read = [workspace.source(each.name).read.partition("#")[0] for each in contract.inputs if each.kind == "source"]
+        addresses = (place for place in read if place.startswith("env:"))
+        secrets = needed([*(value for name, value in values.items() if name in parameters), *addresses])
         if any(interval is not None for interval in intervals):
             check_interval(contract)
         return cls(workspace, warehouse, version, contract, read_config(workspace, pipeline), values, secrets)
