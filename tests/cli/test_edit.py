@@ -166,6 +166,22 @@ def test_what_is_no_notebook_is_not_opened(shop: Any, sandbox: Any, path: str, m
     assert "next:" in refused.err
 
 
+def test_a_port_that_is_taken_is_said_before_anything_is_written(shop: Any, sandbox: Any) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        refused = shop.run("edit", "notebooks/new.py", "--headless", "--port", str(port))
+    assert refused.code == 5
+    assert f"port {port} is taken" in refused.err
+    assert "next: workbench edit notebooks/new.py --port " in refused.err
+    assert not (shop.root / "notebooks" / "new.py").exists()
+
+
+def test_a_folder_is_answered_with_a_notebook_in_it(shop: Any, sandbox: Any) -> None:
+    assert "workbench edit notebooks/first.py" in shop.run("edit", "notebooks").err
+
+
 def test_outside_a_workspace_nothing_is_opened(tmp_path: Path, shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     refused = shop.run("edit", "sales.py")

@@ -42,12 +42,14 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
     """
     from workbench.sandbox import registry
     from workbench.sandbox.confine import offered, plan
-    from workbench.sandbox.editor import HOST, Place, marimo_folders
+    from workbench.sandbox.editor import HOST, Place, marimo_folders, refuse_taken
     from workbench.sandbox.environment import analyst_environment
 
     workspace = find_workspace()
     _check(notebook)
     sandbox = registry.active(workspace)
+    if port is not None:
+        refuse_taken(port, notebook)
     made = not notebook.exists()
     if made:
         notebook.write_text(starter(workspace, notebook.stem), encoding="utf-8")
@@ -81,12 +83,12 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
 
 
 def _check(notebook: Path) -> None:
+    if notebook.is_dir():
+        raise NotebookError(f"{notebook} is a folder", hint=f"workbench edit {notebook / 'first.py'}")
     if notebook.suffix != ".py":
         raise NotebookError(
             f"{notebook} is no Python file, as marimo's notebooks are", hint=f"workbench edit {notebook.with_suffix('.py')}"
         )
-    if notebook.is_dir():
-        raise NotebookError(f"{notebook} is a folder", hint=f"workbench edit {notebook / 'first.py'}")
     if not notebook.parent.is_dir():
         raise NotebookError(
             f"there is no folder {notebook.parent}", hint=f"mkdir -p {notebook.parent}, then: workbench edit {notebook}"
@@ -98,7 +100,8 @@ def _check(notebook: Path) -> None:
             found = False
         if not found:
             raise NotebookError(
-                f"{notebook} is no marimo notebook", hint=f"marimo convert, or: workbench edit {notebook.with_name('first.py')}"
+                f"{notebook} is no marimo notebook",
+                hint=f"marimo convert {notebook} -o {notebook.with_stem(notebook.stem + '_notebook')}",
             )
 
 

@@ -77,7 +77,8 @@ class Place:
     def command(self, notebook: Path) -> list[str]:
         """How the editor is started. The browser is not its business: it could not start one from where it is."""
         command = [sys.executable, "-m", "workbench.sandbox.editor", "edit", str(notebook), "--host", HOST]
-        command += ["--port", str(self.port), "--headless", "--skip-update-check", "--no-sandbox"]
+        # --watch: what another editor or workbench check --fix writes is seen, not overwritten by the next save.
+        command += ["--port", str(self.port), "--headless", "--skip-update-check", "--no-sandbox", "--watch"]
         return [*command, "--token-password-file", str(self.token_file)] if self.token else [*command, "--no-token"]
 
     def attend(self, current: Path, *, browser: bool) -> None:
@@ -102,13 +103,28 @@ def marimo_folders(given: Mapping[str, str]) -> list[Path]:
     return folders
 
 
+def refuse_taken(port: int, notebook: Path) -> None:
+    """Raise when something listens on a port already."""
+    if not _is_free(port):
+        raise InfrastructureError(
+            f"port {port} is taken, perhaps by an editor that is still open",
+            hint=f"workbench edit {notebook} --port {_free_port()}",
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as marimo's server does
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 def _free_port() -> int:
     for port in range(FIRST_PORT, FIRST_PORT + 200):
-        with socket.socket() as tried:
-            try:
-                tried.bind((HOST, port))
-            except OSError:
-                continue
+        if _is_free(port):
             return port
     raise InfrastructureError(
         f"no port from {FIRST_PORT} to {FIRST_PORT + 199} is free", hint="workbench edit NOTEBOOK --port 3000"
