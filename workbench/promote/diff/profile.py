@@ -104,11 +104,10 @@ def _bins(session: Session, name: str, sides: tuple[Side | None, Side | None], f
         row = session.row(f"SELECT {below}, count(v) FROM (SELECT {_number(name)} AS v FROM {side.source})", list(edges))
         counts[label] = [high - low for low, high in zip((0, *row[:-1]), row, strict=True)]
     result: dict[str, Any] = {"bins": {"edges": edges, **counts}}
-    if len(counts) == 2 and all(sum(bins) for bins in counts.values()):
-        result |= {
-            "psi": round(psi(counts["base"], counts["candidate"]), 6),
-            "ks": round(ks(counts["base"], counts["candidate"]), 6),
-        }
+    base, candidate = sides
+    if base is not None and candidate is not None and all(sum(bins) for bins in counts.values()):
+        distance = _ks(session, name, base, candidate)
+        result |= {"psi": round(psi(counts["base"], counts["candidate"]), 6), "ks": round(distance or 0.0, 6)}
     return result
 
 
@@ -123,17 +122,25 @@ def psi(base: list[int], candidate: list[int]) -> float:
     return sum((c - b) * math.log(c / b) for b, c in shares)
 
 
-def ks(base: list[int], candidate: list[int]) -> float:
-    """Largest distance of the two cumulative shares at the edges of the bins (a lower bound of Kolmogorov-Smirnov).
+def _ks(session: Session, name: str, base: Side, candidate: Side) -> float | None:
+    """The Kolmogorov-Smirnov distance of all values: NULL and NaN left out, infinities at the ends; None without values.
 
-    >>> ks([1, 0], [0, 1])
-    1.0
+    Counted in integers over each distinct value, so that it is exact and depends on no order.
     """
-    one = two = distance = 0.0
-    for b, c in zip(base, candidate, strict=True):
-        one, two = one + b / sum(base), two + c / sum(candidate)
-        distance = max(distance, abs(one - two))
-    return distance
+    kinds = {str(side.columns[name]) for side in (base, candidate)}
+    x = ident(name) if len(kinds) == 1 else f"CAST({ident(name)} AS DOUBLE)"
+    both = (
+        f"SELECT {x} AS v, {1 - which} AS b, {which} AS c FROM {side.source} "
+        f"WHERE {ident(name)} IS NOT NULL AND NOT isnan(CAST({ident(name)} AS DOUBLE))"
+        for which, side in enumerate((base, candidate))
+    )
+    values = f"SELECT v, sum(b)::HUGEINT AS b, sum(c)::HUGEINT AS c FROM ({' UNION ALL '.join(both)}) GROUP BY v"
+    running = "sum(b) OVER (ORDER BY v)::HUGEINT AS b, sum(c) OVER (ORDER BY v)::HUGEINT AS c"
+    totals = "sum(b) OVER ()::HUGEINT AS n, sum(c) OVER ()::HUGEINT AS m"
+    distance, one, other = session.row(
+        f"SELECT max(abs(b * m - c * n)), max(n), max(m) FROM (SELECT {running}, {totals} FROM ({values}))"
+    )
+    return int(distance) / (int(one) * int(other)) if one and other else None
 
 
 def _top(session: Session, name: str, sides: tuple[Side | None, Side | None]) -> list[dict[str, Any]]:

@@ -1,0 +1,63 @@
+"""Distributions of changed columns: Kolmogorov-Smirnov exactly, PSI over the base's deciles, whatever stands in them."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from workbench.promote.diff import diff
+
+FLOATS = st.one_of(st.none(), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0]), st.integers(-6, 6).map(float))
+
+
+def distance(base, candidate):
+    """The textbook definition, over every value of either side."""
+    ours, theirs = (sorted(v for v in side if v is not None and v == v) for side in (base, candidate))
+    shares = [bisect_right(ours, v) / len(ours) - bisect_right(theirs, v) / len(theirs) for v in (*ours, *theirs)]
+    return max(map(abs, shares))
+
+
+def found(base, candidate, kind=None):
+    con = ibis.duckdb.connect()
+    tables = [
+        con.create_table(name, pa.table({"id": pa.array(range(len(side)), pa.int64()), "v": pa.array(side, kind)}))
+        for name, side in (("base", base), ("candidate", candidate))
+    ]
+    return diff(*tables, key=["id"]).distributions.get("v", {})
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(FLOATS, min_size=1, max_size=30), st.lists(FLOATS, min_size=1, max_size=30))
+@example([1.0, 2.0, math.inf], [1.0, math.nan, None])
+def test_ks_is_that_of_the_textbook(base, candidate):
+    profile = found(base, candidate, pa.float64())
+    if "ks" in profile:
+        assert profile["ks"] == round(distance(base, candidate), 6)
+
+
+def test_ks_sees_what_lies_within_one_bin():
+    # All of the base lies in one decile bin, and the candidate moves within it.
+    profile = found([5.0] * 50 + [9.0], [4.0] * 50 + [9.0])
+    assert profile["ks"] == round(50 / 51, 6)
+
+
+def test_ks_tells_integers_beyond_the_digits_of_a_float_apart():
+    assert found([2**53] * 4, [2**53 + 1] * 4)["ks"] == 1.0
+
+
+@pytest.mark.parametrize("candidate", [[None, None], [math.nan, math.inf]])
+def test_sides_without_finite_values_have_no_drift(candidate):
+    profile = found([1.0, 2.0], candidate, pa.float64())
+    assert profile["kind"] == "number"
+    assert "psi" not in profile
+
+
+def test_psi_is_zero_for_equal_distributions_in_other_rows():
+    profile = found([float(i) for i in range(40)], [float(39 - i) for i in range(40)])
+    assert (profile["psi"], profile["ks"]) == (0.0, 0.0)
