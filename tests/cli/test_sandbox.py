@@ -17,7 +17,7 @@ def test_a_creation_shows_what_was_taken_masked_and_where_it_is(shop: Shop) -> N
         "customers",
         "whole",
         "name: redact",
-        "6 rows of orders have a customer_id that customers lacks",
+        "6 rows of orders refer by customer_id to rows that customers lacks",
         ".duckdb",
         "UTC",
     ):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.render.scan import anonymity_line
@@ -78,7 +80,7 @@ def created_view(info: SandboxInfo, now: dt.datetime, alike: Sequence[Anonymity]
     parts += [f"  {escape(note)}" for note in info.notes]
     parts += [f"  {escape(anonymity_line(each))}" for each in alike]
     parts.append(f"{size(info.bytes)}, until {info.expires:%Y-%m-%d %H:%M} UTC (in {span(info.expires - now)})")
-    parts.append(f"{escape(str(info.path))}")
+    parts.append(escape(os.path.relpath(info.path) if info.path.is_relative_to(Path.cwd()) else str(info.path)))
     return Group(*parts)
 
 
@@ -93,8 +95,8 @@ def _orphans(info: SandboxInfo) -> list[str]:
         for each in table.orphans:
             if each.production:
                 columns = ", ".join(each.columns)
-                whose = f"{each.production:,} rows of {name} have a {columns} that {each.source} lacks, in production itself"
-                lines.append(f"{whose}; {each.sandbox:,} of them are in the sample")
+                whose = f"{each.production:,} rows of {name} refer by {columns} to rows that {each.source} lacks"
+                lines.append(f"{whose}, in production itself; {each.sandbox:,} of them are in the sample")
     return lines
 
 
