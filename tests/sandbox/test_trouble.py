@@ -180,7 +180,10 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else(place: Place) -> None:
     assert said.startswith("reads ")
     terminal, end = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
-    command = [sys.executable, "-c", WORKBENCH, "sandbox", "create", "--json"]
+    slow = (
+        "import time, workbench.sandbox.create as c\ncheck = c.check_keys\nc.check_keys = lambda *a: (time.sleep(3), check(*a))"
+    )
+    command = [sys.executable, "-c", f"{slow}\n{WORKBENCH}", "sandbox", "create", "--json"]
     with subprocess.Popen(command, cwd=place.root, env=environment, stdout=subprocess.PIPE, stderr=end, text=True) as process:
         os.close(end)
         drawn = b""
