@@ -183,6 +183,13 @@ class Cutter:
         skip = frozenset(id(node) for node in walk(output.statement) if id(node) not in keep)
         effects = list(find_effects(self.program, output.statement, skip | self.sql_names))
         effects += misused(self.queries, output.statement, output.expr)
+        for node in ast.walk(output.expr):
+            if isinstance(node, ast.NamedExpr):
+                what, hint = (
+                    f"{node.target.id} is assigned inside the mark",
+                    "assign it in a statement of its own, then mark it",
+                )
+                effects.append(output.statement.refuse(Reason.MARK_PLACE, node, node.target.id, what, hint))
         return effects + [each for node, each in self._marimo_uses(output.statement) if id(node) not in skip]
 
     def _marimo(self, statement: Statement) -> list[Refusal]:

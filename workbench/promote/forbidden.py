@@ -39,20 +39,21 @@ _declare(
     ibis.now ibis.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow datetime.date.today
     time.time time.time_ns time.localtime time.gmtime time.ctime time.strftime time.monotonic time.perf_counter
     time.process_time pandas.Timestamp.now pandas.Timestamp.today pandas.Timestamp.utcnow pandas.to_datetime.now
-    time.sleep pendulum.now pendulum.today arrow.now arrow.utcnow
+    time.sleep email.utils. timeit. pendulum.now pendulum.today arrow.now arrow.utcnow
     """,
 )  # fmt: skip
 _declare(
     _PATHS, Reason.RANDOM, RANDOM_HINT,
     """
     ibis.random ibis.uuid random. secrets. uuid.uuid1 uuid.uuid4 numpy.random. os.urandom faker. builtins.hash
-    builtins.id
+    builtins.id uuid.getnode
     """,
 )  # fmt: skip
 _declare(
     _PATHS, Reason.ENVIRONMENT, 'take the value as a parameter: wb.param("name", default)',
     """
     os.environ os.getenv os.environb os.getcwd os.uname os.cpu_count os.getpid os.getlogin os.name sys.argv
+    os. posix. nt. sysconfig. site.
     sys.platform sys.path sys.modules sys.version sys.version_info platform. socket.gethostname getpass. dotenv.
     locale. builtins.input
     """,
@@ -70,7 +71,9 @@ _declare(
     builtins.open io.open os.listdir os.scandir os.walk os.remove os.unlink os.rename os.replace os.mkdir
     os.makedirs os.rmdir os.stat os.open os.path.exists os.path.getsize os.path.getmtime os.path.isfile
     os.path.isdir os.chdir pathlib. shutil. tempfile. glob. zipfile. tarfile. gzip. bz2. lzma. pickle. shelve. dbm.
-    joblib. mmap. fileinput. importlib.resources. pkgutil. marimo.notebook_dir marimo.notebook_location
+    joblib. mmap. fileinput. codecs.open tokenize.open linecache. netrc. configparser. sqlite3.dbapi2. zipimport.
+    mailbox. ensurepip. venv. filecmp. wave. readline. nis. crypt. spwd. pwd. grp. plistlib.
+    importlib.resources. pkgutil. marimo.notebook_dir marimo.notebook_location
     """,
 )  # fmt: skip
 _declare(
@@ -94,6 +97,11 @@ _declare(
     """
     asyncio. anyio. trio.
     """,
+)  # fmt: skip
+# Of os, what only computes with text; of sys, what is the same everywhere.
+PURE = (
+    "os.path.join", "os.path.basename", "os.path.dirname", "os.path.splitext", "os.path.split", "os.path.normpath", "os.sep",
+    "os.fspath", "os.PathLike", "os.path.commonprefix",
 )  # fmt: skip
 _declare(
     _PATHS, Reason.GLOBAL_STATE, "remove it, or keep it in a cell that no output needs",
@@ -159,6 +167,34 @@ _declare(
     now today utcnow
     """,
 )  # fmt: skip
+_declare(
+    _METHODS, Reason.RANDOM, "sort by the value itself: hashes of text differ from process to process",
+    """
+    __hash__
+    """,
+)  # fmt: skip
+# What a query may not ask for, by the name of its function: asked again it answers otherwise, or asks the machine.
+SQL_FUNCTIONS: dict[str, Reason] = {
+    **dict.fromkeys(
+        """
+        now today current_date current_time current_timestamp current_datetime get_current_time get_current_timestamp
+        localtime localtimestamp transaction_timestamp statement_timestamp clock_timestamp timeofday sysdate getdate
+        current_localtime current_localtimestamp
+        """.split(),
+        Reason.CLOCK,
+    ),
+    **dict.fromkeys(
+        "random rand randn uuid gen_random_uuid uuidv4 uuidv7 generate_uuid setseed nextval currval txid_current".split(),
+        Reason.RANDOM,
+    ),
+    **dict.fromkeys(
+        """
+        getenv current_setting current_user session_user user current_role current_database current_schema current_schemas
+        current_catalog current_query current_connection_id version pg_backend_pid current_version getvariable in_search_path
+        """.split(),
+        Reason.ENVIRONMENT,
+    ),
+}
 
 # Methods whose names columns may well have: refused only where they are called.
 ALSO_COLUMNS = frozenset({"df", "arrow", "cache", "preview", "now", "today"})
@@ -168,7 +204,8 @@ FRAME_METHODS = frozenset("to_pandas to_pyarrow to_polars to_dict to_list to_num
 # What leads from a value into Python itself.
 INSIDES = frozenset(
     "__globals__ __builtins__ __dict__ __class__ __subclasses__ __bases__ __mro__ __code__ __closure__ __getattribute__ "
-    "__import__ __loader__ __reduce__ __self__ __func__".split()
+    "__import__ __loader__ __reduce__ __self__ __func__ __traceback__ __wrapped__ __defaults__ __kwdefaults__ gi_frame "
+    "cr_frame ag_frame tb_frame f_globals f_locals f_builtins f_back".split()
 )
 # Generators of random numbers that are the same each time when they are given a literal seed.
 SEEDED = frozenset({"random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.Generator"})
@@ -188,6 +225,8 @@ def lookup(path: str) -> tuple[Reason, str] | None:
     >>> found[0].value if found else None
     'environment'
     """
+    if path.startswith(PURE):
+        return None
     best = ""
     for declared in _PATHS:
         prefix = declared.endswith((".", "_"))

@@ -10,9 +10,9 @@ import ast
 from collections.abc import Iterable
 from enum import Enum
 
-from workbench.promote.forbidden import INSIDES
 from workbench.promote.known import COPIES, COPYING, FOREIGN, FRESH, PLAIN_BUILTINS, PLAIN_MODULES, STREAMS
 from workbench.promote.marks import Marks
+from workbench.promote.objects import makes_apart, shares_attributes
 from workbench.promote.program import Key, Program, Statement, assigned
 
 
@@ -56,23 +56,8 @@ class Kinds:
             self._statement(statement, statement.node)
 
     def makes_apart(self, key: Key) -> bool:
-        """Whether the variable is a class of methods alone that never reach the class, so that its instances share nothing."""
-        statement = self.functions.get(key)
-        node = statement.node if statement is not None and len(self.program.definitions[key]) == 1 else None
-        if not isinstance(node, ast.ClassDef) or node.bases or node.keywords or node.decorator_list:
-            return False
-        names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-        inner = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-        if names & {node.name, "type", "super", "__class__"} or inner & INSIDES:
-            return False
-        for each in node.body:
-            if isinstance(each, ast.FunctionDef) and not each.decorator_list:
-                defaults = [*each.args.defaults, *(default for default in each.args.kw_defaults if default is not None)]
-                if all(isinstance(default, ast.Constant) for default in defaults):
-                    continue
-            if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)):
-                return False
-        return True
+        """Whether instances of the class that the variable is share nothing."""
+        return makes_apart(self.program, self.functions, key)
 
     def group(self, key: Key) -> Key:
         """The representative of the variables that may share an object with ``key``."""
@@ -153,7 +138,7 @@ class Kinds:
                 if held is Kind.FLAT:
                     return (
                         Kind.FLAT
-                        if method == "copy"
+                        if method in ("copy", "keys", "values", "items")
                         else Kind.PLAIN
                         if method in ("get", "pop", "index", "count")
                         else Kind.STREAM
@@ -167,7 +152,7 @@ class Kinds:
         if top == "builtins":
             if rest in PLAIN_BUILTINS:
                 plain = rest not in ("max", "min", "sum", "tuple", "getattr")
-                return Kind.PLAIN if plain else self.join(*(self._element(self.kind(statement, arg)) for arg in call.args))
+                return Kind.PLAIN if plain else self.join(*(self._element(statement, arg) for arg in call.args))
             if rest in COPIES:
                 held = self.join(*(self.kind(statement, arg) for arg in call.args))
                 return Kind.FLAT if held in (Kind.PLAIN, Kind.FLAT) else Kind.DEEP
@@ -178,9 +163,12 @@ class Kinds:
             return Kind.PLAIN
         return Kind.PLAIN if top in PLAIN_MODULES else Kind.UNKNOWN
 
-    @staticmethod
-    def _element(kind: Kind) -> Kind:
-        return Kind.PLAIN if kind is Kind.FLAT else kind
+    def _element(self, statement: Statement, node: ast.expr) -> Kind:
+        """The kind of what a container or a stream yields, or of a value that is neither."""
+        if isinstance(node, ast.GeneratorExp):
+            return self.kind(statement, node.elt)
+        held = self.kind(statement, node)
+        return Kind.PLAIN if held is Kind.FLAT else Kind.UNKNOWN if held is Kind.STREAM else held
 
     def _own(self, statement: Statement, call: ast.Call, function: Statement) -> Kind:
         """The kind of what a function of the notebook returns for these arguments."""
@@ -247,6 +235,8 @@ class Kinds:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     self._bind(statement, target, value)
+                if len(targets) > 1 and self.kind(statement, value).value > Kind.CODE.value:
+                    self.share(statement.stores())
             case ast.AnnAssign(target=target, value=value) if value is not None:
                 self._bind(statement, target, value)
             case ast.AugAssign(target=ast.Name() as target, value=value):
@@ -276,7 +266,10 @@ class Kinds:
             case ast.Name():
                 self._set(statement, target, self.kind(statement, value), self.flows(statement, value))
                 if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
-                    self.classes[statement.key(target.id)] = statement.key(value.func.id)
+                    made = self.classes[statement.key(target.id)] = statement.key(value.func.id)
+                    home = self.functions.get(made)
+                    if home is not None and isinstance(home.node, ast.ClassDef) and shares_attributes(home.node):
+                        self.share((made, statement.key(target.id)))
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
                 if len(parts) == len(targets) and not any(isinstance(each, ast.Starred) for each in (*parts, *targets)):

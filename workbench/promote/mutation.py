@@ -14,8 +14,10 @@ from workbench.promote.effects import changes_module_state
 from workbench.promote.kinds import Kind, Kinds
 from workbench.promote.known import CHANGING, CHANGING_FUNCTIONS, HARMLESS, HARMLESS_FUNCTIONS
 from workbench.promote.marks import Marks
+from workbench.promote.objects import bound_in, inner_functions, keeps_in_defaults, restless_methods
 from workbench.promote.program import Key, Program, Statement
 from workbench.promote.refusal import Reason, Refusal
+from workbench.promote.targets import aliases_in, argument_names, changed_targets, held_names
 
 
 @dataclass(slots=True)
@@ -49,10 +51,18 @@ class Mutations:
                     what = f"{name} may be changed here, and it was made in {_label(self.program, homes)}"
                     hint = f"change {name} in the cell that makes it, or work on a copy under another name"
                     yield statement.refuse(Reason.MUTATION, None, name, what, hint)
-        tops = {imported.path.split(".")[0] for key, imported in self.program.imports.items() if key in self._read(kept)}
+        tops = {"ibis"} | {
+            imported.path.split(".")[0] for key, imported in self.program.imports.items() if key in self._read(kept)
+        }
         for statement in statements:
+            for call, called in self.program.calls(statement) if statement not in kept else ():
+                defines = isinstance(statement.node, ast.FunctionDef)
+                if called == "builtins.exec" or (called == "builtins.globals" and not defines):
+                    name = called.removeprefix("builtins.")
+                    what = f"{name}() may change any name of the notebook"
+                    yield statement.refuse(Reason.DYNAMIC_NAMES, call, name, what, "write the names out")
             for node, path in changes_module_state(self.program, statement):
-                if path.split(".")[0] in tops:
+                if path.split(".")[0] in tops or path.startswith("type("):
                     what = f"{path} is changed for the whole process, which a pipeline would not see"
                     hint = "remove it, or say the same where it is used"
                     yield statement.refuse(Reason.GLOBAL_STATE, node, path, what, hint)
@@ -75,6 +85,7 @@ class _Finder:
         self.program, self.kinds = program, kinds
         self.summaries: dict[Key, _Summary] = {}
         self.methods: dict[str, list[_Summary]] = {}
+        self.restless: set[Key] = set()  # classes and functions what they give changes when it is merely used
 
     def find(self) -> Mutations:
         self._summarise()
@@ -106,7 +117,7 @@ class _Finder:
             defined = isinstance(statement.node, (ast.FunctionDef, ast.ClassDef))
             if key in self.summaries and not (defined and use.late):
                 yield from self.summaries[key].variables
-            if self.kinds.of.get(key) is Kind.STREAM:
+            if self.kinds.of.get(key) is Kind.STREAM or self.kinds.classes.get(key) in self.restless:
                 yield key
 
     def _can_change(self, key: Key) -> bool:
@@ -123,11 +134,11 @@ class _Finder:
         bodies: list[tuple[Statement, ast.FunctionDef | ast.Lambda, _Summary]] = []
         for key, statement in self.kinds.functions.items():
             if isinstance(statement.node, ast.FunctionDef):
-                self.summaries[key] = summary = _Summary(_arguments(statement.node))
+                self.summaries[key] = summary = _Summary(argument_names(statement.node))
                 bodies.append((statement, statement.node, summary))
             for node in statement.node.body if isinstance(statement.node, ast.ClassDef) else ():
                 if isinstance(node, ast.FunctionDef):
-                    summary = _Summary(_arguments(node))
+                    summary = _Summary(argument_names(node))
                     self.methods.setdefault(node.name, []).append(summary)
                     bodies.append((statement, node, summary))
                     if node.name == "__init__":
@@ -135,7 +146,7 @@ class _Finder:
         for statement in self.program.statements:
             if isinstance(statement.node, ast.Assign) and isinstance(statement.node.value, ast.Lambda):
                 for key in statement.stores():
-                    self.summaries[key] = summary = _Summary(_arguments(statement.node.value))
+                    self.summaries[key] = summary = _Summary(argument_names(statement.node.value))
                     bodies.append((statement, statement.node.value, summary))
         changed = True
         while changed:
@@ -144,9 +155,27 @@ class _Finder:
                 size = len(summary.changed) + len(summary.variables)
                 self._summarise_one(statement, function, summary)
                 changed |= len(summary.changed) + len(summary.variables) != size
+        of = {id(function): summary for _, function, summary in bodies}
+        for key, statement in self.kinds.functions.items():
+            node = statement.node
+            if isinstance(node, ast.FunctionDef) and keeps_in_defaults(node, self.summaries[key].changed):
+                self.summaries[key].variables.add(key)
+            if isinstance(node, ast.FunctionDef) and any(self._keeps(statement, inner) for inner in inner_functions(node)):
+                self.restless.add(key)
+            if isinstance(node, ast.ClassDef) and any(
+                set(of[id(method)].arguments[:1]) & of[id(method)].changed for method in restless_methods(node)
+            ):
+                self.restless.add(key)
+
+    def _keeps(self, statement: Statement, inner: ast.FunctionDef | ast.Lambda) -> bool:
+        """Whether a function inside another one changes what the outer one holds, so that calls of it differ."""
+        own = bound_in(inner)
+        rebinds = any(isinstance(node, ast.Nonlocal) for node in ast.walk(inner))
+        roots = (name for name in self._roots(statement, inner, top=False) if id(name) not in statement.by_node)
+        return rebinds or any(name.id not in own for name in roots)
 
     def _summarise_one(self, statement: Statement, function: ast.FunctionDef | ast.Lambda, summary: _Summary) -> None:
-        aliases, made = _aliases(function), self._made(statement, function)
+        aliases, made = aliases_in(function), self._made(statement, function)
         for name in self._roots(statement, function, top=False):
             use = statement.by_node.get(id(name))
             if use is None:
@@ -164,21 +193,26 @@ class _Finder:
 
     def _roots(self, statement: Statement, node: ast.AST, *, top: bool) -> Iterator[ast.Name]:
         """The names whose objects the code in ``node`` may change; a ``def`` changes nothing by itself."""
+        called: set[int] = set()
         for child in self._code(node, top=top):
             match child:
                 case ast.Assign(targets=targets) | ast.Delete(targets=targets):
                     for target in targets:
-                        yield from _targets(target)
+                        yield from changed_targets(target)
                 case ast.AugAssign(target=target):
-                    yield from _targets(target)
+                    yield from changed_targets(target)
                     if isinstance(target, ast.Name):
                         yield target
                 case ast.AnnAssign(target=target) | ast.For(target=target):
-                    yield from _targets(target)
+                    yield from changed_targets(target)
                 case ast.With(items=items):
                     for item in items:
-                        yield from _names(item.context_expr)
+                        yield from held_names(item.context_expr)
+                case ast.Attribute(value=value, attr=method) if method in CHANGING and id(child) not in called:
+                    if self.kinds.kind(statement, value) not in (Kind.PLAIN, Kind.CODE):
+                        yield from held_names(value)
                 case ast.Call():
+                    called.add(id(child.func))
                     discarded = isinstance(statement.node, ast.Expr) and statement.node.value is child and not statement.last
                     yield from self._call(statement, child, discarded=discarded)
                 case _:
@@ -201,19 +235,29 @@ class _Finder:
         if path is not None:
             changing = path.startswith(CHANGING_FUNCTIONS) and not path.startswith(HARMLESS_FUNCTIONS)
             if changing or (discarded and path.split(".")[0] not in HARMLESS):
-                yield from (name for each in given for name in _names(each))
+                yield from (name for each in given for name in held_names(each))
             return
         match call.func:
             case ast.Name(id=name) if id(call.func) in statement.by_node:
                 summary = self.summaries.get(statement.key(name))
                 if summary is not None:
-                    yield from self._through(summary, call)
+                    yield from self._through(statement, summary, call)
                 elif statement.key(name) not in self.kinds.functions:
-                    yield from (each for arg in given for each in _names(arg))
+                    yield from (each for arg in given for each in held_names(arg))
+                    if self._holds(statement.key(name)):
+                        yield call.func
             case ast.Attribute(value=held, attr=method):
                 yield from self._method(statement, call, held, method, discarded=discarded)
             case _:
-                yield from (name for each in given for name in _names(each))
+                called = [call.func] if isinstance(call.func, ast.Lambda) else []
+                yield from (name for each in (*given, *called) for name in held_names(each))
+
+    def _holds(self, key: Key) -> bool:
+        """Whether something called may hold a container or an object of another variable: ``add = columns.append``."""
+        group, holding = self.kinds.group(key), (Kind.FLAT, Kind.DEEP, Kind.OBJECT)
+        return any(
+            other != key and kind in holding and self.kinds.group(other) == group for other, kind in self.kinds.of.items()
+        )
 
     def _method(
         self, statement: Statement, call: ast.Call, held: ast.expr, method: str, *, discarded: bool
@@ -221,94 +265,36 @@ class _Finder:
         kind = self.kinds.kind(statement, held)
         if kind is Kind.PLAIN:
             return
-        own = self.methods.get(method, []) if kind in (Kind.OBJECT, Kind.UNKNOWN) else []
+        own = self.methods.get(method, []) if kind in (Kind.CODE, Kind.OBJECT, Kind.UNKNOWN) else []
         for summary in own:
             if summary.arguments[:1] and summary.arguments[0] in summary.changed:
-                yield from _names(held)
-            yield from self._through(_Summary(summary.arguments[1:], summary.changed), call)
+                yield from held_names(held)
+            yield from self._through(statement, _Summary(summary.arguments[1:], summary.changed), call)
         if method in CHANGING:
-            yield from _names(held)
+            yield from held_names(held)
             if method in ("append", "add", "extend", "insert", "update", "setdefault", "appendleft"):
                 flows = [key for arg in call.args for key in self.kinds.flows(statement, arg)]
-                self.kinds.share([*(statement.key(name.id) for name in _names(held) if id(name) in statement.by_node), *flows])
+                self.kinds.share(
+                    [*(statement.key(name.id) for name in held_names(held) if id(name) in statement.by_node), *flows]
+                )
         elif not own and discarded:
-            yield from _names(held)
+            yield from held_names(held)
 
-    @staticmethod
-    def _through(summary: _Summary, call: ast.Call) -> Iterator[ast.Name]:
+    def _through(self, statement: Statement, summary: _Summary, call: ast.Call) -> Iterator[ast.Name]:
         """The names given for arguments that the called function changes."""
         for index, arg in enumerate(call.args):
             name = summary.arguments[index] if index < len(summary.arguments) else ""
-            if isinstance(arg, ast.Starred) or name in summary.changed or (not name and summary.changed):
-                yield from _names(arg)
+            if isinstance(arg, ast.Starred):
+                yield from self._spread(statement, summary, arg.value)
+            elif name in summary.changed or (not name and summary.changed):
+                yield from held_names(arg)
         for keyword in call.keywords:
-            if keyword.arg is None or keyword.arg in summary.changed:
-                yield from _names(keyword.value)
+            if keyword.arg is None:
+                yield from self._spread(statement, summary, keyword.value)
+            elif keyword.arg in summary.changed:
+                yield from held_names(keyword.value)
 
-
-def _arguments(function: ast.FunctionDef | ast.Lambda) -> tuple[str, ...]:
-    every = function.args
-    return tuple(
-        each.arg for each in (*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg) if each is not None
-    )
-
-
-def _aliases(function: ast.AST) -> dict[str, set[str]]:
-    """For each local name of a function, the names whose objects it may share."""
-    found: dict[str, set[str]] = {}
-    for node in ast.walk(function):
-        pairs: list[tuple[ast.expr, ast.expr]] = []
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                pairs = [(target, value) for target in targets]
-            case (
-                ast.For(target=target, iter=value)
-                | ast.NamedExpr(target=target, value=value)
-                | ast.comprehension(target=target, iter=value)
-            ):
-                pairs = [(target, value)]
-            case _:
-                pass
-        for target, value in pairs:
-            for name in ast.walk(target):
-                if isinstance(name, ast.Name):
-                    found.setdefault(name.id, set()).update(each.id for each in ast.walk(value) if isinstance(each, ast.Name))
-    changed = True
-    while changed:
-        changed = False
-        for names in found.values():
-            more = set().union(*(found.get(name, set()) for name in names)) - names
-            names |= more
-            changed |= bool(more)
-    return found
-
-
-def _targets(target: ast.expr) -> Iterator[ast.Name]:
-    """The names behind attributes and subscripts that are assigned to."""
-    match target:
-        case ast.Tuple(elts=parts) | ast.List(elts=parts):
-            for part in parts:
-                yield from _targets(part)
-        case ast.Starred(value=value):
-            yield from _targets(value)
-        case ast.Attribute(value=value) | ast.Subscript(value=value):
-            yield from _names(value)
-        case _:
-            pass
-
-
-def _names(node: ast.expr) -> Iterator[ast.Name]:
-    """The names whose objects an expression may give or hold."""
-    match node:
-        case ast.Subscript(value=value) | ast.Attribute(value=value):
-            yield from _names(value)
-        case ast.Call(func=func, args=args):
-            yield from _names(func)
-            for arg in args:
-                yield from _names(arg)
-        case ast.Name():
-            yield node
-        case ast.Constant() | ast.Compare() | ast.JoinedStr():
-            return
-        case _:
-            yield from (each for each in ast.walk(node) if isinstance(each, ast.Name))
+    def _spread(self, statement: Statement, summary: _Summary, value: ast.expr) -> Iterator[ast.Name]:
+        """What ``*value`` and ``**value`` hand over is a copy: only what it holds may be changed."""
+        if summary.changed and self.kinds.kind(statement, value) not in (Kind.PLAIN, Kind.FLAT):
+            yield from held_names(value)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.promote.forbidden import RANDOM_HINT, SAYS, SQL_FUNCTIONS
 from workbench.promote.literals import NotLiteral, arguments
 from workbench.promote.program import Key, Program, Statement, assigned, walk
 from workbench.promote.refusal import Reason, Refusal
@@ -104,7 +105,7 @@ def _tables(program: Program, statement: Statement, call: ast.Call) -> tuple[str
     except NotLiteral:
         return refuse("the arguments of mo.sql are not written out one by one")
     if program.notebook.sql_output == "pandas":
-        what = "the notebook asks for pandas frames from mo.sql, which make timestamps of dates and floats of decimals and NULLs"
+        what = "the notebook asks for pandas frames from mo.sql, which make timestamps of dates and floats of decimals"
         return refuse(what, 'remove sql_output="pandas" from marimo.App(…): mo.sql then gives polars frames')
     if "engine" in given:
         return refuse("mo.sql with engine= reads a connection of its own, past the declared sources")
@@ -112,9 +113,13 @@ def _tables(program: Program, statement: Statement, call: ast.Call) -> tuple[str
     if isinstance(query, Refusal):
         return query
     try:
-        found = sorted(tables_of(parse(query)))
+        parsed = parse(query)
+        found = sorted(tables_of(parsed))
     except UsageError as error:
         return refuse(f"mo.sql: {error.message}", error.hint)
+    impure = impurity(parsed)
+    if impure is not None:
+        return _impure(statement, call, "mo.sql", *impure)
     for name in found:
         if not name.isidentifier() or statement.key(name) not in program.definitions:
             return refuse(f"mo.sql reads {name}, which is no table of this notebook")
@@ -139,13 +144,42 @@ def _checked(program: Program, statement: Statement, call: ast.Call, *, own: boo
         case _:
             pass
     try:
-        unknown = sorted(tables_of(parse(query)) - known)
+        parsed = parse(query)
+        unknown = sorted(tables_of(parsed) - known)
     except UsageError as error:
         return statement.refuse(reason, call, verb, f"{verb}: {error.message}", error.hint)
+    impure = impurity(parsed)
+    if impure is not None:
+        return _impure(statement, call, verb, *impure)
     if unknown:
         what = f"{verb} reads {unknown[0]}, which is not a table that it was given"
         hint = f'name the tables: wb.sql("SELECT …", {unknown[0]}={unknown[0]})' if unknown[0].isidentifier() else _HINT
         return statement.refuse(reason, call, verb, what, hint)
+    return None
+
+
+def _impure(statement: Statement, call: ast.Call, verb: str, what: str, reason: Reason) -> Refusal:
+    hints = {
+        Reason.CLOCK: 'take the date as a parameter: as_of = wb.param("as_of", datetime.date(2024, 1, 1))',
+        Reason.RANDOM: RANDOM_HINT,
+    }
+    hint = hints.get(reason, 'take the value as a parameter: wb.param("name", default)')
+    return statement.refuse(reason, call, verb, f"the query of {verb} asks for {what}, which {SAYS[reason]}", hint)
+
+
+def impurity(parsed: Any) -> tuple[str, Reason] | None:
+    """The first thing in a query whose answer depends on when, where or how often it is asked."""
+    from sqlglot import exp
+
+    for node in parsed.walk():
+        if isinstance(node, exp.TableSample) or node.args.get("sample") is not None:
+            return "a sample", Reason.RANDOM
+        if isinstance(node, exp.Func):
+            name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+            if (reason := SQL_FUNCTIONS.get(name.lower())) is not None:
+                return f"{name.lower()}()", reason
+            if name.lower() == "age" and len(node.expressions) == 1:
+                return "age() of one moment", Reason.CLOCK
     return None
 
 

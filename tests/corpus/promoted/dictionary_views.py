@@ -1,0 +1,36 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    d = {'a': 5, 'b': 50}
+    del d['a']
+    v = min(d.values())
+    return
+
+
+@app.cell
+def _():
+    wb.output("o1", flights.filter(flights.dep_delay > v))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,36 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    fs = []
+    for i in [1,2,3]:
+        fs.append(lambda t: t.filter(t.dep_delay > i * 10))
+    return
+
+
+@app.cell
+def _():
+    wb.output("o1", fs[0](flights))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

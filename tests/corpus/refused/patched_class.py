@@ -1,0 +1,35 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    import ibis.expr.types as it
+    it.Table.late = lambda t: t.filter(t.dep_delay > 10)
+    return
+
+
+@app.cell
+def _():
+    wb.output("o1", flights.late())
+    return
+
+
+if __name__ == "__main__":
+    app.run()

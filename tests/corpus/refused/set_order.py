@@ -1,0 +1,34 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    s = {'origin', 'day', 'carrier', 'month', 'year'}
+    return
+
+
+@app.cell
+def _():
+    wb.output("o1", flights.select(list(s)))
+    return
+
+
+if __name__ == "__main__":
+    app.run()

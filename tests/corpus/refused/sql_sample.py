@@ -1,0 +1,28 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import ibis
+    import marimo as mo
+    import workbench as wb
+    return
+
+
+@app.cell
+def _():
+    flights = wb.source("flights")
+    return
+
+
+@app.cell
+def _():
+    wb.output("o1", wb.sql("SELECT * FROM flights USING SAMPLE 10", flights=flights))
+    return
+
+
+if __name__ == "__main__":
+    app.run()
