@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 
 from tests.conftest import Ran, Shop
+from tests.test_docs import hold
 
 Git = Callable[..., str]
 
@@ -52,6 +53,7 @@ def test_a_change_is_checked_proved_tried_and_judged(two_versions: Shop) -> None
     files = ("--comment", "comment.md", "--junit", "junit.xml")
     ran = ci(shop, "--allow-change", "100%", "--json", *files)
     assert ran.code == 0, ran.out
+    hold("ci", ran)
     assert ran.json["answer"] == "warn"
     assert ran.json["notebooks"] == ["notebooks/sales.py"]
     found = answers(ran)

@@ -50,7 +50,28 @@ def test_the_terminal_shows_schema_columns_and_rows(here, capsys):
     code, out, err = typed(capsys, "old.parquet", "new.parquet", "--key", "id")
     assert code == 0
     assert err == ""
-    assert out.index("1 removed, 2 changed (50.0%)") < out.index("net") < out.index("-  2   20") < out.index("+      520")
+    words = " ".join(out.split())
+    assert words.index("1 removed, 2 changed (50.0%)") < words.index("id net") < words.index("- 2 20 + 520")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "delta_net > 100",
+        '"delta_net" > 100 -- and nothing more',
+        "base_net BETWEEN 10 AND 20 AND base_name LIKE 'n%'",
+        "id IN (2, 7) AND lower(base_name) = 'n2'",
+        "CASE WHEN delta_net > 100 THEN TRUE END",
+        "regexp_matches(base_name, '^n2') AND base_day < DATE '2025-01-01'",
+        "abs(delta_net) > 100 AND candidate_day - base_day = 0",
+        "NOT (delta_net < 100) AND coalesce(base_name, '') <> ''",
+        "year(base_day) = 2024 AND delta_net::DOUBLE / base_net > 2",
+    ],
+)
+def test_a_condition_may_look_at_values_in_many_ways(here, capsys, condition):
+    code, out, err = typed(capsys, "old.parquet", "new.parquet", "--key", "id", "--where", condition, "--json")
+    assert code == 0, err
+    assert [row["key"] for row in json.loads(out)["samples"]["changed"]] == [{"id": 2}]
 
 
 def test_rows_and_where_drill_down(here, capsys):
@@ -89,6 +110,23 @@ def test_the_page_is_one_file_without_paths_and_the_same_twice(here, capsys):
         (("old.parquet", "new.parquet", "--key", "id", "--where", "netto > 1"), "no name for --where 'netto'"),
         (("old.parquet", "new.parquet", "--key", "id", "--where", "1; DROP TABLE old"), "is not a condition"),
         (("old.parquet", "new.parquet", "--key", "id", "--where", "id IN (SELECT 1)"), "is not a condition"),
+        (("old.parquet", "new.parquet", "--where", "delta_net > 1"), "--where chooses among changed rows"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "base_name"), "Could not convert"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "delta_name > 1"), "can't be judged"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "base_net > 'x'"), "Could not convert"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "getenv('HOME') = 'x'"), "may not call getenv"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "read_text('old.csv') = 'x'"), "may not call read_text"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "delta_net > 1 OR pg_sleep(9)"), "may not call pg_sleep"),
+        (
+            ("old.parquet", "new.parquet", "--key", "id", "--where", "list_transform([id], x -> x) = [1]"),
+            "may not call transform",
+        ),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "random() > 0.5"), "may not call rand"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "now() > base_day"), "may not call"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "sum(id) > 1"), "is not a condition"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "id > ?"), "is not a condition"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "id > $1"), "is not a condition"),
+        (("old.parquet", "new.parquet", "--key", "id", "--where", "old.id > 1"), "no name for --where 'old.id'"),
         (("old.parquet", "broken.parquet"), "can't be read"),
         (("old.parquet", "twice.parquet"), "two columns named 'a'"),
         (("old.parquet", "twice.csv"), "two columns named 'a'"),

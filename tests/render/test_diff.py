@@ -145,3 +145,45 @@ def test_the_page_needs_no_script(hostile):
     page = html(hostile, title="t")
     assert '<div class="tools" id="tools" hidden>' in page
     assert page.split("</h1>")[1].split("<script>")[0].count(" hidden") == 1
+
+
+def wide():
+    con = ibis.duckdb.connect()
+    columns = ", ".join(f"'text {i} ' || id AS column_{i}" for i in range(12))
+    con.raw_sql(f"CREATE TABLE b AS SELECT *, {columns} FROM (SELECT range AS id, range * 1000 AS n FROM range(5))")
+    con.raw_sql("CREATE TABLE c AS SELECT * REPLACE (n + (id = 3)::INT AS n, if(id < 2, '', column_3) AS column_3) FROM b")
+    con.raw_sql("INSERT INTO c SELECT * REPLACE (9 AS id) FROM b LIMIT 1")
+    return diff(con.table("b"), con.table("c"), key=["id"])
+
+
+@pytest.mark.parametrize("width", [40, 80, 110])
+def test_a_terminal_shows_as_many_columns_as_fit_and_names_the_others(width):
+    stream = io.StringIO()
+    Console(file=stream, width=width, force_terminal=False, color_system=None).print(terminal(wide()))
+    lines = stream.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= width
+    added = lines[next(i for i, line in enumerate(lines) if line.startswith("added, 1 of 1")) :]
+    assert added[1].split()[:2] == ["id", "n"]
+    assert "more columns: column_" in added[3]
+    assert "…" not in added[2]
+
+
+def test_what_changed_is_seen_without_colours():
+    lines = printed(wide()).splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("changed, 3 of 3"))
+    assert [line.split() for line in lines[first + 2 : first + 4]] == [["-", "0", "text", "3", "0", "0"], ["+", "·"]]
+    assert lines[first + 6].split() == ["-", "3", "text", "3", "3", "3000"]
+    assert lines[first + 7].split() == ["+", "·", "3001"]
+
+
+def test_a_condition_says_how_many_it_chose():
+    con = ibis.duckdb.connect()
+    con.raw_sql("CREATE TABLE b AS SELECT range AS id, 0 AS n FROM range(9)")
+    con.raw_sql("CREATE TABLE c AS SELECT range AS id, range AS n FROM range(9)")
+    for where, rows, said in (
+        ("delta_n > 5", 5, "changed, all 3 where delta_n > 5:"),
+        ("delta_n > 5", 2, "changed, the first 2 where delta_n > 5:"),
+        ("delta_n > 50", 5, "changed: none where delta_n > 50"),
+    ):
+        found = diff(con.table("b"), con.table("c"), key=["id"], where=where, samples=rows)
+        assert said in printed(found, rows=rows, where=where).splitlines()

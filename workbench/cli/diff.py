@@ -86,10 +86,16 @@ def diff(
 
         with steps() as progress, opened(base, candidate, progress) as sides:
             progress(f"comparing {' with '.join(sides.names)}")
+            matched = tuple(name.strip() for name in key.split(",") if name.strip()) or sides.key
+            if where is not None and not matched:
+                raise UsageError(
+                    "--where chooses among changed rows, and without a key no row counts as changed",
+                    hint="add --key with the columns that identify a row",
+                )
             found = compare(
                 sides.base,
                 sides.candidate,
-                key=tuple(name.strip() for name in key.split(",") if name.strip()) or sides.key,
+                key=matched,
                 abs_tol=abs_tol,
                 rel_tol=rel_tol,
                 ignore_case=ignore_case,
@@ -106,7 +112,7 @@ def diff(
 
         write_atomic(page, html_report(sections, title=name))
     if form != "json":
-        _say(name, sections, form, rows)
+        _say(name, sections, form, rows, where)
     return int(exit_code and not all(found.identical for _, _, found in sections))
 
 
@@ -132,7 +138,7 @@ def _promotion(text: str) -> tuple[str, list[tuple[str, str, TableDiff]]]:
     return promotion.id, stored_sections(workspace, promotion, named[2])
 
 
-def _say(name: str, sections: Sequence[tuple[str, str, TableDiff]], form: str, rows: int) -> None:
+def _say(name: str, sections: Sequence[tuple[str, str, TableDiff]], form: str, rows: int, where: str | None) -> None:
     """Comparisons on standard output, for people or for a pull request."""
     if form == "github":
         from workbench.render.github import comment
@@ -144,6 +150,6 @@ def _say(name: str, sections: Sequence[tuple[str, str, TableDiff]], form: str, r
     for heading, note, found in sections:
         if heading:
             console().print(f"{heading}: {note}", style="bold", markup=False)
-        console().print(terminal(found, rows=rows))
+        console().print(terminal(found, rows=rows, where=where))
     if not sections:
         click.echo("no version was live then: nothing to compare with")

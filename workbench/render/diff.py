@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.promote.diff.result import ChangedRow, TableDiff
+from workbench.render.grid import SAME, WIDEST, Cell, Grid, clean
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
-    from rich.text import Text
 
 _BAR = 12
-_CELL = 40
-_WIDE = 8  # columns of an example table beyond its key
 
 
-def terminal(diff: TableDiff, *, rows: int = 5) -> RenderableType:
-    """Schema, then the columns that differ with counts, shares and bars, then up to ``rows`` example rows of each kind."""
+def terminal(diff: TableDiff, *, rows: int = 5, where: str | None = None) -> RenderableType:
+    """Schema, then the columns that differ with counts, shares and bars, then up to ``rows`` example rows of each kind.
+
+    ``where`` is the condition that chose the changed rows, if there was one.
+    """
     from rich.console import Group
     from rich.text import Text
 
@@ -28,7 +28,7 @@ def terminal(diff: TableDiff, *, rows: int = 5) -> RenderableType:
     if diff.columns:
         parts.append(_columns(diff))
     if rows > 0:
-        parts += _examples(diff, rows)
+        parts += _examples(diff, rows, where)
     return Group(*parts)
 
 
@@ -85,18 +85,6 @@ def share(part: int, whole: int) -> str:
     return ">99.9%" if 99.9 < percent < 100 else f"{percent:.1f}%"
 
 
-def clean(value: Any, width: int = 200) -> str:
-    """A value as one short line: control characters (also those that steer terminals) as escapes.
-
-    >>> clean("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
-    """
-    if value is None:
-        return "NULL"
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]", lambda found: ascii(found[0])[1:-1], str(value))
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
 def moved(found: dict[str, Any]) -> str:
     """What a distribution says in a few words."""
     base, candidate = found.get("base"), found.get("candidate")
@@ -139,26 +127,30 @@ def _columns(diff: TableDiff) -> Table:
         filled = max(1, round(_BAR * column.share))
         bar = Text("█" * filled, style="yellow").append("░" * (_BAR - filled), style="dim")
         words = Text(moved(diff.distributions.get(name, {})), style="dim")
-        table.add_row(Text("  " + clean(name, _CELL)), f"{column.changed:,}", share(column.changed, both), bar, words)
+        table.add_row(Text("  " + clean(name, WIDEST)), f"{column.changed:,}", share(column.changed, both), bar, words)
     return table
 
 
-def _examples(diff: TableDiff, rows: int) -> Iterator[RenderableType]:
+def _examples(diff: TableDiff, rows: int, where: str | None) -> Iterator[RenderableType]:
     from rich.text import Text
 
     samples = diff.samples
-    if samples.changed:
-        shown = samples.changed[:rows]
+    shown = samples.changed[:rows]
+    if where is not None and diff.rows.changed:
+        chosen = f", {'the first ' if len(shown) == rows else 'all '}{len(shown)}" if shown else ": none"
+        yield Text(f"changed{chosen} where {clean(where)}{':' if shown else ''}", style="dim")
+    elif shown:
         yield Text(f"changed, {len(shown)} of {diff.rows.changed:,}:", style="dim")
+    if shown:
         yield _changed(shown)
     for kind, sign, style, examples, total in (
         ("added", "+", "green", samples.added, diff.rows.added),
         ("removed", "-", "red", samples.removed, diff.rows.removed),
     ):
         if examples:
-            shown_rows = examples[:rows]
-            yield Text(f"{kind}, {len(shown_rows)} of {total:,}:", style="dim")
-            yield _plain(shown_rows, diff.key, sign, style)
+            few = examples[:rows]
+            yield Text(f"{kind}, {len(few)} of {total:,}:", style="dim")
+            yield _plain(few, diff.key, sign, style)
 
 
 def changed_names(rows: Iterable[ChangedRow]) -> list[str]:
@@ -166,38 +158,21 @@ def changed_names(rows: Iterable[ChangedRow]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.columns))
 
 
-def _changed(rows: Sequence[ChangedRow]) -> Table:
-    """Base above candidate, the cells that differ marked."""
-    keys, names = list(rows[0].key), changed_names(rows)[:_WIDE]
-    table = _grid([*keys, *names])
+def _changed(rows: Sequence[ChangedRow]) -> Grid:
+    """Base above candidate; where the candidate has the same value a dot stands, so that changes are seen without colours."""
+    keys, names = list(rows[0].key), changed_names(rows)
+    lines: list[tuple[Cell, ...]] = []
     for row in rows:
         for sign, style, values in (("-", "red", row.base), ("+", "green", row.candidate)):
-            marked = [_cell(values[name], f"bold {style}" if name in row.columns else "dim") for name in names]
-            keyed = [_cell(value, "") if sign == "-" else _cell("", "") for value in row.key.values()]
-            table.add_row(_cell(sign, style), *keyed, *marked)
-    return table
+            marked = [
+                (values[name], f"bold {style}") if name in row.columns else (values[name] if sign == "-" else SAME, "dim")
+                for name in names
+            ]
+            keyed = [(value, "") if sign == "-" else ("", "") for value in row.key.values()]
+            lines.append(((sign, style), *keyed, *marked))
+    return Grid((*keys, *names), len(keys), tuple(lines))
 
 
-def _plain(rows: Sequence[dict[str, Any]], key: Sequence[str], sign: str, style: str) -> Table:
-    names = [*key, *[name for name in rows[0] if name not in key][:_WIDE]]
-    table = _grid(names)
-    for row in rows:
-        table.add_row(_cell(sign, style), *(_cell(row[name], style) for name in names))
-    return table
-
-
-def _grid(names: Iterable[str]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(" ")
-    for name in names:
-        table.add_column(Text(clean(name, _CELL)), overflow="ellipsis", no_wrap=True)
-    return table
-
-
-def _cell(value: Any, style: str) -> Text:
-    from rich.text import Text
-
-    return Text(clean(value, _CELL), style=style)
+def _plain(rows: Sequence[dict[str, Any]], key: Sequence[str], sign: str, style: str) -> Grid:
+    names = [*key, *(name for name in rows[0] if name not in key)]
+    return Grid(tuple(names), len(key), tuple(((sign, style), *((row[name], style) for name in names)) for row in rows))

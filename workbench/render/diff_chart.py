@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from workbench.promote.diff.result import Move
-from workbench.render.diff import clean, number, share
+from workbench.render.diff import number, share
+from workbench.render.grid import clean
 
 # The usual bounds of the population stability index, and the rows below which it moves by chance.
 _MOVED, _DRIFTED, _FEW = 0.1, 0.25, 1000

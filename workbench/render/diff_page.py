@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.promote.diff.result import TableDiff
-from workbench.render.diff import changed_names, clean, moved, schema_lines, share, summary
+from workbench.render.diff import changed_names, moved, schema_lines, share, summary
 from workbench.render.diff_chart import chart, steps
+from workbench.render.grid import clean
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from workbench.render.diff import clean
+from workbench.render.grid import clean
 
 # GitHub takes 65,536 characters; some are left for whoever wraps the comment.
 LIMIT = 65_000

@@ -9,8 +9,9 @@ from xml.etree import ElementTree as Xml
 
 from workbench.promote.review import Review
 from workbench.promote.step import Answer, Step
-from workbench.render.diff import clean, count, summary
+from workbench.render.diff import count, summary
 from workbench.render.github import difference_blocks
+from workbench.render.grid import clean
 from workbench.render.markdown import Block, code, details, fit, grid, words
 
 if TYPE_CHECKING:

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from workbench.errors import UsageError
 from workbench.promote.diff.result import ChangedRow, Samples, plain
 from workbench.promote.diff.rows import ADDED, CHANGED, REMOVED, Differing
 from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session
 from workbench.promote.diff.sql import listing
+from workbench.promote.diff.where import HINT
 
 
 def pick(session: Session, columns: Columns, found: Differing, count: int, where: str = "TRUE") -> Samples:
     """Up to ``count`` rows of each kind; ``where`` (SQL over the table of differing rows) narrows the changed ones."""
     if count <= 0:
         return Samples()
-    changed = _fetch(session, columns, found.table, CHANGED, (0, 1), count, where)
+    changed = _selected(session, columns, found, count, where)
     return Samples(
         added=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, ADDED, (1,), count)),
         removed=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, REMOVED, (0,), count)),
         changed=tuple(_changed(columns, row) for row in changed),
     )
+
+
+def _selected(session: Session, columns: Columns, found: Differing, count: int, where: str) -> list[tuple[Any, ...]]:
+    import duckdb
+
+    try:
+        return _fetch(session, columns, found.table, CHANGED, (0, 1), count, where)
+    except (
+        duckdb.BinderException,
+        duckdb.ConversionException,
+        duckdb.InvalidInputException,
+        duckdb.OutOfRangeException,
+    ) as error:
+        if where == "TRUE":
+            raise
+        # The engine names its own columns from here on, which say nothing to whoever typed the condition.
+        said = re.split(r"\s*(?:when casting from|You might need|LINE 1)|\n", str(error).partition(": ")[2])[0]
+        raise UsageError(f"the condition of --where can't be judged: {said}", hint=HINT) from error
 
 
 def _fetch(
