@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gates": ("promotions", "Show the gates of a promotion and their evidence."),
     "approve": ("promotions", "Approve a promotion that waits for a person."),
     "reject": ("promotions", "Reject a promotion."),
+    "waive": ("promotions", "Let a failing gate of a refused promotion pass, with a reason."),
     "publish": ("publish", "Move readers to an approved promotion or an earlier version."),
     "rollback": ("publish", "Move readers of a pipeline back to the version before."),
     "run": ("run", "Run the live version of a pipeline, for all data or one interval."),

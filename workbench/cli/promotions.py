@@ -1,4 +1,4 @@
-"""``workbench show``, ``gates``, ``approve`` and ``reject``."""
+"""``workbench show``, ``gates``, ``approve``, ``reject`` and ``waive``."""
 
 from __future__ import annotations
 
@@ -124,6 +124,37 @@ def reject(promotion: str, why: str, as_json: bool) -> None:
       workbench reject P-2 --why "returns are counted twice"
     """
     _decide(promotion, "reject", why, as_json=as_json)
+
+
+@click.command()
+@click.argument("promotion")
+@click.argument("gate")
+@click.option("--why", required=True, help="Why this failure may pass; it stands on the record.")
+@json_option
+def waive(promotion: str, gate: str, why: str, as_json: bool) -> None:
+    """Let a failing GATE of a refused PROMOTION pass, with a reason. Authors can't waive for themselves.
+
+    When no other gate fails, the promotion waits for approval. The proof of equality is never waived.
+
+    \b
+    Examples:
+      workbench gates P-4
+      workbench waive P-4 rows --why "the old shop is closed since May"
+    """
+    from workbench.operate.schedule import default_pipeline_toml
+    from workbench.promote.waiver import waive as let_pass
+    from workbench.render.promotion import promotion_json
+
+    workspace = find_workspace()
+    wanted = _find(workspace, promotion)
+    who, at = identity(), dt.datetime.now(dt.UTC)
+    toml = default_pipeline_toml(wanted.who)
+    found = let_pass(workspace, wanted, gate.lower(), who=who, why=words(why), at=at, pipeline_toml=toml)
+    if as_json:
+        emit_json(promotion_json(found))
+        return
+    click.echo(f"{gate.lower()} of {found.id} is waived by {who}; it is {found.status}")
+    click.echo(f"next: workbench {'approve' if found.status == 'waiting' else 'gates'} {found.id}")
 
 
 def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:

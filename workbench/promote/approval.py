@@ -36,14 +36,14 @@ def decide(
                 f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}"
             )
         if decision == "approve":
-            refuse_approver(workspace, current, who)
+            refuse_approver(workspace, current, who, command=f"workbench approve {current.id}")
             refuse_changes(workspace, store, current, notebook=True)
         store.add_approval(current.id, who=who, at=at, digest=current.digest, decision=decision, why=why)
         return store.promotion(current.id) or current
 
 
-def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str) -> None:
-    """``GuardRefused`` when somebody may not approve this promotion; says who may.
+def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str, *, command: str) -> None:
+    """``GuardRefused`` when somebody may not approve this promotion; says who may type ``command``.
 
     A recomputed pipeline, whose code is unchanged, is its readers' matter but nobody's decision: it is not asked for.
     """
@@ -51,7 +51,7 @@ def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str) 
     if not rules.self_approval and who.casefold() == promotion.who.casefold():
         raise GuardRefused(
             f"{promotion.id} was made by {promotion.who}, and authors don't approve their own promotions",
-            hint=f"ask somebody else to type: workbench approve {promotion.id}"
+            hint=f"ask somebody else to type: {command}"
             "\n(a workspace of one person sets self_approval = true under [tool.workbench.approval] in pyproject.toml)",
         )
     for candidate in promotion.candidates:
@@ -63,7 +63,7 @@ def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str) 
             named = ", ".join(others) or "nobody; change tool.workbench.approval.approvers in pyproject.toml"
             raise GuardRefused(
                 f"{who} may not approve {candidate.pipeline}; who may: {named}",
-                hint=f"ask one of them to type: workbench approve {promotion.id}",
+                hint=f"ask one of them to type: {command}",
             )
 
 
@@ -81,8 +81,14 @@ def refuse_changes(workspace: Workspace, store: Store, promotion: PromotionRecor
                 f"{folder.relative_to(workspace.root) / wrong[0]} was changed after {promotion.id} was made",
                 hint=f"git checkout {folder.relative_to(workspace.root)}, or promote the notebook again",
             )
+    if notebook:
+        refuse_changed_notebook(workspace, promotion)
+
+
+def refuse_changed_notebook(workspace: Workspace, promotion: PromotionRecord) -> None:
+    """``GuardRefused`` when the notebook is not what was promoted."""
     file = workspace.root / promotion.notebook
-    if notebook and (not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != promotion.notebook_sha256):
+    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != promotion.notebook_sha256:
         raise GuardRefused(
             f"{promotion.notebook} was changed after {promotion.id} was made",
             hint=f'workbench promote {promotion.notebook} --why "…"',

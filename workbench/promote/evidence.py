@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from workbench.catalog.compatibility import Change
 from workbench.catalog.contract import to_yaml
 from workbench.catalog.environment import environment, environment_sha256
 from workbench.catalog.version import version_dir
@@ -35,7 +36,15 @@ Report = Callable[[str, list[tuple[str, str, TableDiff]]], str]
 
 
 def version_files(
-    notebook: Notebook, notebook_path: str, candidate: Candidate, proof: Equality, tried: Tried, report: Report
+    notebook: Notebook,
+    notebook_path: str,
+    candidate: Candidate,
+    proof: Equality,
+    tried: Tried,
+    report: Report,
+    *,
+    change: Change,
+    semver: str,
 ) -> dict[str, str]:
     """Every file of a version directory: relative path to text. ``manifest.json`` comes last and has the others' hashes."""
     contract = tried.contract
@@ -56,6 +65,8 @@ def version_files(
         "schema_version": SCHEMA_VERSION,
         "pipeline": candidate.pipeline,
         "version": candidate.version,
+        "semver": semver,
+        "change": change.value,
         "identity": candidate.identity,
         "notebook": {"path": notebook_path, "sha256": notebook.sha256},
         "cells": [

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from workbench.catalog.compare import contract_changes
+from workbench.catalog.compatibility import compatibility, next_version
 from workbench.catalog.version import MANIFEST, manifest_sha256, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UsageError
@@ -21,6 +21,9 @@ from workbench.runtime.files import make_folder, write_atomic
 from workbench.store import Store
 from workbench.store.records import CandidateRecord
 
+# Beside the files of a version that a gate refused: what the changelog would have said.
+CHANGELOG_ENTRY = "changelog.md"
+
 
 def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: Report, pipeline_toml: str) -> Outcome:
     """Keep a judged promotion. Versions come first, then the row that names them; a crash between leaves a version directory
@@ -28,7 +31,9 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
     """
     where = notebook_path(workspace, outcome.notebook)
     texts = {
-        judged.pipeline: version_files(outcome.notebook, where, judged.candidate, judged.proof, judged.tried, report)
+        judged.pipeline: version_files(
+            outcome.notebook, where, judged.candidate, judged.proof, judged.tried, report, **_versioned(workspace, judged.tried)
+        )
         for judged in outcome.judged
         if judged.candidate is not None and judged.proof is not None and judged.tried is not None
     }
@@ -58,8 +63,22 @@ def record(workspace: Workspace, request: Request, outcome: Outcome, *, report: 
         for each in outcome.judged
         if each.tried is not None and (each.candidate is None or each.candidate.known)
     }
-    _keep_evidence(workspace.state / "promotions" / promotion.id, beside | (texts if outcome.status == "refused" else {}))
+    if outcome.status == "refused":
+        for each in outcome.judged:
+            if each.candidate is not None:
+                entry = {CHANGELOG_ENTRY: _entry(request, each)}
+                beside[each.pipeline] = beside.get(each.pipeline, {}) | texts.get(each.pipeline, {}) | entry
+    _keep_evidence(workspace.state / "promotions" / promotion.id, beside)
     return replace(outcome, promotion=promotion.id)
+
+
+def _versioned(workspace: Workspace, tried: Tried) -> dict[str, Any]:
+    """The class of a version and its semantic version, counted on from that of the live one."""
+    change = compatibility(tried.live_contract, tried.contract).change
+    live = None
+    if tried.live is not None:
+        live = read_manifest(version_dir(workspace, VersionId(tried.pipeline, tried.live.version))).get("semver", "1.0.0")
+    return {"change": change, "semver": next_version(live, change)}
 
 
 def notebook_path(workspace: Workspace, notebook: Notebook) -> str:
@@ -81,31 +100,34 @@ def _store_version(workspace: Workspace, request: Request, judged: Judged, texts
     operations = folder.parent / "pipeline.toml"
     if not operations.exists():
         write_atomic(operations, pipeline_toml)
-    _add_to_changelog(folder.parent / "CHANGELOG.md", request, judged)
+    add_to_changelog(folder.parent / "CHANGELOG.md", VersionId(judged.pipeline, judged.version), _entry(request, judged))
 
 
-def _add_to_changelog(file: Path, request: Request, judged: Judged) -> None:
-    """The newest version on top; the tool writes this file, people read it."""
-    title = f"# {judged.pipeline}\n\n"
+def add_to_changelog(file: Path, version: VersionId, entry: str) -> None:
+    """The newest version on top; the tool writes this file, people read it. Once more changes nothing."""
+    title = f"# {version.pipeline}\n\n"
     old = file.read_text(encoding="utf-8").removeprefix(title) if file.exists() else ""
-    if old.startswith(f"## v{judged.version}, ") or f"\n## v{judged.version}, " in old:
-        return
+    if not (old.startswith(f"## v{version.number}, ") or f"\n## v{version.number}, " in old):
+        write_atomic(file, title + entry + old)
+
+
+def _entry(request: Request, judged: Judged) -> str:
     why = "\n".join("\\" + line if line.startswith("#") else line for line in request.why.splitlines())
     entry = f"## v{judged.version}, {request.at:%Y-%m-%d}, by {request.who}\n\n{why}\n\n"
     if judged.tried is not None:
         entry += "".join(f"- {line}\n" for line in _changes(judged.tried)) + "\n"
-    write_atomic(file, title + entry + old)
+    return entry
 
 
 def _changes(tried: Tried) -> list[str]:
     """What changed in schema and data, a line each."""
     if tried.logic is None or tried.live is None:
         return [f"{tried.snapshot.rows:,} rows, {len(tried.contract.columns)} columns; {tried.note}"]
+    found = compatibility(tried.live_contract, tried.contract)
     rows = tried.logic.rows
     counts = f"{rows.added:,} rows added, {rows.removed:,} removed, {rows.changed:,} changed, {rows.unchanged:,} unchanged"
-    lines = [f"against v{tried.live.version}: {counts}"]
-    if tried.live_contract is not None:
-        lines += [f"{part}: {how}" for part, how in contract_changes(tried.live_contract, tried.contract).items()]
+    lines = [f"{found.change.value}; against v{tried.live.version}: {counts}"]
+    lines += [f"{part}: {how}" for part, how in found.changes.items()]
     lines += [
         f"column {name} differs in {column.changed:,} rows" for name, column in tried.logic.columns.items() if column.changed
     ]
@@ -130,7 +152,7 @@ def _candidate_record(workspace: Workspace, judged: Judged, texts: dict[str, str
         contract_sha256=hashes.get("contract.yaml", ""),
         evidence_sha256=hashlib.sha256(json.dumps(evidence).encode()).hexdigest(),
         gates=judged.gates,
-        summary=_summary(judged.tried),
+        summary=_summary(judged.tried) | {name: manifest[name] for name in ("semver", "change") if name in manifest},
     )
 
 

@@ -135,8 +135,9 @@ def promotion_view(promotion: PromotionRecord, details: Sequence[RenderableType]
         Text(f"  why: {promotion.why}"),
     ]
     for candidate in promotion.candidates:
+        semver = "  {change}, {semver}".format(**candidate.summary) if "semver" in candidate.summary else ""
         lines.append(
-            Text(f"  {candidate.pipeline}@{candidate.version}" + ("" if candidate.new else "  recomputed"), style="bold")
+            Text(f"  {candidate.pipeline}@{candidate.version}{semver}{'' if candidate.new else '  recomputed'}", style="bold")
         )
         lines.append(Padding(gates_view(candidate.gates), (0, 0, 0, 4)))
     return Group(*lines, *details)

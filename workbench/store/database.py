@@ -129,7 +129,7 @@ class Store:
                 candidates=tuple(candidates),
             )
             if status == "waiting":
-                self._supersede(record)
+                self.supersede(record)
             connection.execute(tables.promotions.insert().values(rows.from_promotion(record)))
             unknown = {version: digest for version, digest in manifests.items() if self.version(version) is None}
             for version in rows.versions_of(record, unknown):
@@ -153,7 +153,8 @@ class Store:
             serial = rows.number("P", identity)
             connection.execute(tables.promotions.update().where(tables.promotions.c.number == serial).values(status=status))
 
-    def _supersede(self, record: PromotionRecord) -> None:
+    def supersede(self, record: PromotionRecord) -> None:
+        """Earlier promotions of the same pipelines that still wait, or are approved and were not published, give way."""
         made = {each.pipeline for each in record.candidates if each.new}
         for earlier in self.promotions():
             overlaps = any(each.new and each.pipeline in made for each in earlier.candidates)
