@@ -34,7 +34,8 @@ class Attempt:
     ``folder`` is the kernel's working folder, ``log`` the file for what the kernel's process says outside cells. ``modules``
     are imported by the warm process before it forks. ``time_limit`` is in seconds for the whole notebook, ``memory_limit`` in
     bytes. ``secrets`` are variables for the process of this one run.
-    An engine sets ``recorder``, and ``pid`` while a kernel lives; the watch sets ``timed_out`` and ``peak_memory``.
+    An engine sets ``recorder``, ``pid`` while a kernel lives, and ``mark``, a variable that all the kernel starts inherits and
+    nothing else has, where it can't adopt what the kernel leaves behind; the watch sets ``timed_out`` and ``peak_memory``.
     """
 
     record: Path | None = None
@@ -50,6 +51,7 @@ class Attempt:
     on_beat: Callable[[Beat], None] | None = None
     recorder: Any = None
     pid: int | None = None
+    mark: str = ""
     timed_out: bool = False
     peak_memory: int = 0
 
@@ -68,15 +70,26 @@ class Attempt:
             self.pid = None
 
     def end(self, pid: int) -> None:
-        """Kill the process group of the kernel, once its memory is noted."""
+        """Kill the process group of the kernel, once its memory is noted, and what bears its mark in other sessions."""
         self.peak_memory = max(self.peak_memory, peak_memory_of(pid))
         kill_group(pid)
+        if self.mark:
+            kill_marked(self.mark)
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
     """Signal every process of a group; quietly when there is none left."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def kill_marked(mark: str) -> None:
+    """Kill every process whose environment has this ``NAME=value``, as far as Linux shows it."""
+    wanted = mark.encode()
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if wanted in place.read_bytes().split(b"\0"):
+                os.kill(int(place.parent.name), signal.SIGKILL)
 
 
 def peak_memory_of(pid: int) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -83,7 +84,9 @@ class KernelEngine(HonestEngine):
             log = stack.enter_context(attempt.log.open("ab")) if attempt.log is not None else subprocess.DEVNULL
             manager = AsyncKernelManager(kernel_spec_manager=_OwnKernel(), kernel_name="python3", transport="ipc")
             manager.connection_file = str(Path(place) / "kernel.json")
+            attempt.mark = f"WORKBENCH_KERNEL={secrets.token_hex(16)}"
             environment = {**attempt.environment, **attempt.secrets, "IPYTHONDIR": place, "JUPYTER_RUNTIME_DIR": place}
+            environment |= dict([attempt.mark.split("=")])
             if attempt.memory_limit is not None:
                 environment["WORKBENCH_MEMORY_LIMIT"] = str(attempt.memory_limit)
             run_sync(manager.start_kernel)(env=environment, cwd=str(attempt.folder or Path.cwd()), stdout=log, stderr=log)

@@ -36,6 +36,14 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
+def adopt_orphans() -> None:
+    """Ask Linux to make this process the parent of whatever its descendants leave behind when they end."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None, use_errno=True).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
 def main() -> None:
     """Confine this process, then serve the kernel until it is told to stop."""
     sys.dont_write_bytecode = True

@@ -18,8 +18,9 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 PACKET = 1 << 18
@@ -44,6 +45,10 @@ def serve(control: socket.socket) -> NoReturn:
             if not packet:
                 for pid in children:
                     _kill(pid)
+                deadline = time.monotonic() + 2
+                while children and time.monotonic() < deadline:
+                    _reap(children)
+                    time.sleep(0.005)
                 os._exit(0)
             _fork(json.loads(packet), channels, children, (control.fileno(), woken, wake))
             _reap(children)
@@ -81,11 +86,12 @@ def _become_child(request: dict[str, Any], events: int, out: int, err: int, log:
     import faulthandler
 
     from workbench.runtime.cells import run_cells
-    from workbench.runtime.kernel import bound_memory, die_with_parent
+    from workbench.runtime.kernel import adopt_orphans, bound_memory, die_with_parent
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     die_with_parent()
+    adopt_orphans()  # until it ends; then they are the zygote's
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (out, 1), (err, 2)):
         os.dup2(source, target)
@@ -113,9 +119,30 @@ def _reap(children: dict[int, int]) -> None:
         channel = children.pop(pid, None)
         if channel is not None:
             _kill(pid)  # what it started and left behind
+            _sweep(children)
             with contextlib.suppress(OSError):
                 os.write(channel, f"exit {os.waitstatus_to_exitcode(status)}\n".encode())
             os.close(channel)
+
+
+def _sweep(known: Mapping[int, int]) -> None:
+    """Kill what ended children left behind in sessions of their own: it is this process' by now."""
+    me = os.getpid()
+    for _ in range(200):  # what is killed leaves its own children, which then are ours
+        try:
+            with open(f"/proc/{me}/task/{me}/children", encoding="ascii") as stream:
+                left = {int(pid) for pid in stream.read().split()} - known.keys()
+        except OSError:
+            return
+        if not left:
+            return
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in left:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.002)
 
 
 def _kill(pid: int) -> None:
@@ -142,7 +169,9 @@ def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
     sys.dont_write_bytecode = True
     from workbench.runtime import cells
+    from workbench.runtime.kernel import adopt_orphans
 
+    adopt_orphans()
     warm(sys.argv[2:])
     cells.prepare()
     gc.collect()
