@@ -92,6 +92,7 @@ def estimate_html(given: Estimate) -> str:
     left = max((part["left"] for part in parts), default=0)
     return template("estimate.html.j2").render(
         css=style(),
+        named=given.expr.get_name() if found is None else ", ".join(dict.fromkeys(each.name for each in figures)) + _by(found),
         problem=problem,
         hint=hint,
         by=() if found is None else found.by,
@@ -100,6 +101,10 @@ def estimate_html(given: Estimate) -> str:
         notes=(*([f"{left:,} more groups are not shown"] if left else []), *notes),
         sandbox=_sandbox(),
     )
+
+
+def _by(found: Estimates) -> str:
+    return f" by {', '.join(found.by)}" if found.by else ""
 
 
 def _sandbox() -> str:
