@@ -24,7 +24,8 @@ def terminal(diff: TableDiff, *, rows: int = 5, where: str | None = None) -> Ren
     from rich.text import Text
 
     parts: list[RenderableType] = [Text(summary(diff), style="bold")]
-    parts += [Text(f"  {line}") for line in schema_lines(diff)]
+    signs = {"+": "green", "-": "red", "~": "yellow"}
+    parts += [Text(f"  {line[0]}", style=signs[line[0]]).append(line[1:], style="default") for line in schema_lines(diff)]
     if diff.columns:
         parts.append(_columns(diff))
     if rows > 0:
