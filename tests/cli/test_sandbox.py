@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.conftest import Shop
+from tests.test_docs import hold
 
 
 def test_a_creation_shows_what_was_taken_masked_and_where_it_is(shop: Shop) -> None:
@@ -84,3 +85,20 @@ def test_commands_on_nothing_say_what_to_do(shop: Shop) -> None:
         ran = shop.run("sandbox", *arguments)
         assert ran.code == 2
         assert "next: workbench sandbox" in ran.err
+
+
+def test_a_refresh_copies_what_no_change_reaches(sandboxed: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_MASK_KEY", "a key of at least sixteen bytes")
+    first = sandboxed.run("sandbox", "create", "--sample", "100%", "--json").json["id"]
+    ran = sandboxed.run("sandbox", "refresh", first)
+    assert (ran.code, "production is as it was" in ran.err) == (0, True)
+    file = sandboxed.root / "raw" / "customers.csv"
+    file.write_text(file.read_text() + "c9,Customer 9,north\n")
+    ran = sandboxed.run("sandbox", "refresh", first, "--json")
+    hold("sandbox-refresh", ran)
+    assert (ran.json["copied"], ran.json["replaced"]) == (["orders"], first)
+    assert ran.json["tables"]["orders"]["orphans"][0]["sandbox"] == 0
+    ran = sandboxed.run("sandbox", "refresh", first)
+    assert (ran.code, "next: workbench sandbox ls" in ran.err) == (2, True)
+    sandboxed.run("sandbox", "gc", "--all")
+    assert "workbench sandbox create" in sandboxed.run("sandbox", "refresh").err

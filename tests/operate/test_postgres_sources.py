@@ -37,10 +37,7 @@ def test_from_the_sandbox_to_a_run(served: Shop, postgres: str, monkeypatch: pyt
     ran = served.run("run", "daily_sales", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["status"] == "succeeded"
-    assert (
-        served.run("runs", "show", "R-1").code,
-        "2024-01-04" in (served.root / ".workbench/runs/R-1/run.ipynb").read_text(),
-    ) == (0, True)
+    assert "2024-01-04" in (served.root / ".workbench" / "runs" / "R-1" / "run.ipynb").read_text()
     assert not [file for file in served.root.rglob("*") if file.is_file() and b"canary-91b0" in file.read_bytes()]
     monkeypatch.delenv("SHOP_DB")
     ran = served.run("run", "daily_sales")

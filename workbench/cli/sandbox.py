@@ -126,7 +126,8 @@ def parity(sandbox_id: str | None, threshold: float | None, by: str, page: Path 
       workbench sandbox parity
       workbench sandbox parity --by origin --html parity.html
     """
-    from workbench.render.parity import html, parity_json, parity_view
+    from workbench.render.parity import parity_json, parity_view
+    from workbench.render.parity_page import html
     from workbench.sandbox.parity import judge
 
     workspace = find_workspace()
@@ -160,17 +161,24 @@ def reset(sandbox_id: str | None, as_json: bool) -> int:
       workbench sandbox reset
       workbench sandbox reset s3f1
     """
-    from workbench.sandbox.create import recreate
+    return _again(sandbox_id, as_json, reuse=False)
 
-    workspace = find_workspace()
-    known = registry.ls(workspace)
-    if not known:
-        raise UsageError("this workspace has no sandbox yet", hint=registry.CREATE)
-    old = registry.find(workspace, sandbox_id or _active(workspace) or known[0].id)
-    with steps() as tell:
-        info = recreate(workspace, old, identity(), tell=tell)
-    _show(workspace, info, as_json, replaced=old.id)
-    return 0
+
+@sandbox.command()
+@click.argument("sandbox_id", required=False)
+@json_option
+def refresh(sandbox_id: str | None, as_json: bool) -> int:
+    """Bring a sandbox up to date with production: like reset, but tables that no change reaches are copied from the old one.
+
+    The rows are those that a reset would give. Without WORKBENCH_MASK_KEY or mask_key, or when settings or columns changed, all
+    tables are made anew, since tokens of two keys would not join.
+
+    \b
+    Examples:
+      workbench sandbox refresh
+      workbench sandbox refresh s3f1 --json
+    """
+    return _again(sandbox_id, as_json, reuse=True)
 
 
 @sandbox.command()
@@ -190,6 +198,22 @@ def gc(everything: bool, as_json: bool) -> int:
         emit_json({"removed": list(gone)})
     else:
         click.echo(f"removed {', '.join(gone)}" if gone else "nothing to remove")
+    return 0
+
+
+def _again(sandbox_id: str | None, as_json: bool, *, reuse: bool) -> int:
+    from workbench.sandbox.create import recreate
+
+    workspace = find_workspace()
+    known = registry.ls(workspace)
+    if not known:
+        raise UsageError("this workspace has no sandbox yet", hint=registry.CREATE)
+    old = registry.find(workspace, sandbox_id or _active(workspace) or known[0].id)
+    with steps() as tell:
+        info = recreate(workspace, old, identity(), tell=tell, reuse=reuse)
+    _show(workspace, info, as_json, replaced=old.id)
+    if info.id == old.id and not as_json:
+        click.echo("production is as it was; the sandbox only lives longer", err=True)
     return 0
 
 

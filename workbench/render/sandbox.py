@@ -77,6 +77,8 @@ def created_view(info: SandboxInfo, now: dt.datetime, alike: Sequence[Anonymity]
         )
     parts: list[RenderableType] = [f"sandbox [bold]{info.id}[/]  {escape(info.sample)}  seed {info.seed}", table]
     parts += [f"  {escape(line)}" for line in _orphans(info)]
+    if info.copied:
+        parts.append(f"  copied from the sandbox before: {escape(', '.join(info.copied))}")
     parts += [f"  {escape(note)}" for note in info.notes]
     parts += [f"  {escape(anonymity_line(each))}" for each in alike]
     parts.append(f"{size(info.bytes)}, until {info.expires:%Y-%m-%d %H:%M} UTC (in {span(info.expires - now)})")

@@ -14,11 +14,12 @@ from workbench.config import Source, Workspace, parse_duration, parse_share
 from workbench.errors import GuardRefused, UsageError, WorkbenchError
 from workbench.runtime import files
 from workbench.runtime.duck import identifier, reported
-from workbench.sandbox import mask, personal, registry
+from workbench.sandbox import mask, personal, refresh, registry
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
 from workbench.sandbox.production import Production, check_columns, reading
+from workbench.sandbox.refresh import Reuse, same_columns
 from workbench.sandbox.registry import OrphanCount, SandboxInfo, TableInfo
 from workbench.sandbox.sample import CORE, Sampling
 from workbench.sandbox.survey import check_keys
@@ -61,10 +62,12 @@ def create(
     now: dt.datetime | None = None,
     tell: Callable[[str], None] = lambda _: None,
     show: Callable[[Estimate], None] = lambda _: None,
+    base: SandboxInfo | None = None,
 ) -> SandboxInfo:
     """Make a sandbox and return what is known of it; equal content of a sandbox that is there already is not made again.
 
-    ``tell`` is told each step, ``show`` what will be read, before it is read. Raises ``ConfigError`` for declarations that do
+    ``tell`` is told each step, ``show`` what will be read, before it is read. Tables of ``base``, a sandbox made with the same
+    request, are copied as far as production's changes leave them as they were. Raises ``ConfigError`` for declarations that do
     not fit the data, ``GuardRefused`` for undecided personal data and above the cap of rows.
     """
     request = request or Request()
@@ -92,26 +95,35 @@ def create(
             check_columns(settings.sources, production, all_links)
             steps = plan_roles(settings.sources, production.rows, request.anchors)
             _check_strata(request, steps, production)
-            identity = _identity(settings.sources, production, recipe, steps, key)
+            identity = _identity(settings.sources, production.digests, recipe, steps, key)
             there = registry.read(workspace.sandboxes / identity)
             if there is not None:
                 there = replace(there, expires=max(expires, there.expires))
                 registry.write(there)
                 return there
             _guard(production, steps, all_links, recipe, show)
-            check_keys(settings.sources, production, tell)
-            sampling = Sampling(production, settings.sources, all_links, steps, recipe, tell)
+            reuse = None
+            if base is not None and base.id == _identity(settings.sources, base.snapshot, recipe, steps, key):
+                changed = [name for name, digest in production.digests.items() if base.snapshot[name] != digest]
+                reuse = refresh.plan(base, changed, steps, all_links) if same_columns(production, base, changed) else None
+            sampling = _sampling(settings.sources, production, all_links, steps, recipe, tell, reuse)
+            check_keys(sampling.sources, production, tell)
             sampling.take()
             tell("looking for personal data")
-            _refuse_undecided_values(settings.sources, rules, sampling)
+            _refuse_undecided_values(sampling.sources, rules, sampling)
             file = workspace.sandboxes / identity / f"{identity}.duckdb"
             info = SandboxInfo(
                 identity, file, sample, recipe.share, seed, now, expires, request.who,
                 tuple(step.source for step in steps if step.role is Role.ANCHOR), request.where, request.strata, request.floor,
-                production.digests, _tables(sampling, rules), _notes(rules, key),
+                production.digests, _tables(sampling, rules), _notes(rules, key), reuse.copied if reuse else (),
             )  # fmt: skip
             built = files.make_folder(work / identity)
-            Writing(sampling, rules, key, tell).write(built / info.path.name)
+            made = built / info.path.name
+            if reuse is None:
+                Writing(sampling, rules, key, tell).write(made)
+            else:
+                Writing(sampling, rules, key, tell, reuse.copied, reuse.base.path).write(made)
+                info = replace(info, tables=refresh.merged(reuse, info.tables, production, str(made)))
         registry.write(replace(info, path=built / info.path.name))
         (built / info.path.name).chmod(0o600)
         files.sync_tree(built)
@@ -120,14 +132,24 @@ def create(
 
 
 def recreate(
-    workspace: Workspace, info: SandboxInfo, who: str, *, tell: Callable[[str], None] = lambda _: None, max_rows: int = MAX_ROWS
+    workspace: Workspace,
+    info: SandboxInfo,
+    who: str,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    max_rows: int = MAX_ROWS,
+    reuse: bool = False,
 ) -> SandboxInfo:
-    """The same sandbox out of production as it is now; the one before goes when the new one is there."""
+    """The same sandbox out of production as it is now; the one before goes when the new one is there.
+
+    With ``reuse`` tables are copied from it, as far as production's changes leave them as they were.
+    """
     seconds = int((info.expires - info.created).total_seconds())
     made = create(
         workspace,
         Request(info.sample, info.seed, f"{seconds}s", info.anchors, info.where, info.strata, info.floor, max_rows, who),
         tell=tell,
+        base=info if reuse else None,
     )
     if made.id != info.id:
         pinned = registry.pin(workspace) == info.id
@@ -135,6 +157,18 @@ def recreate(
         if pinned:
             registry.use(workspace, made.id)
     return made
+
+
+def _sampling(
+    sources: Mapping[str, Source], production: Production, all_links: Sequence[Link], steps: Sequence[Step], recipe: Recipe,
+    tell: Callable[[str], None], reuse: Reuse | None,
+) -> Sampling:  # fmt: skip
+    """The sampling of all sources, or of those that a refresh needs."""
+    if reuse is None:
+        return Sampling(production, sources, all_links, steps, recipe, tell)
+    chosen = {name: source for name, source in sources.items() if name in reuse.staged}
+    within = [link for link in all_links if {link.child, link.parent} <= chosen.keys()]
+    return Sampling(production, chosen, within, [step for step in steps if step.source in chosen], recipe, tell)
 
 
 def _move(built: Path, info: SandboxInfo) -> None:
@@ -174,7 +208,7 @@ def _check_strata(request: Request, steps: Sequence[Step], production: Productio
 
 
 def _identity(
-    sources: Mapping[str, Source], production: Production, recipe: Recipe, steps: Sequence[Step], key: mask.Key
+    sources: Mapping[str, Source], digests: Mapping[str, str], recipe: Recipe, steps: Sequence[Step], key: mask.Key
 ) -> str:
     """Names the content: equal inputs, rules and key give an equal id. A key that does not last never gives the same."""
     material = {
@@ -184,7 +218,7 @@ def _identity(
         "sources": {
             name: source.model_dump(include={"key", "references", "sample", "mask"}) for name, source in sources.items()
         },
-        "digests": production.digests,
+        "digests": digests,
         "key": key.derived("workbench|identity").hex() if key.lasting else secrets.token_hex(16),
     }
     return "s" + hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:11]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Writing:
     rules: Rules
     key: Key
     tell: Callable[[str], None]
+    copied: Collection[str] = ()
+    base: Path | None = None
 
     def write(self, file: Path) -> None:
         con = self.sampling.production.con
@@ -36,21 +38,36 @@ class Writing:
             self._clusters()
             tokens = self._tokens()
             for step in self.sampling.steps:
-                self.tell(f"writing {step.source}")
-                self._table(step.source, tokens)
+                if step.source not in self.copied:
+                    self.tell(f"writing {step.source}")
+                    self._table(step.source, tokens)
+            if self.base is not None:
+                self._copy(self.base)
             con.execute("CHECKPOINT sandbox")
         finally:
             con.execute("DETACH sandbox")
 
+    def _copy(self, base: Path) -> None:
+        """Tables that stay as they were, with their rows in the same order."""
+        con = self.sampling.production.con
+        con.execute(f"ATTACH {literal(str(base))} AS base (READ_ONLY)")
+        try:
+            for name in map(identifier, self.copied):
+                self.tell(f"copying {name}")
+                con.execute(f"CREATE TABLE sandbox.main.{name} AS SELECT * FROM base.main.{name} ORDER BY rowid")
+                con.execute(f"CREATE TABLE sandbox.{ROWS}.{name} AS SELECT * FROM base.{ROWS}.{name} ORDER BY rowid")
+        finally:
+            con.execute("DETACH base")
+
     def _clusters(self) -> None:
-        """Number the anchors in an order that only the key explains, so that a number says nothing about its anchor."""
+        """Number the anchors by their keyed hash, so that a number says nothing about its anchor, nor depends on other rows."""
         parts = " UNION ".join(
             f"SELECT {CLUSTER} AS c FROM stage.{identifier(step.source)} WHERE {CLUSTER} IS NOT NULL"
             for step in self.sampling.steps
         )
         self._run(
             f"CREATE TABLE stage.{PRIVATE}clusters AS "
-            f"SELECT c, row_number() OVER (ORDER BY {mask.hmac_sql('c', 'cluster')}, c) AS number FROM ({parts})",
+            f"SELECT c, 1 + CAST('0x' || left({mask.hmac_sql('c', 'cluster')}, 15) AS BIGINT) AS number FROM ({parts})",
             {"cluster": "workbench|cluster"},
         )
 
@@ -65,7 +82,10 @@ class Writing:
                 f"SELECT CAST({identifier(column)} AS {_wide(kind)}) AS v FROM stage.{identifier(source)} "
                 f"WHERE {identifier(column)} IS NOT NULL"
                 for source, column in columns
+                if source in self.sampling.sources
             )
+            if not parts:
+                continue
             table = f"stage.{PRIVATE}tokens_{number}"
             slot = f"token{number}"
             self._run(f"CREATE TABLE {table} AS {mask.token_sql(parts, kind, slot)}", {slot: domain})

@@ -17,7 +17,7 @@ from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError
 from workbench.runtime import files
 
-FORMAT = 1
+FORMAT = 2
 CREATE = "workbench sandbox create"
 INFO = "sandbox.json"
 
@@ -57,7 +57,10 @@ class TableInfo:
 
 @dataclass(frozen=True, slots=True)
 class SandboxInfo:
-    """What is known of one sandbox. Times are UTC; ``snapshot`` maps each source to the digest of what was read."""
+    """What is known of one sandbox. Times are UTC; ``snapshot`` maps each source to the digest of what was read.
+
+    ``copied`` are the tables that a refresh took from the sandbox before.
+    """
 
     id: str
     path: Path
@@ -74,6 +77,7 @@ class SandboxInfo:
     snapshot: dict[str, str]
     tables: dict[str, TableInfo]
     notes: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
 
     def expired(self, now: dt.datetime) -> bool:
         return self.expires <= now
@@ -108,7 +112,7 @@ class SandboxInfo:
             )
             for name, table in plain["tables"].items()
         }
-        lists = {name: tuple(plain[name]) for name in ("anchors", "strata", "notes")}
+        lists = {name: tuple(plain[name]) for name in ("anchors", "strata", "notes", "copied")}
         times = {name: dt.datetime.fromisoformat(plain[name]) for name in ("created", "expires")}
         rest = {name: value for name, value in plain.items() if name != "format"}
         return cls(**{**rest, **lists, **times, "tables": tables, "path": folder / plain["path"]})
