@@ -1,0 +1,51 @@
+"""Entries of the ledger for the terminal and as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.store.records import LedgerEntry
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def entries_view(entries: Sequence[LedgerEntry]) -> RenderableType:
+    """One line an entry."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("entry", "when (UTC)", "kind", "who", "what"):
+        table.add_column(title, no_wrap=title != "what")
+    for each in entries:
+        who = Text(str(each.payload.get("who", "")))
+        table.add_row(str(each.seq), f"{each.at:%Y-%m-%d %H:%M:%S}", each.kind, who, Text(said(each)))
+    return table
+
+
+def said(entry: LedgerEntry) -> str:
+    """What an entry tells, in a few words."""
+    facts = entry.payload
+    moves = ", ".join(
+        f"{name}: {_version(move.get('from'))} -> {_version(move.get('to'))}" for name, move in facts.get("moves", {}).items()
+    )
+    subject = [str(facts[name]) for name in ("promotion", "run", "gate", "pipeline", "sandbox") if facts.get(name)]
+    reason = [f'"{facts["why"]}"'] if facts.get("why") else []
+    return "  ".join([*subject, *([moves] if moves else []), *reason])
+
+
+def entry_json(entry: LedgerEntry) -> dict[str, Any]:
+    """One entry as plain values."""
+    return {
+        "seq": entry.seq,
+        "at": entry.at.isoformat(),
+        "kind": entry.kind,
+        "payload": entry.payload,
+        "hash": entry.hash,
+    }
+
+
+def _version(at: dict[str, Any] | None) -> str:
+    return "none" if at is None else f"v{at['version']}"
