@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.output import check_folder, write_file
 from workbench.config import find_workspace, parse_share
-from workbench.errors import UsageError
 
 
 @click.command()
@@ -52,19 +52,17 @@ def ci(
     from workbench.promote.changes import changes
     from workbench.promote.review import Wanted, review
     from workbench.render.review import headline, junit, review_comment, review_json, review_view
-    from workbench.runtime.files import write_atomic
 
-    for file in (comment, xml):
-        if file is not None and not file.parent.is_dir():
-            raise UsageError(f"there is no folder {str(file.parent)!r}", hint=f"mkdir -p {file.parent}")
+    check_folder(comment)
+    check_folder(xml)
     workspace = find_workspace()
     wanted = Wanted(not no_data, None if allow_change is None else parse_share(allow_change), allow_breaking)
     with steps() as progress:
         found = review(workspace, changes(workspace.root, base), wanted, progress)
     if comment is not None:
-        write_atomic(comment, review_comment(found, rows=rows))
+        write_file(comment, review_comment(found, rows=rows))
     if xml is not None:
-        write_atomic(xml, junit(found))
+        write_file(xml, junit(found))
     if as_json:
         emit_json(review_json(found))
         click.echo(headline(found), err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.output import check_folder, write_file
 from workbench.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
@@ -71,10 +72,8 @@ def diff(
     """
     from workbench.cli.progress import steps
     from workbench.promote.sides import is_run, opened
-    from workbench.runtime.files import write_atomic
 
-    if page is not None and not page.parent.is_dir():
-        raise UsageError(f"there is no folder {str(page.parent)!r} for the page", hint=f"mkdir -p {page.parent}")
+    check_folder(page)
     form = "json" if as_json else form
     if candidate is None and not is_run(base):
         name, sections = _promotion(base)
@@ -110,7 +109,7 @@ def diff(
     if page is not None:
         from workbench.render.diff_page import html_report
 
-        write_atomic(page, html_report(sections, title=name))
+        write_file(page, html_report(sections, title=name))
     if form != "json":
         _say(name, sections, form, rows, where)
     return int(exit_code and not all(found.identical for _, _, found in sections))

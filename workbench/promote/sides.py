@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,7 +51,14 @@ def name_of(text: str) -> str:
 
 def is_run(text: str) -> bool:
     """Whether this names a run, which can be compared with what was before it."""
-    return RUN.fullmatch(text) is not None and not Path(text).exists()
+    return RUN.fullmatch(text) is not None and not _is_file(text)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False  # longer than a name can be, or with a NUL
 
 
 @contextlib.contextmanager
@@ -65,7 +73,7 @@ def opened(base: str, candidate: str | None, progress: Callable[[str], None]) ->
         servers = Servers()
         stack.callback(servers.close)
         texts = (base, base if candidate is None else candidate)
-        kept = [is_stored(text) and not Path(text).exists() for text in texts]
+        kept = [is_stored(text) and not _is_file(text) for text in texts]
         shelf = stack.enter_context(_shelf(texts[kept.index(True)])) if any(kept) else None
         tables: list[ir.Table] = []
         key: tuple[str, ...] = ()
@@ -107,4 +115,13 @@ def _key(shelf: Shelf, found: Stored) -> tuple[str, ...]:
 
 
 def _elsewhere(con: Backend, servers: Servers, text: str, name: str) -> ir.Table:
-    return servers.pull(con, text, name) if text.startswith(POSTGRES) else open_table(con, text, name)
+    if text.startswith(POSTGRES):
+        return servers.pull(con, text, name)
+    scheme = re.match(r"([a-z][a-z0-9+.-]*)://", text, re.IGNORECASE)
+    if scheme is not None:
+        # The address is not repeated: it may hold a password.
+        raise UsageError(f"addresses of {scheme[1].lower()}:// are not read here", hint=FORMS)
+    try:
+        return open_table(con, text, name)
+    except OSError as error:
+        raise UsageError(f"{text[:80]!r} can't be read: {error.strerror}", hint=FORMS) from error
