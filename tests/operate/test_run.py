@@ -114,11 +114,13 @@ def test_a_column_whose_type_changed_is_named_with_both_types_and_who_else_reads
 
     twin = replace(production.daily[0], pipeline="twin_sales")
     production.publish(twin, production.daily[1].replace("daily_sales", "twin_sales"))
+    production.publish(*production.totals)
     file = production.root / "raw/orders/orders.parquet"
     duckdb.execute(f"COPY (SELECT day, amount::VARCHAR AS amount FROM '{file}') TO '{file}.new' (FORMAT parquet)")
     os.replace(f"{file}.new", file)
-    with pytest.raises(WorkbenchError, match=r"column amount was float64, is string; it is also read by twin_sales"):
+    with pytest.raises(WorkbenchError, match=r"column amount was float64, is string; it is also read by twin_sales") as found:
         production.go()
+    assert found.value.message.endswith("; it is also read by twin_sales; sales_total read what these compute")
 
 
 def test_a_pipeline_reads_what_readers_of_another_see(production):
@@ -291,3 +293,44 @@ def test_a_check_may_be_promised_twice(production):
     contract = replace(production.daily[0], checks=(Check("unique", ("day",)), *production.daily[0].checks))
     production.version(contract, production.daily[1])
     assert production.go().status == "succeeded"
+
+
+def test_what_another_scheduler_s_papermill_has_staged_is_published(production):
+    from papermill import execute_notebook
+
+    production.orders(4)
+    parameters = {
+        "workspace": str(production.root),
+        "run_id": "airflow-1",
+        "interval_start": "2024-01-04",
+        "interval_end": "2024-01-05",
+    }
+    record = production.root / ".workbench" / "airflow-1.ipynb"
+    record.parent.mkdir(exist_ok=True)
+    execute_notebook(
+        str(production.root / "promoted/daily_sales/v1/run.ipynb"),
+        str(record),
+        parameters,
+        engine_name="workbench",
+        progress_bar=False,
+    )
+    assert len(production.read("daily_sales")) == 3
+    with pytest.raises(WorkbenchError, match=r"airflow-1 is of interval 2024-01-04\.\.2024-01-05"):
+        production.go(staged="airflow-1")
+    run = production.go(interval="2024-01-04..2024-01-05", staged="airflow-1")
+    assert (run.status, run.facts["changed"], run.notebook) == ("succeeded", True, f".workbench/runs/{run.id}/run.ipynb")
+    assert len(production.read("daily_sales")) == 4
+    assert not record.exists()
+    with pytest.raises(UsageError, match="nothing is staged as"):
+        production.go(staged="../airflow-1")
+
+
+def test_a_failure_that_may_pass_has_an_exit_code_of_its_own(production, capsys):
+    from workbench.cli.main import main
+
+    production.version(
+        production.daily[0], production.daily[1].replace("    return", "    raise TimeoutError('slow')\n    return")
+    )
+    assert main(["run", "daily_sales"]) == 5
+    assert main(["run", "daily_sales", "--json"]) == 5
+    capsys.readouterr()

@@ -212,7 +212,8 @@ def read_forever(file: str, stop, failures, reads) -> None:
             reads.value += 1
 
 
-def test_four_reading_processes_see_no_error_and_no_mix_while_others_publish(warehouse, con):
+@pytest.mark.parametrize("publishes", [30, pytest.param(1000, marks=pytest.mark.drill)])
+def test_four_reading_processes_see_no_error_and_no_mix_while_others_publish(warehouse, con, publishes):
     snapshots = [
         {name: warehouse.write(table(con, f"SELECT {n} AS x"), pipeline=name, version=1) for name in ("a", "b")}
         for n in range(2)
@@ -228,8 +229,8 @@ def test_four_reading_processes_see_no_error_and_no_mix_while_others_publish(war
     for reader in readers:
         reader.start()
     published = 0
-    deadline = time.monotonic() + 60
-    while (published < 30 or reads.value < 40) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 2 * publishes
+    while (published < publishes or reads.value < 40) and time.monotonic() < deadline:
         published += 1
         with warehouse.lock():
             warehouse.swap(f"O-{published}", snapshots[published % 2])

@@ -27,8 +27,7 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
             found = {name: str(kind) for name, kind in _schema(warehouse, con, each).items()}
             broken = _broken(each, types, found)
             if broken:
-                others = _readers(workspace, warehouse, each) - {contract.pipeline}
-                hit = f"; it is also read by {', '.join(sorted(others))}" if others else ""
+                hit = _hit(workspace, warehouse, each, contract.pipeline)
                 raise WorkbenchError(
                     f"{each.kind} {each.name} is not as {contract.pipeline}@{contract.version} was promoted against: "
                     f"{'; '.join(broken)}{hit}",
@@ -63,14 +62,24 @@ def _plain(kind: str) -> str:
     return kind.replace("!", "")
 
 
-def _readers(workspace: Workspace, warehouse: Warehouse, each: Input) -> set[str]:
-    """The pipelines whose live version reads an input."""
-    found = set()
+def _hit(workspace: Workspace, warehouse: Warehouse, each: Input, pipeline: str) -> str:
+    """Which other pipelines an input that broke hits: those that read it, and those that read what these compute."""
+    reads: dict[str, set[tuple[str, str]]] = {}
     for name, view in warehouse.current().views.items():
         try:
             contract = read_contract(version_dir(workspace, VersionId(name, view.version)))
         except UsageError:
             continue  # its own run says what is wrong with it
-        if any((other.kind, other.name) == (each.kind, each.name) for other in contract.inputs):
-            found.add(name)
-    return found
+        reads[name] = {(other.kind, other.name) for other in contract.inputs}
+    readers = {name for name, inputs in reads.items() if (each.kind, each.name) in inputs}
+    below, ahead = set(readers), list(readers)
+    while ahead:
+        above = ahead.pop()
+        found = {name for name, inputs in reads.items() if ("pipeline", above) in inputs} - below
+        below |= found
+        ahead += found
+    said = [
+        (f"; it is also read by {', '.join(sorted(readers - {pipeline}))}" if readers - {pipeline} else ""),
+        (f"; {', '.join(sorted(below - readers))} read what these compute" if below - readers else ""),
+    ]
+    return "".join(said)
