@@ -97,7 +97,9 @@ class Shop:
             for name in ("daily_sales", "sales_total"):
                 if name not in newest or newest[name].interval.end.date() < FIRST + dt.timedelta(days=self.day):
                     found.append(f"{name} is behind")
-            found += [f"{each.pipeline} {each.interval} {each.state}" for each in intervals.unsettled(store)]
+            found += [
+                f"{each.pipeline} {each.interval} {each.state} {each.run} {each.error}" for each in intervals.unsettled(store)
+            ]
             found += [f"{each.name} is held" for each in leases.held(store)]
         return found
 

@@ -68,6 +68,8 @@ class Child:
 
     def _read(self, descriptor: int, what: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
+        if descriptor not in self._selector.get_map():
+            return found  # its end was read together with that of the child
         for _ in range(64):  # then let the other channels have their turn
             try:
                 data = self.events.recv(1 << 20) if what == "events" else os.read(descriptor, 1 << 16)
