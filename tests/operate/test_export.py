@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,17 @@ def made() -> tuple[Clock, ...]:
 
 @pytest.mark.parametrize(
     ("file", "write"),
-    [("airflow.txt", dags), ("crontab.txt", lines), ("github.yml", workflow), ("kubernetes.yaml", manifests)],
+    [
+        ("airflow.txt", dags),
+        ("airflow-papermill.txt", dags),
+        ("crontab.txt", lines),
+        ("github.yml", workflow),
+        ("kubernetes.yaml", manifests),
+    ],
 )
 def test_what_is_written_is_as_the_golden_file(file, write):
     """Write them again with WORKBENCH_WRITE_GOLDEN=1, and read what changed."""
-    text = write(made(), PLACE)
+    text = write(made(), replace(PLACE, operator="papermill" if "papermill" in file else "command"))
     if os.environ.get("WORKBENCH_WRITE_GOLDEN"):
         (GOLDEN / file).write_text(text)
     assert (GOLDEN / file).read_text() == text

@@ -80,6 +80,7 @@ class Job:
             "schema_version": SCHEMA_VERSION,
             "pipeline": contract.pipeline,
             "version": contract.version,
+            "interval": None if interval is None else str(interval),
             "environment_sha256": environment_sha256(),
             "finished": False,
         }

@@ -36,18 +36,30 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @export.command()
+@click.option(
+    "--operator",
+    type=click.Choice(["command", "papermill"]),
+    default="command",
+    show_default=True,
+    help="Run pipelines by our command, or notebooks by Airflow's PapermillOperator.",
+)
 @_options
-def airflow(output: Path | None, folder: str | None, command: str, as_json: bool) -> None:
+def airflow(operator: str, output: Path | None, folder: str | None, command: str, as_json: bool) -> None:
     """DAGs for Airflow 3, one for each schedule: a task for each pipeline, with the production graph's edges.
+
+    With --operator papermill, Airflow's own operator executes the run notebook and a second task publishes what it has staged.
+    That operator has no time limit of its own, no memory limit and no working folder, and its record says completed of cells
+    that never ran when the kernel was killed.
 
     \b
     Examples:
       workbench export airflow
+      workbench export airflow --operator papermill
       workbench export airflow --output dags/workbench.py --workspace /srv/shop
     """
     from workbench.operate.export.airflow import dags
 
-    _export("airflow", dags, output, folder, as_json, command=command)
+    _export("airflow", dags, output, folder, as_json, command=command, operator=operator)
 
 
 @export.command()

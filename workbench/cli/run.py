@@ -31,14 +31,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="Run cells in a forked child, or in a Jupyter kernel of their own.",
 )
+@click.option("--staged", metavar="NAME", default="", help="Publish what another scheduler's papermill has staged so.")
 @json_option
-def run(pipeline: str, interval: str | None, parameters: tuple[str, ...], engine: str, as_json: bool) -> int:
+def run(pipeline: str, interval: str | None, parameters: tuple[str, ...], engine: str, staged: str, as_json: bool) -> int:
     """Run the live version of PIPELINE, for all data or one interval, and let readers see the result.
 
     The result is written where no reader looks and checked there; only then do readers see it. Whatever fails before leaves
     them what they had. Running twice on the same data changes nothing.
 
-    Exits 1 when the run failed, or when there was nothing to compute (degraded: readers keep what they have).
+    Exits 1 when the run failed, or when there was nothing to compute (degraded: readers keep what they have), and 5 when it
+    failed of something that may pass, such as a lost connection.
 
     \b
     Examples:
@@ -47,7 +49,7 @@ def run(pipeline: str, interval: str | None, parameters: tuple[str, ...], engine
       workbench run late_departures -p min_delay=30 --json
     """
     span = None if interval is None else Interval.parse(interval)
-    return _run(pipeline, span, pairs(parameters), engine, as_json=as_json)
+    return _run(pipeline, span, pairs(parameters), engine, staged, as_json=as_json)
 
 
 @click.group()
@@ -181,7 +183,9 @@ def _find(run_id: str) -> RunRecord:
     return record
 
 
-def _run(pipeline: str, interval: Interval | None, parameters: Mapping[str, Any], engine: str, *, as_json: bool) -> int:
+def _run(
+    pipeline: str, interval: Interval | None, parameters: Mapping[str, Any], engine: str, staged: str = "", *, as_json: bool
+) -> int:
     from workbench.operate.run import run_pipeline
     from workbench.render.run import run_json, run_view
 
@@ -195,13 +199,14 @@ def _run(pipeline: str, interval: Interval | None, parameters: Mapping[str, Any]
             who=identity(),
             now=now,
             engine=engine,
+            staged=staged,
             on_cell=on_cell,
         )
     if as_json:
         emit_json(run_json(record))
     else:
         console().print(run_view(record))
-    return 0 if record.status == "succeeded" else 1
+    return 0 if record.status == "succeeded" else 5 if record.facts.get("passing") else 1
 
 
 def pairs(given: tuple[str, ...]) -> dict[str, str]:

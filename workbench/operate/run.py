@@ -27,8 +27,9 @@ from workbench.operate.quarantine import give_released
 from workbench.operate.request import check_interval, check_untouched, live_version, typed_parameters
 from workbench.operate.schedule import PipelineConfig, read_config
 from workbench.operate.settle import was_published
+from workbench.operate.staged import adopt
+from workbench.operate.under_way import RECORD, Cells, UnderWay
 from workbench.operate.under_way import WARM as WARM
-from workbench.operate.under_way import Cells, UnderWay
 from workbench.parameter import encode
 from workbench.runtime.failpoint import reached
 from workbench.runtime.secret import needed
@@ -50,12 +51,14 @@ def run_pipeline(
     account: Account | None = None,
     watch: lease.Watch | None = None,
     trigger: str = "",
+    staged: str = "",
 ) -> RunRecord:
     """Run the live version of a pipeline and let readers see the result, if its checks pass.
 
     One process at a time runs a pipeline: it holds a lease, and publishes only while nobody has taken that over. ``account``
     is the scheduler's, kept together with the run's record; ``watch`` is what a service has seen of leases. ``trigger`` says
-    what started the run besides ``who``, such as ``backfill B-1``.
+    what started the run besides ``who``, such as ``backfill B-1``. With ``staged`` nothing is computed: what another
+    scheduler's papermill has staged under that name is taken.
 
     Values of ``parameters`` that are text are read as the command line's. Without ``interval`` all data is computed. The record
     says how it ended: ``succeeded`` (``facts["changed"]`` tells whether readers see something new), ``degraded`` (no rows were
@@ -73,6 +76,8 @@ def run_pipeline(
         this = asked.under_way(store, held, run, account)
         with lease.kept(workspace, store, held, this.abandon), pulse(workspace, run.id) as this.pulse, _written_down(this):
             give_released(store, asked.version, this.folder)
+            if staged:
+                return this.conclude(adopt(workspace, run, staged, this.folder / RECORD))
             return this.conclude(this.compute(asked.values, engine, on_cell))
 
 

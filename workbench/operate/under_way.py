@@ -138,6 +138,8 @@ class UnderWay:
         """Write down how it ended; what failed for a ``passing`` reason may be tried again."""
         seconds = time.monotonic() - self.began
         known = {"changed": False, **self.run.facts, **(facts or {}), "seconds": round(seconds, 3)}
+        if passing:
+            known["passing"] = True
         record = self.folder / RECORD
         last = replace(
             self.run,

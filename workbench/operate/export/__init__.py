@@ -16,12 +16,16 @@ from workbench.operate.plan import Definition
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the workspace is for whoever runs the files, and how the command is called there."""
+    """Where the workspace is for whoever runs the files, and how the command is called there.
+
+    ``image`` and ``claim`` are for Kubernetes, ``operator`` ("command" or "papermill") for Airflow.
+    """
 
     workspace: str
     command: str = "workbench"
     image: str = "registry.example.org/workbench:latest"
     claim: str = "workbench"
+    operator: str = "command"
 
 
 @dataclass(frozen=True, slots=True)
