@@ -104,6 +104,9 @@ def test_the_report_in_the_terminal_as_json_and_as_a_page(place: Place, capsys: 
     page = Path("parity.html").read_text()
     assert "<script>" not in page
     assert len(re.findall("<svg", page)) > 10
+    assert len(re.findall("<polyline", page)) == len(re.findall("<polygon", page)) > 5
+    assert "--good" in page.partition("as expected")[0]
+    assert not re.search(r"https?://|<link|@import", page)
     assert main(["sandbox", "parity", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is True
