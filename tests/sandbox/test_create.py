@@ -280,3 +280,15 @@ def test_what_is_known_of_a_sandbox_holds_no_clear_value(place: Place) -> None:
     assert "@example.org" not in text
     assert json.loads(text)["tables"]["customers"]["masked"]["email"] == "token"
     assert info.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_reference_to_a_source_that_is_not_declared_is_named(place: Place) -> None:
+    place.change('source = "stores"', 'source = "storse"')
+    with pytest.raises(ConfigError, match=r"lines\.references: there is no source 'storse'; did you mean 'stores'"):
+        place.make()
+
+
+def test_a_reference_to_a_source_without_a_key_says_what_to_add(place: Place) -> None:
+    place.change('read = "raw/stores.parquet"\nkey = ["id"]', 'read = "raw/stores.parquet"')
+    with pytest.raises(ConfigError, match=r"1 column\(s\) \['store'\] refer to 0 column\(s\)|stores has no key"):
+        place.make()

@@ -17,6 +17,7 @@ from workbench.errors import ConfigError, GuardRefused, UsageError
 from workbench.sandbox import registry
 from workbench.sandbox.create import Request, create, recreate
 from workbench.sandbox.graph import links, plan_roles
+from workbench.sandbox.parity import judge
 from workbench.sandbox.refresh import plan
 from workbench.sandbox.registry import SandboxInfo
 
@@ -219,3 +220,28 @@ def test_a_damaged_sandbox_is_no_base(keyed: Place) -> None:
     old.path.write_bytes(b"damaged")
     again = recreate(keyed.workspace, old, "ada", reuse=True)
     assert (again.copied, again.tables["stores"].rows) == ((), 5)
+
+
+@pytest.mark.parametrize(
+    ("select", "said"),
+    [
+        ("SELECT * EXCLUDE (city) FROM t", "stores has changed since this sandbox was made: city is gone"),
+        ("SELECT id, 7 AS city FROM t", "city was VARCHAR, is INTEGER"),
+        ("SELECT 's' || id AS id, city FROM t", "id was INTEGER, is VARCHAR"),
+    ],
+)
+def test_parity_with_other_columns_than_the_sandbox_has_is_refused(keyed: Place, select: str, said: str) -> None:
+    info = keyed.make("5%")
+    rewrite(keyed, "stores", select)
+    with pytest.raises(UsageError, match=said) as caught:
+        judge(keyed.workspace, info, 0.05)
+    assert caught.value.hint == "workbench sandbox reset"
+
+
+def test_a_source_that_became_empty_gives_an_empty_table(keyed: Place) -> None:
+    old = keyed.make("5%", anchors=("customers",))
+    rewrite(keyed, "products", "SELECT * FROM t LIMIT 0")
+    again = recreate(keyed.workspace, old, "ada", reuse=True)
+    assert again.tables["products"].rows == 0
+    orphans = next(each for each in again.tables["lines"].orphans if each.source == "products")
+    assert (orphans.production, orphans.sandbox) == (60000, again.tables["lines"].rows)

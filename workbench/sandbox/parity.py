@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from workbench.config import Workspace
@@ -48,6 +48,8 @@ def judge(
     with files.working_folder(workspace.sandboxes) as work, reading(workspace, work / "spill", tell, whole=True) as production:
         production.con.execute(f"ATTACH {literal(str(info.path))} AS box (READ_ONLY)")
         comparison = Comparison(production, info)
+        for name in info.tables:
+            _same_columns(name, comparison.types(name), production.columns[name])
         comparison.restrict(links({name: workspace.settings.sources[name] for name in info.tables}))
         columns: list[ColumnParity] = []
         found: list[Figure] = []
@@ -66,3 +68,16 @@ def judge(
         parity = Parity(info.id, threshold, tuple(columns), tuple(comparison.fan_outs()), tuple(found), notes, alike)
         production.con.execute("DETACH box")
     return parity
+
+
+def _same_columns(source: str, sandbox: Mapping[str, str], production: Mapping[str, str]) -> None:
+    """Columns that are gone or have another type can't be compared; new ones are left out."""
+    changed = [
+        f"{column} was {kind}, is {production[column]}" if column in production else f"{column} is gone"
+        for column, kind in sandbox.items()
+        if production.get(column) != kind
+    ]
+    if changed:
+        raise UsageError(
+            f"{source} has changed since this sandbox was made: {'; '.join(changed)}", hint="workbench sandbox reset"
+        )
