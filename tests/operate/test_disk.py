@@ -83,10 +83,11 @@ def test_a_full_disk_leaves_old_or_new_and_the_next_run_mends_it(small, room):
 
 
 @pytest.mark.drill
+@pytest.mark.timeout(1800)
 def test_a_disk_that_is_full_at_every_write(small):
-    for step in range(48):
+    for step in range(24):
         small.orders(2, first="2024-01-04", name="new", amount=f"{20 + step}.0")  # so that there is something to publish
-        run_with(small, step * 4096)
+        run_with(small, step * 8192)
 
 
 def test_a_read_only_disk_refuses_and_changes_nothing(small):

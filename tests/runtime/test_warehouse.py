@@ -212,7 +212,7 @@ def read_forever(file: str, stop, failures, reads) -> None:
             reads.value += 1
 
 
-@pytest.mark.parametrize("publishes", [30, pytest.param(1000, marks=pytest.mark.drill)])
+@pytest.mark.parametrize("publishes", [30, pytest.param(1000, marks=[pytest.mark.drill, pytest.mark.timeout(3000)])])
 def test_four_reading_processes_see_no_error_and_no_mix_while_others_publish(warehouse, con, publishes):
     snapshots = [
         {name: warehouse.write(table(con, f"SELECT {n} AS x"), pipeline=name, version=1) for name in ("a", "b")}

@@ -36,7 +36,9 @@ def _plain(contract: Contract) -> dict[str, Any]:
     plain: dict[str, Any] = asdict(contract)
     del plain["version"]
     plain["key"] = dict.fromkeys(contract.key, True)
-    plain["checks"] = {str(check): {"rule": check.rule, "args": check.args} for check in contract.checks}
+    plain["checks"] = {
+        str(check): {"rule": check.rule, "args": check.args, "on_failure": check.on_failure} for check in contract.checks
+    }
     for part in ("columns", "parameters", "inputs"):
         plain[part] = {entry["name"]: entry for entry in plain[part]}
     return plain
