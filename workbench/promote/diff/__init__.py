@@ -7,6 +7,7 @@ value, then describe what was found.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench.promote.diff.result import ChangedRow, ColumnDiff, Move, RowCounts, Samples, SchemaDiff, TableDiff
@@ -32,6 +33,7 @@ def diff(
     where: str | None = None,
     verify: bool = False,
     largest: int = 0,
+    thin: bool = False,
 ) -> TableDiff:
     """Compare two Ibis tables, exactly.
 
@@ -41,7 +43,9 @@ def diff(
     condition over the key columns and ``base_<column>``, ``candidate_<column>`` and ``delta_<column>``. Hashes narrow the
     work first; ``verify`` compares every row by value instead. Of each column of numbers the ``largest`` changes are kept.
 
-    The tables stay where they are when one DuckDB connection holds both; otherwise both are pulled into memory.
+    The tables stay where they are when one DuckDB connection holds both; otherwise both are pulled into memory. With
+    ``thin``, for tables of DuckDB and PostgreSQL, only checksums and the rows of buckets that differ are pulled, and there are
+    no distributions.
 
     >>> import ibis
     >>> old = ibis.memtable({"id": [1, 2], "price": [1.0, 2.0]})
@@ -64,6 +68,12 @@ def diff(
         verify=verify,
         largest=largest,
     )
+    if thin and not verify:
+        from workbench.promote.diff.thin import thinned
+
+        left = thinned(base, candidate, key)
+        if left is not None:
+            return compare_tables(left.base, left.candidate, replace(options, distributions=False), shared=left.shared)
     return compare_tables(base, candidate, options)
 
 

@@ -40,8 +40,11 @@ class Options:
     largest: int = 0
 
 
-def compare_tables(base: ir.Table, candidate: ir.Table, options: Options) -> TableDiff:
-    """Line up the columns, compare the rows, describe what was found."""
+def compare_tables(base: ir.Table, candidate: ir.Table, options: Options, *, shared: int = 0) -> TableDiff:
+    """Line up the columns, compare the rows, describe what was found.
+
+    ``shared`` rows are known to be in both tables and left out of both.
+    """
     with opened(base, candidate) as (session, (ours, theirs)):
         columns = line_up(
             ours.columns,
@@ -51,7 +54,7 @@ def compare_tables(base: ir.Table, candidate: ir.Table, options: Options) -> Tab
             ignore_case=options.ignore_case,
         )
         where = "TRUE" if options.where is None else condition(options.where, columns)
-        rows, differ = _compare_rows(session, columns, (ours, theirs), options)
+        rows, differ = _compare_rows(session, columns, (ours, theirs), options, shared)
         schema = SchemaDiff(
             added=tuple(columns.added),
             removed=tuple(columns.removed),
@@ -70,12 +73,12 @@ def compare_tables(base: ir.Table, candidate: ir.Table, options: Options) -> Tab
 
 
 def _compare_rows(
-    session: Session, columns: Columns, sides: tuple[Side, Side], options: Options
+    session: Session, columns: Columns, sides: tuple[Side, Side], options: Options, shared: int
 ) -> tuple[RowCounts, Differing | None]:
     """Count and collect the rows that differ; no collection where nothing is compared or nothing differs."""
     whole = options.where is not None or options.largest > 0
     left, aligned = Reduced(sides) if options.verify else reduced(session, columns, sides, by_place=columns.keyed), None
-    equal = left.equal
+    equal = left.equal + shared
     if left.lone is not None:
         parts, matched = left.lone
         aligned = by_place(session, columns, parts, matched, options.tolerance, samples=options.samples, whole=whole)
@@ -87,7 +90,7 @@ def _compare_rows(
     total = base + equal, candidate + equal
     if not columns.all:
         # Nothing can be compared, so no row is shown to be the same.
-        return RowCounts(*total, added=candidate, removed=base, changed=0, unchanged=0), None
+        return RowCounts(*total, added=candidate, removed=base, changed=0, unchanged=shared), None
     if options.verify or base + candidate <= narrowing.SMALL:
         doubtful: narrowing.Narrowed | None = narrowing.everything(columns, left.sides)
     else:

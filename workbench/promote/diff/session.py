@@ -6,7 +6,7 @@ import contextlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -49,15 +49,16 @@ class Session:
         self.con.execute(f"CREATE TEMP TABLE {name} AS {sql}", values or [])
         return name
 
-    def hold(self, data: Any) -> str:
-        """A temporary table with a copy of Arrow data, a table or a stream; its quoted name."""
+    def hold(self, data: Any, uuids: Sequence[str] = ()) -> str:
+        """A temporary table with a copy of Arrow data, table or stream; its quoted name. Texts named in ``uuids`` get that type."""
         moved = "workbench_diff_" + uuid4().hex
         self.con.register(moved, data)
         try:
             with warnings.catch_warnings():
                 # Ibis reads DuckDB through a method that DuckDB has renamed.
                 warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
-                return self.make(f"FROM {ident(moved)}")
+                typed = ", ".join(f"CAST({ident(name)} AS UUID) AS {ident(name)}" for name in uuids)
+                return self.make(f"SELECT *{f' REPLACE ({typed})' if typed else ''} FROM {ident(moved)}")
         finally:
             self.con.unregister(moved)
 
@@ -152,7 +153,10 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
     node = table.op()
     files = None
     if home is None:
-        source = session.hold(table.to_pyarrow_batches())
+        # Rows of another engine bring these as objects, which Arrow can't hold.
+        uuids = [name for name, kind in table.schema().items() if kind.is_uuid()]
+        batches = table.mutate(**{name: table[name].cast("string") for name in uuids}) if uuids else table
+        source = session.hold(batches.to_pyarrow_batches(), uuids)
     elif node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
         # Ibis itself must prepare these; a stream would end with the next statement of the same connection.
         source = session.hold(table.to_pyarrow())
