@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import string
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,11 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     "datetime.time": dt.time,
     "decimal.Decimal": Decimal,
 }
+_LISTS: dict[str, Callable[..., Any]] = {
+    "builtins.list": list, "builtins.tuple": tuple, "builtins.sorted": sorted, "builtins.range": range,
+}  # fmt: skip
+_TEXTS = {f"string.{name}": getattr(string, name) for name in ("ascii_lowercase", "ascii_uppercase", "ascii_letters", "digits")}
+MOST = 1_000  # more values than anybody chooses from
 Dotted = Callable[[ast.expr], str | None]
 
 
@@ -56,8 +62,22 @@ def value(node: ast.expr, dotted: Dotted) -> Any:
                 )
             except (TypeError, ValueError, ArithmeticError):
                 raise NotLiteral(node) from None
+        case ast.Call(func=func, args=args, keywords=[]) if args and (dotted(func) or "") in _LISTS:
+            return _listed(node, _LISTS[str(dotted(func))], [value(arg, dotted) for arg in args])
+        case ast.Attribute() if (dotted(node) or "") in _TEXTS:
+            return _TEXTS[str(dotted(node))]
         case _:
             raise NotLiteral(node)
+
+
+def _listed(node: ast.expr, make: Callable[..., Any], given: list[Any]) -> list[Any]:
+    """``list(range(1, 13))``, ``sorted(["b", "a"])``: as certain as its elements written out one by one."""
+    try:
+        if make is range and len(make(*given)) > MOST:
+            raise NotLiteral(node)
+        return list(make(*given))
+    except (TypeError, ValueError):
+        raise NotLiteral(node) from None
 
 
 def is_literal(node: ast.expr) -> bool:

@@ -161,7 +161,8 @@ def _widget(program: Program, statement: Statement) -> Widget | None:
         return program.dotted(statement, node)
 
     try:
-        parameter = from_param(inner, dotted) if kind == "param" else from_widget(name, kind, inner, dotted)
+        plain = with_constants(program, statement, inner)
+        parameter = from_param(plain, dotted) if kind == "param" else from_widget(name, kind, plain, dotted)
         check_name("parameter", parameter.name)
     except BadWidget as error:
         reason = Reason.PARAMETER if kind == "param" else Reason.WIDGET_DOMAIN
@@ -171,6 +172,37 @@ def _widget(program: Program, statement: Statement) -> Widget | None:
     except UsageError as error:
         return refuse(Reason.PARAMETER, inner, error.message, f"rename {name}, for example to min_delay")
     return Widget(key, kind, statement, inner, parameter, None)
+
+
+def with_constants(program: Program, statement: Statement, call: ast.Call) -> ast.Call:
+    """The call of a widget with the names of constants among its arguments replaced by what they stand for."""
+    args = [constant(program, statement, each) for each in call.args]
+    keywords = [ast.keyword(each.arg, constant(program, statement, each.value)) for each in call.keywords]
+    return ast.copy_location(ast.Call(call.func, args, keywords), call)
+
+
+def constant(program: Program, statement: Statement, node: ast.expr) -> ast.expr:
+    """The literal that a name stands for: assigned once, at the top level, and given to widgets only; else the node itself."""
+    if not isinstance(node, ast.Name) or id(node) not in statement.by_node:
+        return node
+    key = statement.key(node.id)
+    found = [program.statements[number] for number in program.definitions.get(key, ())]
+    bound = assigned(found[0]) if len(found) == 1 else None
+    try:
+        fixed = bound is not None and not isinstance(value(bound[1], lambda each: None), (list, dict, set))
+    except (NotLiteral, TypeError):
+        bound = None
+    if bound is None:
+        return node
+    given = {
+        id(each)
+        for other in program.statements
+        for call, path in program.calls(other)
+        if (path or "").startswith("marimo.ui.") or path in ("workbench.param", "builtins.len")
+        for each in (*call.args, *(keyword.value for keyword in call.keywords))
+    }
+    uses = [use for other in program.statements for use in other.uses if other.key(use.name) == key and use.context != "store"]
+    return bound[1] if fixed or all(id(use.node) in given for use in uses) else node
 
 
 def _ui(program: Program, statement: Statement, call: ast.Call) -> bool:

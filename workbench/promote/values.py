@@ -10,7 +10,7 @@ from typing import Any
 from workbench.errors import UnknownName
 from workbench.promote.guards import waits_for_button
 from workbench.promote.literals import NotLiteral, value
-from workbench.promote.marks import Widget, read_widgets
+from workbench.promote.marks import Widget, constant, read_widgets
 from workbench.promote.notebook import Notebook, split_lines
 from workbench.promote.program import Program, Statement, read_program
 from workbench.promote.widgets import SIGNATURES, arguments_of, option_name
@@ -56,7 +56,8 @@ def _literal(program: Program, widget: Widget, given: dict[str, ast.expr], new: 
         return repr(new.isoformat())
     if widget.kind in ("dropdown", "radio"):
         try:
-            options = value(given["options"], lambda node: program.dotted(widget.statement, node))
+            named = constant(program, widget.statement, given["options"])
+            options = value(named, lambda node: program.dotted(widget.statement, node))
         except NotLiteral:
             options = [new]
         if isinstance(options, dict):

@@ -19,7 +19,7 @@ def _():
 
 @app.cell
 def _():
-    DEFAULT = 15
+    DEFAULT = max(10, 15)
     delay = wb.param("min_delay", DEFAULT)
     return
 
