@@ -69,6 +69,8 @@ def review(workspace: Workspace, changes: Changes, wanted: Wanted, progress: Cal
             comparisons += compared
     progress("verifying versions")
     steps += verify_versions(workspace, changes)
+    place = {subject: i for i, subject in enumerate(dict.fromkeys(step.subject for step in steps))}
+    steps.sort(key=lambda step: place[step.subject])
     return Review(changes, notebooks, tuple(steps), tuple(comparisons))
 
 
@@ -100,7 +102,7 @@ def _checked(name: str, checked: Checked) -> Step:
     warned = len(told) - bad
     said = ", ".join(f"{count} {word}" for count, word in ((bad, "to correct"), (warned, "to look at")) if count)
     answer: Answer = "fail" if bad else "warn" if warned else "pass"
-    return Step(name, "check", answer, said or "nothing to say", tuple(told), f"workbench check {name}" if told else "")
+    return Step(name, "check", answer, said or "nothing to correct", tuple(told), f"workbench check {name}" if told else "")
 
 
 def _cut(workspace: Workspace, name: str, slicing: Slicing) -> list[Step]:

@@ -54,7 +54,7 @@ class Grid:
             fits += 1
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
         for i, title in enumerate(titles[:fits]):
-            numbers = i > 0 and all(_NUMBER.fullmatch(row[i]) for row in texts)
+            numbers = i > 0 and _aligned([row[i] for row in texts])
             table.add_column(Text(title), justify="right" if numbers else "left", overflow="ellipsis", no_wrap=True)
         for line, row in zip(self.lines, texts, strict=True):
             table.add_row(*(Text(text, style=style) for text, (_, style) in zip(row[:fits], line, strict=False)))
@@ -68,3 +68,13 @@ class Grid:
                 overflow="ellipsis",
                 no_wrap=True,
             )
+
+
+def _aligned(texts: list[str]) -> bool:
+    """Whether these are numbers that read better with their ends above each other: all with as many decimals.
+
+    >>> _aligned(["9", "10", "NULL"]), _aligned(["1.25", "10.50"]), _aligned(["0.5", "0.125"]), _aligned(["a"])
+    (True, True, False, False)
+    """
+    decimals = {len(text.partition(".")[2]) for text in texts if text[-1:].isdigit()}
+    return len(decimals) <= 1 and all(_NUMBER.fullmatch(text) for text in texts)
