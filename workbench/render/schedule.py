@@ -22,7 +22,7 @@ def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("pipeline", "schedule", "last interval", "state", "next due", "for"):
+    for title in ("pipeline", "schedule", "last interval", "state", "next due"):
         table.add_column(title, no_wrap=True)
     reasons = []
     for each in entries:
@@ -33,7 +33,6 @@ def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
             "-" if last is None else span(last.interval),
             "-" if last is None else last.state,
             "-" if each.due is None else "now" if each.due <= now else f"in {age(each.due - now)}",
-            "-" if each.interval is None else span(each.interval),
         )
         if each.reason:
             reasons.append(Text(f"{each.pipeline}: {each.reason}", style="yellow"))
