@@ -77,7 +77,7 @@ def _places(found: dict[str, Any]) -> tuple[list[tuple[str, int, int]], tuple[st
         axis = (number(either["min"]), number(edges[len(edges) // 2]), number(either["max"]))
         whose = "base" if found["base"] and found["base"]["min"] is not None else "candidate"
         counts = zip(names, bins.get("base", none), bins.get("candidate", none), strict=True)
-        return list(counts), axis, f"a bar is a tenth of the {whose}'s values"
+        return list(counts), axis, f"bars end at the tenths of the {whose}'s values"
     if "top" in found:
         return (
             [(clean(each["value"], 60), each["base"], each["candidate"]) for each in found["top"]],

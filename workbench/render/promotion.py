@@ -13,7 +13,7 @@ from rich.text import Text
 from workbench.model import GateResult, Parameter, Verdict
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
-from workbench.render.diff import terminal
+from workbench.render.diff import number, terminal
 from workbench.render.slicing import refusal_json, refusals_view
 
 if TYPE_CHECKING:
@@ -207,9 +207,34 @@ def evidence_view(promotion: PromotionRecord) -> RenderableType:
     return Group(*parts)
 
 
+_EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
+
+
 def _short(value: Any) -> str:
-    text = str(value)
+    text = _said(value)
     return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _said(value: Any) -> str:
+    """Evidence in words: what is empty is left out of what holds it.
+
+    >>> _said([{"check": "not_null(day)", "examples": [], "violations": 0}, {"how": "data", "rows": None}])
+    'check not_null(day), violations 0; how data'
+    >>> _said({}), _said(True), _said(0.8066298342541437)
+    ('none', 'yes', '0.8066')
+    """
+    if value in _EMPTY:
+        return "none"
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return number(value)
+        case dict():
+            return ", ".join(f"{name} {_said(each)}" for name, each in value.items() if each not in _EMPTY) or "none"
+        case list() | tuple():
+            return "; ".join(_said(each) for each in value)
+    return str(value)
 
 
 def differences_view(workspace: Workspace, promotion: PromotionRecord, rows: int) -> list[RenderableType]:
