@@ -73,6 +73,18 @@ system:  ## Chromium and PostgreSQL for the tests, where they are missing
 bench: .venv/installed-test  ## benchmarks; compare with another commit: make bench OPTIONS="--benchmark-compare"
 	@$(BIN)/python -m pytest bench -q -s --benchmark-autosave $(OPTIONS)
 
+# Other tools that compare tables, each with pins of its own, so in an environment of their own.
+.venv-peers/installed: constraints/peers.txt
+	@echo "installing constraints/peers.txt"
+	@"$(PYTHON)" -m venv .venv-peers
+	@.venv-peers/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes --no-deps \
+		--only-binary :all: -r constraints/peers.txt
+	@touch $@
+
+.PHONY: bench-peers
+bench-peers: .venv/installed-test .venv-peers/installed  ## the diff beside SQLMesh, datacompy, reladiff and polars
+	@$(BIN)/python bench/peers/run.py .venv-peers/bin/python
+
 .PHONY: drills
 drills: .venv/installed-test system  ## the slow drills, which `make test` leaves out
 	@$(BIN)/python -m pytest -q -m drill tests
@@ -84,14 +96,15 @@ docs: .venv/installed-test  ## write docs/reference/cli.md from the commands
 .PHONY: constraints
 constraints: | .venv/made  ## pin and hash the dependencies again, from pyproject.toml
 	@test -x .venv-lock/bin/pip-compile || { "$(PYTHON)" -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet 'pip-tools>=7.6,<8'; }
-	@for lock in "test --extra demo --extra keyring --extra lineage --extra postgres --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt"; do \
-		set -- $$lock; file=constraints/$$1.txt; shift; \
+	@for lock in "test --extra demo --extra keyring --extra lineage --extra postgres --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt" "peers"; do \
+		set -- $$lock; file=constraints/$$1.txt; asks=pyproject.toml; more=constraints/build.in; \
+		if [ "$$1" = peers ]; then asks=constraints/peers.in; more=$$asks; fi; shift; \
 		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras --allow-unsafe \
-			--output-file $$file "$$@" constraints/build.in && \
-		{ echo "# Written by \`make constraints\` for Python 3.11: what pyproject.toml asks for, pinned and hashed."; sed '/^--/d' $$file; } > $$file.new && \
+			--output-file $$file "$$@" $$more && \
+		{ echo "# Written by \`make constraints\` for Python 3.11: what $$asks asks for, pinned and hashed."; sed '/^--/d' $$file; } > $$file.new && \
 		mv $$file.new $$file || exit 1; done
 
 .PHONY: clean
 clean:  ## remove virtual environments and caches; demo folders stay
-	@rm -rf .venv .venv-lock dist .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf .venv .venv-lock .venv-peers dist .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -36,7 +36,7 @@ LINEITEM = """
 """
 MUTATED = """
     SELECT * REPLACE (CASE WHEN hash(l_orderkey, l_linenumber, 'c') % 1000 = 0 THEN l_extendedprice + 1 ELSE l_extendedprice END
-        AS l_extendedprice) FROM base WHERE hash(l_orderkey, l_linenumber, 'r') % 2000 > 0
+        ::DECIMAL(15, 2) AS l_extendedprice) FROM base WHERE hash(l_orderkey, l_linenumber, 'r') % 2000 > 0
     UNION ALL SELECT * REPLACE (l_orderkey + 100000000 AS l_orderkey) FROM base
         WHERE hash(l_orderkey, l_linenumber, 'a') % 2000 = 0
 """

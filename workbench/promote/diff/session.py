@@ -50,7 +50,7 @@ class Session:
         return name
 
     def hold(self, data: Any, uuids: Sequence[str] = ()) -> str:
-        """A temporary table with a copy of Arrow data, table or stream; its quoted name. Texts named in ``uuids`` get that type."""
+        """A temporary table with a copy of Arrow data, table or stream; its quoted name. Columns in ``uuids`` come as text."""
         moved = "workbench_diff_" + uuid4().hex
         self.con.register(moved, data)
         try:
