@@ -9,14 +9,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from adbc_driver_postgresql import dbapi
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from workbench.config import Reference, Source
 from workbench.errors import UsageError
+from workbench.runtime.postgres import Place, Reading
 from workbench.sandbox.graph import Link, Role, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.production import Production
+from workbench.sandbox.remote import Remote
 from workbench.sandbox.sample import Sampling
 
 
@@ -72,7 +75,10 @@ def shapes(draw: st.DrawFn) -> Shape:
     return Shape(rows, composite, tuple(references), share, seed, draw(st.sampled_from(["", "true", "k_0 >= 2"])))
 
 
-def sample(shape: Shape, order: str = "ASC", threads: int = 2) -> tuple[Sampling, dict[str, list[tuple[object, ...]]]]:
+def sample(
+    shape: Shape, order: str = "ASC", threads: int = 2, server: str = ""
+) -> tuple[Sampling, dict[str, list[tuple[object, ...]]]]:
+    """With ``server`` every other table is read from there."""
     con = duckdb.connect(config={"threads": threads})
     shape.fill(con, order)
     names = list(shape.sources)
@@ -81,6 +87,8 @@ def sample(shape: Shape, order: str = "ASC", threads: int = 2) -> tuple[Sampling
     production = Production(
         con, {name: f"(FROM {name})" for name in names}, columns, rows, dict.fromkeys(names, 0), dict.fromkeys(names, "")
     )
+    for name in names[:: 2 if shape.seed % 2 else 1] if server else ():
+        _move_there(production, name, server)
     # Without limits on what is small, all roles occur.
     steps = plan_roles(shape.sources, dict.fromkeys(names, 10**9))
     recipe = Recipe(shape.share, shape.seed, f"{shape.share:.0%}", where=shape.where)
@@ -93,6 +101,26 @@ def sample(shape: Shape, order: str = "ASC", threads: int = 2) -> tuple[Sampling
             raise
         assume(False)
     return sampling, {name: sorted(con.execute(f"FROM stage.{name}").fetchall(), key=repr) for name in names}
+
+
+def _move_there(production: Production, name: str, server: str) -> None:
+    """Put a table of the DuckDB connection into a PostgreSQL, and let it be read from there."""
+    table = production.con.execute(f"FROM {name}").to_arrow_table()
+    with dbapi.connect(server) as writer:
+        with writer.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {name}")
+            cursor.adbc_ingest(name, table)
+        writer.commit()
+    production.con.execute(f"DROP TABLE {name}")
+    readings = {id(each.reading): each.reading for each in production.remotes.values()}
+    # A transaction begun before sees nothing of it, so all tables are read in a new one.
+    for each in readings.values():
+        each.close()
+    reading = Reading(server)
+    for each in production.remotes.values():
+        each.reading = reading
+    production.remotes[name] = Remote.open(name, Place(server, "public", name), reading, production.con)
+    production.relations[name] = production.remotes[name].relation
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -120,6 +148,21 @@ def test_neither_order_nor_threads_change_a_row(shape: Shape) -> None:
     first, tables = sample(shape, "ASC", 1)
     second, again = sample(shape, "DESC", 4)
     assert tables == again
+    for sampling in (first, second):
+        sampling.production.con.close()
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(shapes())
+def test_a_postgresql_gives_the_same_rows(postgres: str, shape: Shape) -> None:
+    first, tables = sample(shape)
+    second, again = sample(shape, "DESC", server=postgres)
+    assert tables == again
+    assert {link: (each.orphans, each.nulls) for link, each in first.dangling.items()} == {
+        link: (each.orphans, each.nulls) for link, each in second.dangling.items()
+    }
+    for remote in second.production.remotes.values():
+        remote.reading.close()
     for sampling in (first, second):
         sampling.production.con.close()
 
