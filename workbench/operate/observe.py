@@ -16,7 +16,7 @@ from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.views import View
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store, backfills, intervals
+from workbench.store import Store, backfills, intervals, quarantine
 from workbench.store.records import OperationRecord, RunRecord
 
 
@@ -36,7 +36,8 @@ class PipelineStatus:
 
     ``published`` is when readers were last moved, ``confirmed`` when their data was last brought up to date or found to be so,
     ``through`` the latest partition in time. ``lost`` says that the process of the last run is gone though it never ended.
-    ``held_by`` is the pipeline whose failure keeps the scheduler from running this one.
+    ``held_by`` is the pipeline whose failure keeps the scheduler from running this one, ``held_back`` counts the rows in
+    quarantine that nobody has decided on.
     """
 
     pipeline: str
@@ -51,6 +52,7 @@ class PipelineStatus:
     lost: bool = False
     due: dt.datetime | None = None
     held_by: str | None = None
+    held_back: int = 0
 
 
 def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]:
@@ -108,10 +110,13 @@ def _status(
         readers, reason = _judge(config, judged, lost and judged is last, confirmed, now)
         if readers is Readers.GOOD:
             reason = _behind(workspace, VersionId(name, view.version), confirmed, operations.values())
+    waiting = quarantine.find(store, name, state="held")
+    held_back = sum(each.file.rows for each in waiting)
+    aside = f"{held_back:,} row(s) held back: {', '.join(each.id for each in waiting)}" if waiting else ""
     return PipelineStatus(
         name,
         readers,
-        "; ".join(text for text in (reason, problem) if text),
+        "; ".join(text for text in (reason, aside, problem) if text),
         view.version,
         published,
         confirmed,
@@ -120,6 +125,7 @@ def _status(
         last,
         lost,
         due,
+        held_back=held_back,
     )
 
 

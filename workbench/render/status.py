@@ -62,6 +62,7 @@ def status_json(each: PipelineStatus) -> dict[str, Any]:
         "rows": each.rows,
         "next_due": _iso(each.due),
         "held_by": each.held_by,
+        "held_back": each.held_back,
         "last_run": None
         if last is None
         else {
