@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write what runs the pipelines with Airflow, cron, GitHub Actions or Kubernetes."),
     "lineage": ("lineage", "What a column rests on: values, filters, join keys, grouping, ordering."),
     "impact": ("lineage", "What rests on a source or a column."),
+    "schema": ("schema", "Say what a version means to those who read another one."),
     "audit": ("audit", "Show, verify and export the ledger of everything that changed production."),
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),
     "doctor": ("doctor", "Check the workspace, finish or undo what was interrupted."),
