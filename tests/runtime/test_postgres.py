@@ -56,6 +56,17 @@ def test_every_type_arrives_as_its_own(postgres: str, tmp_path: Path) -> None:
     con.disconnect()
 
 
+def test_for_its_columns_alone_no_row_is_fetched(postgres: str, tmp_path: Path) -> None:
+    typed(postgres, TYPES)
+    place = warehouse(tmp_path, kinds=f"{postgres}#kinds")
+    con = place.connect()
+    empty = place.source(con, "kinds", rows=False)
+    assert empty.count().execute() == 0
+    table = place.source(con, "kinds")
+    assert (empty.schema(), table.count().execute()) == (table.schema(), 2)
+    con.disconnect()
+
+
 def test_all_tables_are_of_one_moment(postgres: str, tmp_path: Path) -> None:
     typed(postgres, "CREATE TABLE a (i int); CREATE TABLE b (i int); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)")
     place = warehouse(tmp_path, a=f"{postgres}#a", b=f"{postgres}#public.b")

@@ -23,8 +23,8 @@ _PARQUET = (".parquet", ".pq", ".parq")
 _CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
 
 
-def open_source(con: Backend, workspace: Workspace, name: str) -> ir.Table:
-    """The declared source of that name as a table of the session ``con``.
+def open_source(con: Backend, workspace: Workspace, name: str, *, rows: bool = True) -> ir.Table:
+    """The declared source of that name as a table of the session ``con``; without ``rows`` a server need not send any.
 
     Raises ``UsageError`` when a file, table or format is not what the declaration says, ``InfrastructureError`` when
     another process holds the file.
@@ -34,7 +34,7 @@ def open_source(con: Backend, workspace: Workspace, name: str) -> ir.Table:
     read = workspace.source(name).read
     try:
         if postgres.is_address(read):
-            return _pulled(con, workspace, name)
+            return _pulled(con, workspace, name, rows)
         if read.startswith(DUCKDB):
             return _attached(con, workspace, name)
         paths = source_files(workspace, name)
@@ -151,19 +151,20 @@ def _end(session: int) -> None:
         each.close()
 
 
-def _pulled(con: Backend, workspace: Workspace, name: str) -> ir.Table:
-    """All rows of a table of a PostgreSQL, fetched once a session; DuckDB spills what memory can't hold."""
+def _pulled(con: Backend, workspace: Workspace, name: str, filled: bool) -> ir.Table:
+    """All rows of a table of a PostgreSQL, or none, fetched once a session; DuckDB spills what memory can't hold."""
     read = workspace.source(name).read
     at = postgres.place(name, read)
-    table = f"pulled_{hashlib.sha256(read.encode()).hexdigest()[:12]}"
+    table = f"{'pulled' if filled else 'empty'}_{hashlib.sha256(read.encode()).hexdigest()[:12]}"
     if not rows(con.con, "SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = ?", [table]):
         there = reading(con, at.address)
         columns = list(there.columns(at).values())
         listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
         con.con.execute(f"CREATE TEMP TABLE {table} ({listed})")
         try:
-            selected = ", ".join(each.pulled for each in columns)
-            there.pull(con.con, f"SELECT {selected} FROM {at.relation} s", columns, table)
+            if filled:
+                selected = ", ".join(each.pulled for each in columns)
+                there.pull(con.con, f"SELECT {selected} FROM {at.relation} s", columns, table)
         except BaseException:
             con.con.execute(f"DROP TABLE {table}")
             raise

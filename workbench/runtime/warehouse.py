@@ -74,11 +74,14 @@ class Warehouse:
 
         return session(self.workspace.state / "spill")
 
-    def source(self, con: Backend, name: str) -> ir.Table:
-        """A production source as declared: files below the workspace, or a table of another DuckDB file, read-only."""
+    def source(self, con: Backend, name: str, *, rows: bool = True) -> ir.Table:
+        """A production source as declared, read-only: files, a table of another DuckDB file, or one of a PostgreSQL.
+
+        Without ``rows`` only its columns count, and none need be fetched.
+        """
         from workbench.runtime.sources import open_source
 
-        return open_source(con, self.workspace, name)
+        return open_source(con, self.workspace, name, rows=rows)
 
     def source_digest(self, name: str, con: Backend | None = None) -> str:
         """Identifies the state of a source: the digest of its files' names and bytes, or of the rows that ``con`` reads."""
