@@ -196,6 +196,15 @@ def test_a_mark_says_what_a_strategy_needs(sandboxed):
         sandboxed.notebook.write_text(text)
 
 
+def test_the_check_of_a_notebook_says_how_its_rows_will_be_written(sandboxed):
+    sandboxed.edit('partition_by="day",', 'partition_by="day", strategy="upsert", allowed_lateness="2d",')
+    sandboxed.edit('between("orders", 1, 1000000)', "between(\"orders\", 1, 1000000, on_failure='quarantine')")
+    checked = sandboxed.run("check", "notebooks/sales.py")
+    assert checked.code == 0, checked.err
+    for said in ("upsert by key", "the 2d before an interval", "high=1000000); rows that break it are held back"):
+        assert said in checked.out
+
+
 def test_a_mark_in_the_notebook_is_held_to_the_same():
     import ibis
 

@@ -37,8 +37,12 @@ def _slice_view(cut: Slice, slicing: Slicing) -> RenderableType:
         facts.add_row(
             "key", ", ".join(mark.key) + (f"; one partition for each {mark.partition_by}" if mark.partition_by else "")
         )
+    if mark.strategy != "replace":
+        facts.add_row("strategy", f"{mark.strategy} by key")
+    if mark.allowed_lateness is not None:
+        facts.add_row("late rows", f"looked for in the {mark.allowed_lateness} before an interval")
     for check in mark.checks:
-        facts.add_row("check", str(check))
+        facts.add_row("check", f"{check}{'; rows that break it are held back' if check.on_failure == 'quarantine' else ''}")
     labels = {cell.index: cell.label for cell in slicing.notebook.cells}
     for index in cut.cells:
         lines = [_lines(kept.line, kept.end_line) for kept in cut.kept if kept.cell == index]
