@@ -182,6 +182,18 @@ def test_what_is_not_there_or_not_allowed_is_told_without_the_password(
         assert "c4nary" not in ran[1] + ran[2] + Path("page.html").read_text()
         assert "c4nary" not in json.dumps(said(typed, f"{right}#t", f"{right}#t"))
         assert "c4nary" not in typed(f"{right}#t", f"{right}#t", "--format", "github")[1]
+        monkeypatch.setenv("SHOP", right)
+        assert said(typed, "env:SHOP#t", f"{right}#t")["compared"]["base"] == "env:SHOP#t"
+        for address in (
+            right.replace("right", "wrong"),
+            f"{right}?password=c4nary&no=1",
+            "c4nary",
+            "host=127.0.0.1 port=1 password=c4nary",
+        ):
+            monkeypatch.setenv("SHOP", address)
+            code, out, err = typed("env:SHOP#t", "env:SHOP#t", "--json")
+            assert code in (2, 5)
+            assert "c4nary" not in out + err, (address, err)
     finally:
         with psycopg.connect(postgres, autocommit=True) as connection:
             file.write_text(file.read_text().partition("\n")[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from workbench.runtime.postgres import Column, Place, Reading
 
+ENV = "env:"
 FORM = "postgres://USER@HOST/DATABASE#SCHEMA.TABLE"
 _PART = r'(?:"(?:[^"]|"")+"|[^".#]+)'
 _SIDE = re.compile(rf"(.*?)#(?:({_PART})\.)?({_PART})", re.DOTALL)
@@ -28,6 +30,15 @@ _REFUSED = re.compile(
 )
 # A numeric without precision keeps its digits in this type, where they fit.
 _EXACT = (38, 18)
+
+
+def is_server(text: str) -> bool:
+    """Whether this names a table of PostgreSQL, by its address or by the variable of the environment that holds it.
+
+    >>> is_server("postgres://db/shop#orders"), is_server("env:SHOP#public.orders"), is_server("env.csv")
+    (True, True, False)
+    """
+    return text.startswith(POSTGRES) or re.match(r"env:[A-Za-z_]\w*#", text) is not None
 
 
 @dataclass(slots=True)
@@ -155,11 +166,12 @@ def _without_secrets(address: str) -> Iterator[None]:
 
 
 def _scrubbed(text: str, address: str) -> str:
-    """A message without anything secret that an address holds."""
-    scheme = next(each for each in POSTGRES if address.startswith(each))
-    text = text.replace(address, without_password(address))
-    secrets = [address.removeprefix(scheme).rpartition("@")[0].partition(":")[2]]
-    secrets += re.findall(r"[?&](?:ssl)?password=([^&]*)", address)
+    """A message without anything secret that an address holds, or the variable that it names."""
+    whole = os.environ.get(address.removeprefix(ENV), "") if address.startswith(ENV) else address
+    scheme = next((each for each in POSTGRES if whole.startswith(each)), "")
+    text = text.replace(whole, without_password(address)) if whole else text
+    secrets = [whole.removeprefix(scheme).rpartition("@")[0].partition(":")[2]] if scheme else []
+    secrets += re.findall(r"(?:^|[?&\s])(?:ssl)?password\s*=\s*'?([^&\s']*)", whole)
     for secret in secrets:
         text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text) if secret else text
     return re.sub(r"postgres(?:ql)?://[^\s\"]*", lambda found: without_password(found[0]), text)

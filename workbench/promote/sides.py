@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import NotAWorkspace, UsageError
 from workbench.promote.diff.files import FORMS, open_table
-from workbench.promote.server import Servers
+from workbench.promote.server import Servers, is_server
 from workbench.promote.stored import RUN, Shelf, Stored, is_stored
-from workbench.runtime.address import POSTGRES, without_password
+from workbench.runtime.address import without_password
 from workbench.runtime.duck import session
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def name_of(text: str) -> str:
     >>> name_of("exports/may.parquet"), name_of("duckdb:data/shop.duckdb#main.orders")
     ('may.parquet', 'shop.duckdb#main.orders')
     """
-    if text.startswith(POSTGRES):
+    if is_server(text):
         return without_password(text)
     file, separator, table = text.removeprefix("duckdb:").partition("#")
     return Path(file).name + separator + table
@@ -115,7 +115,7 @@ def _key(shelf: Shelf, found: Stored) -> tuple[str, ...]:
 
 
 def _elsewhere(con: Backend, servers: Servers, text: str, name: str) -> ir.Table:
-    if text.startswith(POSTGRES):
+    if is_server(text):
         return servers.pull(con, text, name)
     scheme = re.match(r"([a-z][a-z0-9+.-]*)://", text, re.IGNORECASE)
     if scheme is not None:
