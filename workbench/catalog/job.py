@@ -34,7 +34,7 @@ RELEASED = "released.json"  # what the run is given beside its parameters: files
 SAMPLE_ROWS = 5
 
 # Names that the cells of a run notebook use themselves.
-TAKEN = frozenset("workspace run_id interval_start interval_end job inputs table Job inf nan".split())
+TAKEN = frozenset("workspace run_id interval_start interval_end job inputs table Job date inf nan".split())
 
 
 def variable(parameter: str) -> str:
