@@ -19,6 +19,7 @@ from workbench.sandbox import registry
 from workbench.sandbox.create import Request, create
 from workbench.sandbox.parity import judge
 from workbench.sandbox.registry import SandboxInfo
+from workbench.sandbox.remote import Remote
 
 # Made in PostgreSQL, so that files and server hold the very same values.
 TABLES = {
@@ -226,3 +227,33 @@ def test_no_credential_reaches_a_file(
         with psycopg.connect(postgres, autocommit=True) as connection:
             connection.execute("DROP OWNED BY carol; DROP ROLE carol")
     assert not [file for file in empty.root.rglob("*") if file.is_file() and b"canary-7c1" in file.read_bytes()]
+
+
+def test_what_the_server_promises_is_not_counted(postgres: str) -> None:
+    bound = 'FOREIGN KEY (y, x) REFERENCES parent ("B", a)'
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute('CREATE TABLE parent (a int, "B" int, c int, PRIMARY KEY (a, "B"))')
+        server.execute(f"CREATE TABLE child (x int, y int, z int UNIQUE DEFERRABLE, {bound})")
+        server.execute("CREATE UNIQUE INDEX ON child (x) WHERE x > 0")
+        server.execute(f"CREATE TABLE loose (x int, y int, {bound} DEFERRABLE)")
+        server.execute('ALTER TABLE loose ADD FOREIGN KEY (x, y) REFERENCES parent (a, "B") NOT VALID')
+        server.execute(f"CREATE TABLE elder (x int PRIMARY KEY, y int, {bound})")
+        server.execute("CREATE TABLE heir () INHERITS (elder)")
+    reading = Reading(postgres)
+    try:
+        with duckdb.connect() as con:
+            names = ("parent", "child", "loose", "elder")
+            parent, child, loose, elder = (Remote.open(name, At(postgres, "public", name), reading, con) for name in names)
+            assert parent.is_unique(["B", "a"])
+            assert parent.is_unique(["a", "B", "c"])
+            assert not parent.is_unique(["a"])
+            assert not child.is_unique(["z"])
+            assert not child.is_unique(["x"])
+            assert not elder.is_unique(["x"])  # rows of its heir are not bound
+            assert child.is_complete(["x", "y"], parent, ["a", "B"])
+            assert not child.is_complete(["x", "y"], parent, ["B", "a"])
+            assert not child.is_complete(["x"], parent, ["a"])
+            assert not loose.is_complete(["x", "y"], parent, ["a", "B"])
+            assert not elder.is_complete(["x", "y"], parent, ["a", "B"])
+    finally:
+        reading.close()

@@ -22,6 +22,8 @@ SCHEMA = "remote"
 AT = "__wb_at"  # where a row is there, so that it is fetched once
 CHUNK = 200_000  # keys a query
 _INTEGERS = ("int2", "int4", "int8")
+# What is promised of a table is not promised of those that inherit from it, unless they are its partitions.
+_ALONE = "(c.relkind = 'p' OR NOT EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhparent = c.oid))"
 
 
 @dataclass(slots=True)
@@ -63,6 +65,32 @@ class Remote:
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query in DuckDB's dialect, answered there."""
         return self.reading.rows(_parsed(query).sql("postgres"))
+
+    def is_unique(self, columns: Sequence[str]) -> bool:
+        """Whether an index there keeps any two rows from being alike in these columns. False says nothing."""
+        found = (
+            "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.oid = CAST($1 AS regclass) "
+            "AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL "
+            f"AND i.indnkeyatts = i.indnatts AND {_ALONE} AND (SELECT array_agg(a.attname::text) FROM pg_attribute a "
+            "WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)) <@ string_to_array($2, chr(31))"
+        )
+        return bool(self.reading.rows(found, (self.at.relation, chr(31).join(columns)))[0][0])
+
+    def is_complete(self, columns: Sequence[str], parent: Remote, to: Sequence[str]) -> bool:
+        """Whether a validated foreign key there keeps references from leading nowhere. False says nothing."""
+        if parent.reading is not self.reading:
+            return False
+        pairs = sorted(f"{own}{chr(30)}{theirs}" for own, theirs in zip(columns, to, strict=True))
+        found = (
+            "SELECT count(*) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE c.oid = CAST($1 AS regclass) "
+            "AND k.confrelid = CAST($2 AS regclass) AND k.contype = 'f' AND k.convalidated AND NOT k.condeferrable "
+            f"AND {_ALONE} "
+            "AND (SELECT string_agg(a.attname || chr(30) || b.attname, chr(31) ORDER BY (a.attname || chr(30) || b.attname) "
+            'COLLATE "C") FROM unnest(k.conkey, k.confkey) p (own, theirs) '
+            "JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.own "
+            "JOIN pg_attribute b ON b.attrelid = k.confrelid AND b.attnum = p.theirs) = $3"
+        )
+        return bool(self.reading.rows(found, (self.at.relation, parent.at.relation, chr(31).join(pairs)))[0][0])
 
     def fetch_all(self) -> None:
         """All rows."""
@@ -160,6 +188,8 @@ def find_orphans(
         columns = [child.columns[column] for column in link.columns]
         listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
         con.execute(f"CREATE TABLE {table} ({listed}, {count} BIGINT)")
+        if child.is_complete(link.columns, parent, link.to):
+            return int(child.ask(nulls.format(child.at.relation))[0][0])
         inner = _parsed(lost.format(child.at.relation, parent.at.relation)).sql("postgres")
         pulled = ", ".join(each.pulled for each in columns)
         child.reading.pull(con, f"SELECT {pulled}, s.{count} FROM ({inner}) s", columns, table)

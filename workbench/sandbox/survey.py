@@ -68,7 +68,7 @@ def check_keys(sources: Mapping[str, Source], production: Production, tell: Call
         tell(f"checking the key of {name}")
         remote = production.remotes.get(name)
         numbered = None if remote is not None else _numbered(production, name, tuple(source.key))
-        if numbered is not None and numbered.unique:
+        if (numbered is not None and numbered.unique) or (remote is not None and remote.is_unique(source.key)):
             continue
         columns = ", ".join(identifier(column) for column in source.key)
         filled = all_filled(source.key, "t")
