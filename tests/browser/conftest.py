@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -94,10 +95,27 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def page(demo: Demo, chromium: Browser) -> Iterator[Page]:
     """The notebook in marimo, when its cards are there; one for all tests of a file, which say what they start from."""
+    with opened(demo, NOTEBOOK, chromium) as page:
+        page.locator(".wb-card").nth(1).wait_for(timeout=90_000)
+        yield page
+
+
+@pytest.fixture(scope="module")
+def gallery(published: Demo, chromium: Browser) -> Iterator[Page]:
+    """A notebook with a widget of each kind, with what goes wrong, and with hostile texts."""
+    shutil.copy(Path(__file__).parent / "gallery.py", published.root / "notebooks" / "gallery.py")
+    with opened(published, "notebooks/gallery.py", chromium) as page:
+        page.locator(".wb-card").nth(3).wait_for(timeout=90_000)
+        yield page
+
+
+@contextmanager
+def opened(demo: Demo, notebook: str, chromium: Browser) -> Iterator[Page]:
+    """A notebook in marimo, started by ``workbench edit``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "workbench", "edit", NOTEBOOK, "--headless", "--no-token", "--port", str(port)]
+    command = [sys.executable, "-m", "workbench", "edit", notebook, "--headless", "--no-token", "--port", str(port)]
     null = subprocess.DEVNULL
     server = subprocess.Popen(
         command, cwd=demo.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=null, stdout=null, stderr=null
@@ -107,7 +125,6 @@ def page(demo: Demo, chromium: Browser) -> Iterator[Page]:
         with chromium.new_context(viewport={"width": 1300, "height": 1100}) as context:
             page = context.new_page()
             page.goto(f"http://127.0.0.1:{port}/")
-            page.locator(".wb-card").nth(1).wait_for(timeout=90_000)
             yield page
     finally:
         server.terminate()

@@ -10,6 +10,8 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.contrast import CONTRAST
+
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 MARKS = ('wb.source("flights")', 'wb.param("min_delay"', '"late_departures"', '"monthly_lateness"', "wb.check.between")
@@ -113,34 +115,3 @@ def test_an_edit_changes_the_diff_and_saving_keeps_the_marks(page: Page, demo: D
     assert "min_delay.value + 30" in text
     assert [mark for mark in MARKS if mark not in text] == []
     assert outputs(demo) == before
-
-
-# Texts whose contrast to what is painted behind them is below 4.5, the least that WCAG 2 asks of small text.
-CONTRAST = """
-card => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = colour => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return canvas.getImageData(0, 0, 1, 1).data;
-  };
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = element => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = rgba(getComputedStyle(e).backgroundColor);
-      if (colour[3] > 250) return colour;
-    }
-    return [255, 255, 255, 255];
-  };
-  const faint = [];
-  for (const element of card.querySelectorAll('*')) {
-    const own = [...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !element.checkVisibility() || element.matches('.wb-hidden, style')) continue;
-    const [a, b] = [light(rgba(getComputedStyle(element).color)), light(behind(element))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) faint.push(`${element.textContent.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
-  }
-  return faint;
-}
-"""
