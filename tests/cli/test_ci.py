@@ -62,7 +62,7 @@ def test_a_change_is_checked_proved_tried_and_judged(two_versions: Shop) -> None
     assert found["notebooks/sales.py: daily_sales", "gate equality"] == "pass"
     assert found["notebooks/sales.py: daily_sales", "gate changed"] == "warn"
     assert found["promoted", "hashes"] == "pass"
-    assert [each["of"] for each in ran.json["comparisons"]][0] == "daily_sales@3, logic effect"
+    assert ran.json["comparisons"][0]["of"] == "daily_sales@3, logic effect"
     comment = (shop.root / "comment.md").read_text()
     assert "### workbench: this change passes, with warnings" in comment
     assert "daily&#95;sales&#64;&#8203;3, logic effect" in comment
