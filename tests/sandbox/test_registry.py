@@ -55,6 +55,16 @@ def test_what_has_expired_is_removed(place: Place) -> None:
     assert registry.gc(place.workspace) == ()
 
 
+def test_sandboxes_of_an_earlier_format_are_removed_and_later_ones_left(place: Place) -> None:
+    info = place.make()
+    for name, number in (("s_old", registry.FORMAT - 1), ("s_new", registry.FORMAT + 1)):
+        folder = place.workspace.sandboxes / name
+        folder.mkdir()
+        (folder / "sandbox.json").write_text(json.dumps(info.to_json() | {"format": number}))
+    assert registry.gc(place.workspace) == ("s_old",)
+    assert sorted(folder.name for folder in place.workspace.sandboxes.iterdir()) == sorted([info.id, "s_new"])
+
+
 def test_folders_that_are_no_sandbox_are_passed_over(place: Place) -> None:
     info = place.make()
     odd = place.workspace.sandboxes / "odd"

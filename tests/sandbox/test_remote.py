@@ -95,11 +95,11 @@ def content(place: Place, info: SandboxInfo) -> dict[str, list[tuple[Any, ...]]]
     ("sample", "options"),
     [
         ("5%", {}),
-        ("30%", {"anchors": ("visits",)}),
+        pytest.param("30%", {"anchors": ("visits",)}, marks=pytest.mark.drill),
         ("10%", {"anchors": ("items", "people")}),
         ("10%", {"where": "region > 2 OR born < DATE '1905-01-01'"}),
         ("1%", {"strata": ("region",), "floor": 4}),
-        ("100%", {}),
+        pytest.param("100%", {}, marks=pytest.mark.drill),
     ],
     ids=str,
 )

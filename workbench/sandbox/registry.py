@@ -215,10 +215,26 @@ def remove(workspace: Workspace, info: SandboxInfo) -> None:
 
 
 def gc(workspace: Workspace, now: dt.datetime | None = None, *, everything: bool = False) -> tuple[str, ...]:
-    """Remove what has expired and what killed creations left; the ids and folder names removed."""
+    """Remove what has expired, is of a format that is read no more, or was left by a killed creation; the names removed."""
     now = now or utc_now()
     gone = [info.id for info in ls(workspace) if everything or info.expired(now)]
     for identity in gone:
         remove(workspace, find(workspace, identity))
-    left = files.sweep(workspace.sandboxes) if workspace.sandboxes.is_dir() else ()
+    if not workspace.sandboxes.is_dir():
+        return ()
+    old = [folder for folder in sorted(workspace.sandboxes.iterdir()) if _of_old_format(folder)]
+    for folder in old:
+        with files.working_folder(workspace.sandboxes) as bin_:
+            folder.rename(bin_ / folder.name)
+        gone.append(folder.name)
+    left = files.sweep(workspace.sandboxes)
     return (*gone, *(folder.name for folder in left))
+
+
+def _of_old_format(folder: Path) -> bool:
+    """Whether an earlier version of this program made the sandbox in a folder."""
+    try:
+        found = json.loads((folder / INFO).read_text(encoding="utf-8"))["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return isinstance(found, int) and found < FORMAT
