@@ -73,7 +73,7 @@ class Shop:
             command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
-    def recover(self, seconds: float = 60) -> float:
+    def recover(self, seconds: float = 200) -> float:
         """Let a fresh scheduler go on until everything is settled; how long it took."""
         started = time.monotonic()
         moment = self.moment + dt.timedelta(minutes=10)
@@ -176,7 +176,7 @@ def below(process: subprocess.Popen[bytes], depth: int) -> int | None:
 def strike(shop: Shop, how: str, chance: random.Random) -> bool:
     """One blow; whether it hit before the scheduler was done."""
     if how in PLACES:
-        return shop.victim(WORKBENCH_FAIL_AT=how).wait(timeout=120) == 137
+        return shop.victim(WORKBENCH_FAIL_AT=how).wait(timeout=200) == 137
     process = shop.victim()
     if how in ("warm process", "cells"):
         pid = below(process, 1 if how == "warm process" else 2)
@@ -186,7 +186,7 @@ def strike(shop: Shop, how: str, chance: random.Random) -> bool:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 hit = True
-        process.wait(timeout=120)
+        process.wait(timeout=200)
         return hit
     below(process, 1)
     time.sleep(chance.uniform(0, 2.0))
@@ -197,7 +197,7 @@ def strike(shop: Shop, how: str, chance: random.Random) -> bool:
         with contextlib.suppress(AssertionError, InfrastructureError):
             shop.recover(4)  # it can't where the stopped one is in the middle of a commit
         process.send_signal(signal.SIGCONT)
-        process.wait(timeout=120)
+        process.wait(timeout=200)
         return hit
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -250,7 +250,7 @@ def test_recovery_left_out_is_seen(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
 def stale_run(shop: Shop, mutant: str) -> list[str]:
     """A scheduler stopped before it publishes and taken for dead, which then goes on; what it did to production."""
     process = shop.victim(mutant, WORKBENCH_STOP_AT="after_run_executed")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -261,7 +261,7 @@ def stale_run(shop: Shop, mutant: str) -> list[str]:
         claim.take_over(workspace, store, shop.production.warehouse, held.name.split()[1], None, dt.datetime.now(UTC))
         moves = len(store.operations(state="done"))
     process.send_signal(signal.SIGCONT)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 200
     while process.poll() is None and time.monotonic() < until:
         with contextlib.suppress(OSError):
             if Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":

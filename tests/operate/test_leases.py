@@ -149,7 +149,7 @@ def test_a_run_stopped_past_its_lease_and_resumed_publishes_nothing(production):
     with Store.open(workspace) as store:
         claim.take_over(workspace, store, production.warehouse, "daily_sales", None, dt.datetime.now(dt.UTC))
     process.send_signal(signal.SIGCONT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 1
     assert "another process has taken over" in err
     assert len(production.read("daily_sales")) == 3
@@ -164,7 +164,7 @@ def test_a_run_stopped_past_its_lease_and_resumed_publishes_nothing(production):
         assert leases.held(store) == ()
 
 
-def until(true, seconds: float = 60) -> None:
+def until(true, seconds: float = 200) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -187,7 +187,7 @@ def test_killed_anywhere_the_next_scheduler_goes_on_unattended(scheduled, place)
     started = time.monotonic()
     service = scheduler(scheduled, NOON + DAY)
     service.once()
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 200
     assert [row[0].day for row in scheduled.read("daily_sales")] == [1, 2, 3, 4]
     with Store.open(scheduled.workspace, read_only=True) as store:
         assert len([each for each in store.operations(state="done") if each.kind == "run"]) == 1
@@ -217,12 +217,12 @@ def once(moment: dt.datetime, **environment: str) -> subprocess.Popen[bytes]:
 
 
 def kill_at(production: Production, place: str, moment: dt.datetime) -> int:
-    return once(moment, WORKBENCH_FAIL_AT=place).wait(timeout=120)
+    return once(moment, WORKBENCH_FAIL_AT=place).wait(timeout=200)
 
 
 def test_two_schedulers_on_one_workspace_publish_each_interval_once(scheduled):
     processes = [once(NOON + 2 * DAY) for _ in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [process.wait(timeout=200) for process in processes] == [0, 0]
     assert [row[0].day for row in scheduled.read("daily_sales")] == [1, 2, 3, 4, 5]
     with Store.open(scheduled.workspace, read_only=True) as store:
         assert sorted(str(run.interval) for run in store.runs()) == [
@@ -291,7 +291,7 @@ def service_of(production: Production, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def until(true, seconds: float = 60) -> None:
+def until(true, seconds: float = 200) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -310,7 +310,7 @@ def test_the_service_runs_what_becomes_due_reads_its_settings_again_and_ends_in_
     until(lambda: account(scheduled) is not None and account(scheduled).state == "degraded")
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert "degraded" in err
     assert "scheduler stopped" in err
@@ -330,7 +330,7 @@ def test_a_stopped_service_ends_its_runs_and_they_are_due_again(scheduled):
 
     until(computing)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     assert json.loads(out)["runs"][0]["status"] == "killed"
     with Store.open(scheduled.workspace, read_only=True) as store:
