@@ -202,6 +202,10 @@ class Cutter:
             if around is None and widget.parameter is not None:
                 what = f"widget {node.id} is used as a whole; only its value can be given to a pipeline"
                 found.append((node, statement.refuse(Reason.WIDGET_WHOLE, node, node.id, what, f"use {node.id}.value")))
+            elif widget.statement.cell is statement.cell and not statement.by_node[id(node)].late:
+                what = f"the value of {node.id} is read in the cell that makes the widget, where marimo has none yet"
+                hint = f"move {node.id} to a cell of its own"
+                found.append((node, statement.refuse(Reason.WIDGET_SAME_CELL, node, node.id, what, hint)))
         if isinstance(statement.node, (ast.Import, ast.ImportFrom)):
             return found
         longest: set[int] = set()

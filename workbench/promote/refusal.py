@@ -48,6 +48,7 @@ class Reason(StrEnum):
     UNPARSABLE = "unparsable-cell"
     WIDGET_DOMAIN = "widget-domain"
     WIDGET_KIND = "widget-kind"
+    WIDGET_SAME_CELL = "widget-same-cell"
     WIDGET_WHOLE = "widget-whole"
 
     @property
