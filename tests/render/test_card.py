@@ -400,6 +400,11 @@ def _():
 @app.cell
 def _(wb):
     min_delay = wb.param("min_delay", 15, ge=0, le=240, doc="<b>minutes</b> after schedule")
+    return (min_delay,)
+
+
+@app.cell
+def _(min_delay, wb):
     flights = wb.source("flights")
     rows = flights.filter(flights.delay > min_delay.value)
     late = wb.output("late", rows, key=["day"])
