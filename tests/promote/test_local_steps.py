@@ -49,15 +49,13 @@ def test_a_local_step_is_proved_by_data_published_and_run(sandboxed):
 def test_a_step_that_gives_another_result_each_time_is_not_promoted(sandboxed):
     sandboxed.cells(
         """
-        @wb.local(schema={"n": "int64"}, frames="pyarrow")
-        def counted(table, calls=[]):
+        @wb.local(schema={"where": "string"}, frames="pyarrow")
+        def placed(table):
             import pyarrow as pa
 
-            calls.append(1)
-            return pa.table({"n": [len(calls)]})
+            return pa.table({"where": [str([object() for _ in range(5_000)])]})  # addresses in memory
         """,
-        "counted(orders)",
-        'wb.output("counted_orders", counted(orders))',
+        'wb.output("placed_orders", placed(orders))',
     )
     ran = sandboxed.promote("--dry-run")
     assert ran.code == 1
