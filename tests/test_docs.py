@@ -111,6 +111,7 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("run", "run daily_sales --interval 2024-01-02..2024-01-03")
     typed("runs-ls", "runs ls")
     typed("runs-show", "runs show R-1")
+    typed("reproduce", "reproduce R-1")
     typed("status", "status")
     typed("lineage", "lineage daily_sales")
     typed("lineage", "lineage region_totals.revenue")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.environment import environment_sha256
+from workbench.catalog.pinned import seen
 from workbench.catalog.profile import describe, examples, partitions_moved, plain_rows, schema_difference
 from workbench.catalog.showing import Shown, broken_by
 from workbench.catalog.writing import is_hard, rules_of
@@ -72,9 +73,9 @@ class Job:
         self.workspace = workspace
         self.contract = contract
         self.interval = interval
-        self.warehouse = Warehouse.open(workspace)
+        self._place = workspace.runs / run_id / RESULT if run_id else None
+        self.warehouse, self.live = seen(Warehouse.open(workspace), None if self._place is None else self._place.parent)
         self.con = self.warehouse.connect()
-        self.live = self.warehouse.live()
         self.staged: Snapshot | None = None
         self.result: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -84,7 +85,6 @@ class Job:
             "environment_sha256": environment_sha256(),
             "finished": False,
         }
-        self._place = workspace.runs / run_id / RESULT if run_id else None
 
     @classmethod
     def begin(
@@ -92,6 +92,7 @@ class Job:
     ) -> Job:
         """A job for one version; afterwards ``promoted.<pipeline>.v<N>`` can be imported.
 
+        ``run_id`` names the run's folder among the workspace's runs; of a run that is none of theirs it is the folder's path.
         Raises ``UsageError`` when one end of the interval is missing.
         """
         found = find_workspace(Path(workspace))

@@ -110,7 +110,7 @@ def show(run_id: str, as_json: bool) -> None:
     from workbench.render.run import run_json, run_view
     from workbench.store import Store, beats
 
-    record = _find(run_id)
+    record = find_run(run_id)
     with Store.open(find_workspace(), read_only=True) as store:
         beat = beats.last(store, record.id) if record.status == "running" else None
     if as_json:
@@ -130,7 +130,7 @@ def retry(run_id: str, as_json: bool) -> int:
       workbench runs retry R-3
       workbench runs retry R-3 --json
     """
-    earlier = _find(run_id)
+    earlier = find_run(run_id)
     return _run(
         earlier.pipeline, earlier.interval, earlier.parameters, earlier.facts.get("engine", "workbench"), as_json=as_json
     )
@@ -154,7 +154,7 @@ def open_(run_id: str, no_browser: bool, as_json: bool) -> None:
     from workbench.runtime.files import write_atomic
 
     workspace = find_workspace()
-    found = _find(run_id)
+    found = find_run(run_id)
     record = workspace.root / found.notebook
     if not found.notebook or not record.is_file():
         raise UsageError(f"{found.id} has no executed notebook: it ended before", hint=f"workbench runs show {found.id}")
@@ -172,7 +172,7 @@ def open_(run_id: str, no_browser: bool, as_json: bool) -> None:
         click.echo(shown)
 
 
-def _find(run_id: str) -> RunRecord:
+def find_run(run_id: str) -> RunRecord:
     from workbench.store import Store
 
     with Store.open(find_workspace(), read_only=True) as store:
@@ -190,7 +190,7 @@ def _run(
     from workbench.render.run import run_json, run_view
 
     now = dt.datetime.now(dt.UTC)
-    with _progress() as on_cell:
+    with progress() as on_cell:
         record = run_pipeline(
             find_workspace(),
             pipeline,
@@ -223,7 +223,7 @@ def pairs(given: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+def progress() -> Iterator[Callable[[str, int, int], None] | None]:
     """Which cell is running, on a terminal."""
     if not sys.stderr.isatty():
         yield None
