@@ -116,6 +116,8 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("lineage", "lineage daily_sales")
     typed("lineage", "lineage region_totals.revenue")
     typed("impact", "impact orders.amount")
+    typed("catalog", "catalog daily revenue")
+    typed("catalog", "catalog dialy")
     typed("schema-compat", "schema compat daily_sales@1 daily_sales@2")
     typed("audit-log", "audit log")
     typed("audit-verify", "audit verify")
