@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schedule": ("schedule", "Say what is due when."),
     "export": ("export", "Write what runs the pipelines with Airflow, cron, GitHub Actions or Kubernetes."),
     "catalog": ("catalog", "Look up tables and columns: meaning, owner, freshness, readers."),
+    "explain": ("explain", "Say where a row's values came from: version, run, inputs, approval, restatements."),
     "lineage": ("lineage", "What a column rests on: values, filters, join keys, grouping, ordering."),
     "impact": ("lineage", "What rests on a source or a column."),
     "schema": ("schema", "Say what a version means to those who read another one."),

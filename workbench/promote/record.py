@@ -160,7 +160,12 @@ def _summary(tried: Tried | None) -> dict[str, Any]:
     if tried is None:
         return {}
     base = None if tried.live is None else tried.live.snapshot.id
-    summary: dict[str, Any] = {"rows": tried.snapshot.rows, "base_snapshot": base, "note": tried.note}
+    summary: dict[str, Any] = {
+        "rows": tried.snapshot.rows,
+        "base_snapshot": base,
+        "note": tried.note,
+        "read": dict(tried.states),
+    }
     for name, found in (("logic", tried.logic), ("data", tried.data)):
         if found is not None:
             rows = found.rows

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,8 @@ class Tried:
     ``seconds`` is the wall-clock time of computing and writing the candidate, ``live_seconds`` that of the live version.
     ``logic`` and ``data`` are None where there is nothing to compare with, and ``note`` says why. ``input_types`` are the Ibis
     types of the columns that each argument is read for; of all where none are named. ``personal`` maps columns to the
-    personal ones that they are computed from, declassified ones too.
+    personal ones that they are computed from, declassified ones too. ``states`` says of each input what was read: the digest
+    of a source, the snapshot of a pipeline.
     """
 
     pipeline: str
@@ -81,6 +82,7 @@ class Tried:
     lineage: tuple[Edge, ...] = ()
     personal: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     live_seconds: float | None = None
+    states: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_trial(
@@ -101,7 +103,10 @@ def run_trial(
         contracts = {name: read_contract(version_dir(workspace, VersionId(name, at.version))) for name, at in live.items()}
         for each in work:
             progress(f"trial of {each.pipeline}@{each.version}")
-            tried.append(_try(workspace, warehouse, con, each, live, contracts, snapshots, baselines))
+            found = _try(workspace, warehouse, con, each, live, contracts, snapshots, baselines)
+            shown = {name: at.snapshot.id for name, at in live.items()} | {name: at.id for name, at in snapshots.items()}
+            states = {one.name: (before if one.kind == "source" else shown)[one.name] for one in each.contract.inputs}
+            tried.append(replace(found, states=states))
             contracts[each.pipeline] = tried[-1].contract
         changed = [name for name in names if warehouse.source_digest(name, con) != before[name]]
     finally:
