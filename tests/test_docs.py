@@ -120,6 +120,7 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("impact", "impact orders.amount --html impact.html")
     typed("catalog", "catalog daily revenue")
     typed("catalog", "catalog dialy")
+    typed("docs-build", "docs build")
     typed("schema-compat", "schema compat daily_sales@1 daily_sales@2")
     typed("audit-log", "audit log")
     typed("audit-verify", "audit verify")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.contrast import CONTRAST
-from workbench.catalog.links import both
+from workbench.catalog.links import Walks
 from workbench.catalog.trace import Graph
 from workbench.model import Edge
 from workbench.render.lineage_page import html
@@ -35,7 +35,7 @@ def address() -> Iterator[str]:
     """In the repository, because browsers keep out of the system's temporary folder."""
     file = ROOT / ".browser" / "lineage.html"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(html(GRAPH, both(GRAPH, "daily"), "daily", ""), encoding="utf-8")
+    file.write_text(html(GRAPH, Walks.of(GRAPH).both("daily"), "daily", ""), encoding="utf-8")
     yield file.as_uri()
     file.unlink()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Shop
-from workbench.catalog.links import both, downstream, upstream
+from workbench.catalog.links import Walks
 from workbench.catalog.trace import Graph
 from workbench.model import Edge
 from workbench.render.lineage_layout import Box, layout
@@ -35,7 +35,7 @@ def links(part: object) -> set[str]:
 
 
 def test_a_column_rests_on_its_values_and_on_which_rows_there_are() -> None:
-    assert links(upstream(GRAPH, "monthly", "rate")) == {
+    assert links(Walks.of(GRAPH).upstream("monthly", "rate")) == {
         "daily.rate>value>monthly.rate",
         "daily.day>group>monthly.*",
         "orders.at>value>daily.day",
@@ -46,15 +46,18 @@ def test_a_column_rests_on_its_values_and_on_which_rows_there_are() -> None:
 
 
 def test_what_rests_on_a_column_is_followed_to_the_end() -> None:
-    assert links(downstream(GRAPH, "orders", "amount")) == {"orders.amount>value>daily.rate", "daily.rate>value>monthly.rate"}
-    assert links(downstream(GRAPH, "people", "home")) == {
+    assert links(Walks.of(GRAPH).downstream("orders", "amount")) == {
+        "orders.amount>value>daily.rate",
+        "daily.rate>value>monthly.rate",
+    }
+    assert links(Walks.of(GRAPH).downstream("people", "home")) == {
         "people.home.country>value>daily.rate",
         "daily.rate>value>monthly.rate",
     }
     # Rows that are left out change every column beyond.
-    assert "daily.rate>value>monthly.rate" in links(downstream(GRAPH, "orders", "paid"))
-    assert links(downstream(GRAPH, "unread")) == set()
-    assert {each.table for each in both(GRAPH, "daily").links} == {"orders", "people", "daily"}
+    assert "daily.rate>value>monthly.rate" in links(Walks.of(GRAPH).downstream("orders", "paid"))
+    assert links(Walks.of(GRAPH).downstream("unread")) == set()
+    assert {each.table for each in Walks.of(GRAPH).both("daily").links} == {"orders", "people", "daily"}
 
 
 def overlap(one: Box, other: Box) -> bool:
@@ -67,7 +70,7 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 def test_boxes_stand_in_layers_from_sources_to_pipelines_and_never_overlap() -> None:
-    part = both(GRAPH, "daily")
+    part = Walks.of(GRAPH).both("daily")
     picture = layout(part, {name: GRAPH.kind(name) for name in ("orders", "people", "daily", "monthly")})
     boxes = {box.table: box for box in picture.boxes}
     assert boxes["orders"].x + boxes["orders"].width < boxes["daily"].x
@@ -83,17 +86,17 @@ def test_boxes_stand_in_layers_from_sources_to_pipelines_and_never_overlap() -> 
 
 def test_a_cycle_is_drawn_and_not_followed_for_ever() -> None:
     graph = Graph({"a": (Edge("x", "value", "b", "x"),), "b": (Edge("x", "value", "a", "x"),)}, frozenset())
-    assert {box.table for box in layout(upstream(graph, "a"), {}).boxes} == {"a", "b"}
+    assert {box.table for box in layout(Walks.of(graph).upstream("a"), {}).boxes} == {"a", "b"}
 
 
 def test_two_roles_between_the_same_columns_are_two_lines() -> None:
-    lines = layout(upstream(GRAPH, "notes"), {}).lines
+    lines = layout(Walks.of(GRAPH).upstream("notes"), {}).lines
     assert {line.role for line in lines} == {"value", "order"}
     assert len({line.path for line in lines}) == 2
 
 
 def test_the_table_says_the_same_in_words() -> None:
-    assert as_table(upstream(GRAPH, "daily", "rate")) == [
+    assert as_table(Walks.of(GRAPH).upstream("daily", "rate")) == [
         ("daily.rate", "value", ["orders.amount", "people.home.country"]),
         ("daily (its rows)", "filter", ["orders.paid"]),
     ]
@@ -102,12 +105,12 @@ def test_the_table_says_the_same_in_words() -> None:
 def test_hostile_names_stay_text_and_the_page_loads_nothing() -> None:
     evil = '"><script>alert(1)</script>'
     graph = Graph({"p": (Edge(evil, "value", "s", f"</svg>{evil}"),)}, frozenset({"s"}))
-    page = html(graph, upstream(graph, "p"), f"What {evil} rests on", "nothing")
+    page = html(graph, Walks.of(graph).upstream("p"), f"What {evil} rests on", "nothing")
     assert "<script>alert" not in page
     assert page.count("<script>") == 1
     assert page.count("</svg>") == 2  # the sample line of the legend, and the picture
     assert not re.findall(r"""(?:src|href)=|url\(|@import|https?://""", page)
-    assert page == html(graph, upstream(graph, "p"), f"What {evil} rests on", "nothing")
+    assert page == html(graph, Walks.of(graph).upstream("p"), f"What {evil} rests on", "nothing")
 
 
 def test_the_command_draws_a_page(published: Shop) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from workbench.catalog.trace import ROWS, Graph, Place
-from workbench.model import LineageRole
+from workbench.model import Edge, LineageRole
 
 Step = tuple["Link", Place]
 
@@ -29,48 +29,68 @@ class Part:
     links: tuple[Link, ...]
     focus: tuple[Place, ...]
 
-
-def upstream(graph: Graph, table: str, column: str | None = None) -> Part:
-    """All that a pipeline, or one column of it, rests on, down to the sources."""
-    return _part(graph, table, column, _into)
-
-
-def downstream(graph: Graph, table: str, column: str | None = None) -> Part:
-    """All that rests on a table, or on one column of it."""
-    return _part(graph, table, column, _out_of)
+    def next_to(self, table: str) -> Part:
+        """The links of that table alone."""
+        return Part(tuple(link for link in self.links if table in (link.table, link.to_table)), self.focus)
 
 
-def both(graph: Graph, table: str) -> Part:
-    """All that a table rests on and all that rests on it."""
-    up, down = upstream(graph, table), downstream(graph, table)
-    return Part(tuple(sorted({*up.links, *down.links})), tuple(dict.fromkeys((*up.focus, *down.focus))))
+@dataclass(frozen=True, slots=True)
+class Walks:
+    """Walks along the lineage in both directions; who reads a table is looked up once for all of them."""
 
+    graph: Graph
+    reading: Mapping[str, tuple[tuple[str, Edge], ...]]
 
-def _part(graph: Graph, table: str, column: str | None, step: Callable[[Graph, Place], Iterable[Step]]) -> Part:
-    names = [*graph.columns(table), *([ROWS] if table in graph.edges else [])] if column is None else [column]
-    focus = tuple(Place(table, name, graph.kind(table)) for name in names)
-    found: set[Link] = set()
-    seen, ahead = set(focus), list(focus)
-    while ahead:
-        for link, place in step(graph, ahead.pop()):
-            found.add(link)
-            if place not in seen:
-                seen.add(place)
-                ahead.append(place)
-    return Part(tuple(sorted(found)), focus)
+    @classmethod
+    def of(cls, graph: Graph) -> Walks:
+        reading: dict[str, list[tuple[str, Edge]]] = {}
+        for pipeline, edges in graph.edges.items():
+            for edge in edges:
+                reading.setdefault(edge.input, []).append((pipeline, edge))
+        return cls(graph, {table: tuple(found) for table, found in reading.items()})
 
+    def upstream(self, table: str, column: str | None = None) -> Part:
+        """All that a pipeline, or one column of it, rests on, down to the sources."""
+        return self._part(table, column, self._into)
 
-def _into(graph: Graph, place: Place) -> Iterable[Step]:
-    wanted = (place.column.split(".")[0], ROWS)
-    for edge in graph.edges.get(place.table, ()):
-        if edge.column in wanted:
-            link = Link(edge.input, edge.input_column, edge.role, place.table, edge.column)
-            yield link, Place(edge.input, edge.input_column, graph.kind(edge.input))
+    def downstream(self, table: str, column: str | None = None) -> Part:
+        """All that rests on a table, or on one column of it."""
+        return self._part(table, column, self._out_of)
 
+    def both(self, table: str) -> Part:
+        """All that a table rests on and all that rests on it."""
+        up, down = self.upstream(table), self.downstream(table)
+        return Part(tuple(sorted({*up.links, *down.links})), up.focus)
 
-def _out_of(graph: Graph, place: Place) -> Iterable[Step]:
-    for pipeline, edges in graph.edges.items():
-        for edge in edges:
-            if edge.input == place.table and place.column in (ROWS, edge.input_column, edge.input_column.split(".")[0]):
+    def _part(self, table: str, column: str | None, step: Callable[[Place], Iterable[Step]]) -> Part:
+        graph = self.graph
+        focus = self._whole(table) if column is None else (Place(table, column, graph.kind(table)),)
+        found: set[Link] = set()
+        seen, ahead = set(focus), list(focus)
+        while ahead:
+            for link, place in step(ahead.pop()):
+                found.add(link)
+                if place not in seen:
+                    seen.add(place)
+                    ahead.append(place)
+        return Part(tuple(sorted(found)), focus)
+
+    def _whole(self, table: str) -> tuple[Place, ...]:
+        """Every column of a table that lineage knows, and of a pipeline also which rows there are."""
+        read = {edge.input_column.split(".")[0] for _, edge in self.reading.get(table, ())}
+        own = {edge.column for edge in self.graph.edges.get(table, ())}
+        names = sorted({*read, *own} - {ROWS}) + ([ROWS] if table in self.graph.edges else [])
+        return tuple(Place(table, name, self.graph.kind(table)) for name in names)
+
+    def _into(self, place: Place) -> Iterable[Step]:
+        wanted = (place.column.split(".")[0], ROWS)
+        for edge in self.graph.edges.get(place.table, ()):
+            if edge.column in wanted:
+                link = Link(edge.input, edge.input_column, edge.role, place.table, edge.column)
+                yield link, Place(edge.input, edge.input_column, self.graph.kind(edge.input))
+
+    def _out_of(self, place: Place) -> Iterable[Step]:
+        for pipeline, edge in self.reading.get(place.table, ()):
+            if place.column in (ROWS, edge.input_column, edge.input_column.split(".")[0]):
                 link = Link(edge.input, edge.input_column, edge.role, pipeline, edge.column)
                 yield link, Place(pipeline, edge.column, "pipeline")

@@ -40,7 +40,7 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
       workbench lineage late_departures@1.rate --json
       workbench lineage late_departures --html lineage.html
     """
-    from workbench.catalog.links import upstream
+    from workbench.catalog.links import Walks
     from workbench.catalog.trace import live_graph, resolve
     from workbench.model import VersionId
     from workbench.render.lineage import table_view, tree_json, tree_view
@@ -54,7 +54,13 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
         raise UsageError(f"{table} is a source: nothing of ours computes it", hint=f"workbench impact {what}")
     if column:
         resolve(graph, f"{table}.{column}")
-    _draw(page, graph, lambda: upstream(graph, table, column or None), f"What {what} rests on", f"{what} rests on nothing")
+    _draw(
+        page,
+        graph,
+        lambda: Walks.of(graph).upstream(table, column or None),
+        f"What {what} rests on",
+        f"{what} rests on nothing",
+    )
     more = {} if page is None else {"html": str(page)}
     if as_json and column:
         emit_json({"pipeline": table, "column": column, "tree": tree_json(graph.upstream(table, column)), **more})
@@ -81,14 +87,16 @@ def impact(what: str, page: Path | None, as_json: bool) -> None:
       workbench impact late_departures --json
       workbench impact flights --html impact.html
     """
-    from workbench.catalog.links import downstream
+    from workbench.catalog.links import Walks
     from workbench.catalog.trace import ROWS, live_graph, resolve
     from workbench.render.lineage import readers_json, tree_json, tree_view
 
     check_folder(page)
     graph = live_graph(find_workspace())
     table, column = resolve(graph, what)
-    _draw(page, graph, lambda: downstream(graph, table, column), f"What rests on {what}", f"nothing live rests on {what}")
+    _draw(
+        page, graph, lambda: Walks.of(graph).downstream(table, column), f"What rests on {what}", f"nothing live rests on {what}"
+    )
     tree = graph.downstream(table, column or ROWS)
     if as_json:
         found = {"table": table, "column": column, "reached": readers_json(tree), "tree": tree_json(tree)}

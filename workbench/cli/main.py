@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write what runs the pipelines with Airflow, cron, GitHub Actions or Kubernetes."),
     "catalog": ("catalog", "Look up tables and columns: meaning, owner, freshness, readers."),
     "explain": ("explain", "Say where a row's values came from: version, run, inputs, approval, restatements."),
+    "docs": ("docs", "Write the catalog as a web site of plain files."),
     "lineage": ("lineage", "What a column rests on: values, filters, join keys, grouping, ordering."),
     "impact": ("lineage", "What rests on a source or a column."),
     "schema": ("schema", "Say what a version means to those who read another one."),
