@@ -31,7 +31,8 @@ def daily_sales(orders: ibis.Table, *, min_amount: int = 10) -> ibis.Table:
 """
 
 
-def test_a_run_under_way_is_listed_with_its_memory_and_last_sign_of_life(production, capsys):
+def test_a_run_under_way_is_listed_with_its_memory_and_last_sign_of_life(production, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     mine = {"pid": os.getpid(), "process": process.started(os.getpid()), "host": process.host()}
     with Store.open(production.workspace) as store:
         run = store.add_run(

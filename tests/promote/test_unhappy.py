@@ -177,7 +177,8 @@ def test_a_table_that_grows_many_times_over_can_be_declared(published):
     published.edit('sales = known.group_by("day", "region")', 'sales = known.group_by("day", "region", "order_id")')
     published.edit('key=["day", "region"]', 'key=["day", "region", "order_id"]')
     assert published.promote().code == 1
-    assert published.promote("--allow-change", "100%").code == 3
+    assert published.promote("--allow-change", "100%").code == 1, "readers lose the key that they join on"
+    assert published.promote("--allow-change", "100%", "--allow-breaking").code == 3
 
 
 def test_a_notebook_outside_of_the_workspace_is_refused_before_any_work(sandboxed, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Any
 
 import duckdb
@@ -148,13 +149,22 @@ def test_tables_that_rows_can_not_be_chosen_in_are_fetched_whole(empty: Place, e
     assert content(empty, empty.make("10%")) == expected
 
 
+def rounded(value: Any) -> Any:
+    """Sums of fractions differ in their last digit with the order of the rows, which no engine promises."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, (list, tuple)):
+        return [rounded(each) for each in value]
+    return value
+
+
 def test_a_parity_report_reads_the_server(empty: Place, everywhere: Everywhere) -> None:
     reports = []
     for there in ((), tuple(TABLES)):
         everywhere(*there)
         info = empty.make("20%")
         report = judge(empty.workspace, info, 0.05)
-        reports.append((report.columns, report.fan_outs, report.figures, report.notes))
+        reports.append(rounded([*map(astuple, (*report.columns, *report.fan_outs, *report.figures)), *report.notes]))
     assert reports[0] == reports[1]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from workbench.cli.demo_data import load_new_days, load_raw
 
 NOTEBOOK = "notebooks/departure_delays.py"
-REVIEWER = "WORKBENCH_USER=ada@example.org"
+REVIEWER = "WORKBENCH_USER=grace@example.org"
 
 
 @dataclass(frozen=True, slots=True)

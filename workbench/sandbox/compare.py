@@ -204,10 +204,11 @@ class Comparison:
         """Weighted shares of each bin, and how many independent rows the sample is worth, its clusters being what they are."""
         self.run(
             "CREATE OR REPLACE TEMP TABLE binned AS "
-            "SELECT bin, coalesce(cluster, -1) AS cluster, count(*) AS n, sum(weight) AS w "
+            "SELECT bin, coalesce(cluster, -1) AS cluster, count(*) AS n, sum(weight ORDER BY weight) AS w "
             f"FROM ({query}) GROUP BY ALL"
         )
-        rows = self.run("SELECT bin, sum(n), sum(w) FROM binned GROUP BY bin")
+        # Summed in an order of their own, so that the last digit does not depend on that of the rows.
+        rows = self.run("SELECT bin, sum(n), sum(w ORDER BY w) FROM binned GROUP BY bin ORDER BY bin")
         size = sum(count for _, count, _ in rows)
         weight = sum(each for _, _, each in rows) or 1.0
         plain = {label: count / size for label, count, _ in rows}
@@ -215,13 +216,14 @@ class Comparison:
         if squares >= 1 - 1e-12:
             return {label: each / weight for label, _, each in rows}, max(1.0, size)
         # The variance of the shares over clusters, against that of independent rows.
-        pairs, crossed = self.one(
-            "SELECT sum(b.n * b.n), sum(b.n * c.m * p.share) FROM binned b "
-            "JOIN (SELECT cluster, sum(n) AS m FROM binned GROUP BY 1) c USING (cluster) "
-            f"JOIN (SELECT bin, sum(n) / {size} AS share FROM binned GROUP BY 1) p ON p.bin IS NOT DISTINCT FROM b.bin"
+        products = self.run(
+            "SELECT b.bin, sum(b.n * b.n), sum(b.n * c.m) FROM binned b "
+            "JOIN (SELECT cluster, sum(n) AS m FROM binned GROUP BY 1) c USING (cluster) GROUP BY b.bin ORDER BY b.bin"
         )
+        pairs = sum(own for _, own, _ in products)
+        crossed = sum(float(other) * plain[label] for label, _, other in products)
         sizes = self.one("SELECT sum(m * m) FROM (SELECT sum(n) AS m FROM binned GROUP BY cluster)")[0]
-        effect = (float(pairs) - 2 * float(crossed) + float(sizes) * squares) / (size * (1 - squares))
+        effect = (float(pairs) - 2 * crossed + float(sizes) * squares) / (size * (1 - squares))
         return {label: each / weight for label, _, each in rows}, max(1.0, size / max(1.0, effect))
 
     def fan_outs(self) -> list[FanOut]:
