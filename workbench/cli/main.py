@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "docs": ("docs", "Write the catalog as a web site of plain files."),
     "lineage": ("lineage", "What a column rests on: values, filters, join keys, grouping, ordering."),
     "impact": ("lineage", "What rests on a source or a column."),
+    "contract": ("contract", "Hold data against the contracts of the versions that are live."),
     "schema": ("schema", "Say what a version means to those who read another one."),
     "audit": ("audit", "Show, verify and export the ledger of everything that changed production."),
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),

@@ -18,7 +18,6 @@ from workbench.sandbox.support import Unreliable, unreliable
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from workbench.catalog.contract import Contract
     from workbench.promote.diff import TableDiff
     from workbench.promote.refusal import Refusal
     from workbench.runtime.views import View
@@ -159,20 +158,10 @@ class _Preview:
 
     def table(self, pipeline: str) -> ir.Table:
         """What the live version of a pipeline computes; pipelines that it reads are their live versions."""
-        from workbench.catalog.contract import read_contract
-        from workbench.catalog.version import version_dir
-        from workbench.promote.module import load_module
+        from workbench.promote.preview import live_table
 
-        if pipeline not in self.live:
-            raise UsageError(f"the live version reads {pipeline}, of which nothing is published")
-        folder = version_dir(self.workspace, VersionId(pipeline, self.live[pipeline].version))
-        contract: Contract = read_contract(folder)
-        function = load_module(folder / "__init__.py", pipeline)
-        inputs = {
-            each.argument: session.current().source(each.name) if each.kind == "source" else self.table(each.name)
-            for each in contract.inputs
-        }
-        return function(**inputs, **{each.name: self._value(each) for each in contract.parameters})
+        live = {name: view.version for name, view in self.live.items()}
+        return live_table(self.workspace, live, pipeline, session.current().source, self._value)
 
     def _value(self, parameter: Parameter) -> Any:
         """What the notebook's widget for a parameter shows now; the default where that does not fit."""
