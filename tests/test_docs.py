@@ -134,6 +134,7 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
         typed(f"export-{form}", f"export {form}")
     typed("rollback", "rollback daily_sales --dry-run")
     typed("rollback", "rollback daily_sales")
+    typed("history", "history daily_sales")
     typed("doctor", "doctor")
     typed("demo", "demo --data-only elsewhere")
     typed("error", "publish P-9", 2)
