@@ -39,6 +39,10 @@ def test_from_the_sandbox_to_a_run(served: Shop, postgres: str, monkeypatch: pyt
     assert ran.json["status"] == "succeeded"
     assert "2024-01-04" in (served.root / ".workbench" / "runs" / "R-1" / "run.ipynb").read_text()
     assert not [file for file in served.root.rglob("*") if file.is_file() and b"canary-91b0" in file.read_bytes()]
+    assert served.run("reproduce", "R-1").out.startswith("MATCH")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("UPDATE orders SET amount = 51 WHERE order_id = 1 AND day = '2024-01-04'")
+    assert "DIFFERS  R-1 of daily_sales@1: the input differs; source orders" in served.run("reproduce", "R-1").out
     monkeypatch.delenv("SHOP_DB")
     ran = served.run("run", "daily_sales")
     assert (ran.code, "the variable SHOP_DB is not set" in ran.err) == (2, True)

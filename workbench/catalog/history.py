@@ -86,8 +86,10 @@ def _entries(
 def _run(run: RunRecord) -> Event:
     span = "all data" if run.interval is None else str(run.interval)
     seen = "readers see it" if run.facts.get("changed") else "readers see what they saw"
-    what = f"{span}: {run.status}, {seen if run.status != 'running' else 'under way'}"
-    why = run.error.splitlines()[0] if run.error else str(run.facts.get("trigger", ""))
+    trigger = run.facts.get("trigger", "")
+    started = f", by {trigger}" if trigger not in ("", "command") else ""
+    what = f"{span}: {run.status}, {seen if run.status != 'running' else 'under way'}{started}"
+    why = run.error.splitlines()[0] if run.error else ""
     return Event(run.finished or run.started, "run", run.who, run.version, run.id, what, why)
 
 
