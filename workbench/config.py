@@ -20,6 +20,7 @@ from workbench.errors import ConfigError, NotAWorkspace, UnknownName, UsageError
 from workbench.model import check_name
 from workbench.settings import Approval as Approval
 from workbench.settings import Gates as Gates
+from workbench.settings import OpenLineage as OpenLineage
 from workbench.settings import Reference as Reference
 from workbench.settings import Sandbox as Sandbox
 from workbench.settings import Scheduler as Scheduler
@@ -129,6 +130,7 @@ def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
         "approval": Approval,
         "sandbox": Sandbox,
         "scheduler": Scheduler,
+        "openlineage": OpenLineage,
     }
     for part in location:
         model = nested.get(str(part), model)

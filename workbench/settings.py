@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from workbench.errors import UsageError
 
@@ -170,6 +171,38 @@ class Scheduler(_Strict):
         return value
 
 
+class OpenLineage(_Strict):
+    """Where events of OpenLineage go: a ``file`` in the workspace, or the ``url`` of a collector. Off while neither is set.
+
+    A file gets one event a line. ``namespace`` is that of jobs and datasets, ``api_key`` where a bearer token is, as
+    ``env:NAME``, and ``timeout_seconds`` how long a run waits for the collector.
+    """
+
+    file: str = ""
+    url: str = Field(default="", pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")
+    namespace: str = Field(default="workbench", min_length=1)
+    api_key: str = Field(default="", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$")
+    timeout_seconds: float = Field(default=2.0, gt=0, le=60)
+
+    @property
+    def on(self) -> bool:
+        return bool(self.file or self.url)
+
+    @field_validator("file")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        place = PurePosixPath(value)
+        if value and (place.is_absolute() or ".." in place.parts or place == PurePosixPath()):
+            raise ValueError(f"{value!r} is not a place inside the workspace")
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> OpenLineage:
+        if self.file and self.url:
+            raise ValueError("events go to a file or to a url, not to both")
+        return self
+
+
 class Settings(_Strict):
     """All of ``[tool.workbench]``.
 
@@ -186,3 +219,4 @@ class Settings(_Strict):
     declassified: dict[str, Annotated[str, Field(min_length=1)]] = {}
     sandbox: Sandbox = Sandbox()
     scheduler: Scheduler = Scheduler()
+    openlineage: OpenLineage = OpenLineage()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.catalog import announce
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.operation import recover
 from workbench.catalog.version import read_manifest, version_dir
@@ -75,6 +76,7 @@ def run_pipeline(
         reached("after_run_begun")
         this = asked.under_way(store, held, run, account)
         with lease.kept(workspace, store, held, this.abandon), pulse(workspace, run.id) as this.pulse, _written_down(this):
+            announce.run_told(workspace, asked.contract, run)
             give_released(store, asked.version, this.folder)
             if staged:
                 return this.conclude(adopt(workspace, run, staged, this.folder / RECORD))
@@ -117,6 +119,7 @@ def run_together(
         stack.enter_context(lease.kept(workspace, store, held, abandon))
         for each in mine:
             each.pulse = stack.enter_context(pulse(workspace, each.run.id))
+            announce.run_told(workspace, asked.contract, each.run)
             give_released(store, asked.version, each.folder)
         with ThreadPoolExecutor(len(mine), thread_name_prefix="workbench-together") as threads:
             computed = [threads.submit(each.compute, asked.values, engine) for each in mine]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.catalog import announce
 from workbench.catalog.contract import Contract
 from workbench.catalog.job import variable
 from workbench.catalog.operation import move_readers
@@ -161,6 +162,7 @@ class UnderWay:
             keep=self.keeps_lease,
         )
         self.run = last
+        announce.run_told(self.workspace, self.contract, last)
         return last
 
     def beat(self, beat: Beat) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from workbench.catalog import announce
 from workbench.catalog.operation import move_readers, pointer
 from workbench.catalog.shown import last_shown
 from workbench.catalog.version import changed_files, version_dir
@@ -120,7 +121,8 @@ def apply(
         if plan.kind == "publish" and plan.promotion is not None:
             _settle(store, plan.promotion, who=who, at=at)
         return None
-    return move_readers(store, warehouse, plan.kind, plan.targets, who=who, at=at, why=why, promotion=plan.promotion)
+    with announce.move_told(store.workspace, plan.targets, at):
+        return move_readers(store, warehouse, plan.kind, plan.targets, who=who, at=at, why=why, promotion=plan.promotion)
 
 
 def _settle(store: Store, promotion: str, *, who: str, at: dt.datetime) -> None:
