@@ -9,8 +9,10 @@ import duckdb
 import pytest
 
 from tests.operate.conftest import DAILY
+from tests.operate.test_strategies import orders, publish
 from workbench.errors import GuardRefused, UsageError, WorkbenchError
-from workbench.model import Interval
+from workbench.model import Check, Interval
+from workbench.operate.quarantine import release
 from workbench.operate.reproduce import reproduce
 from workbench.operate.run import run_together
 from workbench.store import Store
@@ -109,3 +111,26 @@ def test_what_has_no_result_or_was_tampered_with_is_refused(production):
     (production.root / "promoted" / "daily_sales" / "v1" / "__init__.py").write_text(DAILY + "\n# later\n")
     with pytest.raises(GuardRefused, match="not as it was promoted"):
         reproduce(production.workspace, run)
+
+
+def test_a_merge_is_done_again_onto_what_readers_saw_then(production):
+    publish(production, strategy="upsert")
+    orders(production, (2, "2024-01-03", 20), (3, "2024-01-03", 30))
+    run = production.go()
+    assert run.facts["merged"]["updated"] == 1
+    assert production.go().facts["changed"] is False
+    assert again(production, run).match
+    (production.workspace.warehouse / "data" / "daily_sales" / "snapshots" / f"{run.facts['base']}.json").unlink()
+    found = again(production, run)
+    assert (found.what, found.name, found.recorded) == ("input", "daily_sales", run.facts["base"])
+
+
+def test_rows_that_were_held_back_or_released_are_so_again(production):
+    positive = Check("between", ("amount",), {"low": 0, "high": 100}, "quarantine")
+    publish(production, checks=(positive,))
+    orders(production, (1, "2024-01-01", 1), (2, "2024-01-02", 2), (3, "2024-01-03", -3))
+    held = production.go()
+    release(production.workspace, "Q-1", who="ada", why="a refund", now=dt.datetime.now(dt.UTC))
+    released = production.go()
+    assert (held.rows, released.rows) == (2, 3)
+    assert [again(production, each).match for each in (held, released)] == [True, True]
