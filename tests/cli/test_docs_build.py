@@ -101,3 +101,11 @@ def test_a_builder_that_was_killed_between_two_renames_is_mended(tmp_path: Path)
     replace_folder(site, [("index.html", "new")])
     assert files(site) == {"index.html": "new"}
     assert os.listdir(tmp_path) == ["site"]
+
+
+def test_a_changelog_that_is_gone_or_was_written_anew_leaves_the_versions(published: Shop) -> None:
+    (published.root / "promoted" / "daily_sales" / "CHANGELOG.md").unlink()
+    (published.root / "promoted" / "region_totals" / "CHANGELOG.md").write_bytes(b"\xff not a heading")
+    assert published.run("docs", "build").code == 0
+    for name in ("daily_sales", "region_totals"):
+        assert "<h3>v1<" in (published.root / "site" / "pipeline" / f"{name}.html").read_text()

@@ -49,9 +49,11 @@ def entries(text: str) -> dict[int, tuple[str, tuple[str, ...], tuple[str, ...]]
 
     >>> entries("# daily\\n\\n## v2, 2026-01-02, by ann\\n\\nno returns\\n\\n- 3 rows less\\n\\n## v1\\n\\nfirst\\n")[2]
     ('v2, 2026-01-02, by ann', ('no returns',), ('3 rows less',))
+    >>> entries("")
+    {}
     """
     headings = [*_HEADING.finditer(text)]
-    ends = [each.start() for each in headings[1:]] + [len(text)]
+    ends = [*(each.start() for each in headings[1:]), len(text)][: len(headings)]
     found = {}
     for heading, end in zip(headings, ends, strict=True):
         lines = [line.strip() for line in text[heading.end() : end].splitlines() if line.strip()]

@@ -11,6 +11,7 @@ from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
 from workbench.model import VersionId
+from workbench.operate.age import age
 from workbench.operate.agenda import agenda
 from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
@@ -176,16 +177,3 @@ def _through(kind: str, partitions: list[str | None]) -> str | None:
     if not kind.startswith(("DATE", "TIMESTAMP")):
         return None
     return max((text for text in partitions if text is not None), default=None)
-
-
-def age(span: dt.timedelta) -> str:
-    """A span in its largest whole unit.
-
-    >>> age(dt.timedelta(minutes=90)), age(dt.timedelta(days=3, hours=5)), age(dt.timedelta(seconds=-5))
-    ('90 min', '3 days', '0 s')
-    """
-    seconds = max(0, int(span.total_seconds()))
-    for size, unit in ((2 * 86400, "days"), (2 * 3600, "h"), (120, "min")):
-        if seconds >= size:
-            return f"{seconds // {'days': 86400, 'h': 3600, 'min': 60}[unit]} {unit}"
-    return f"{seconds} s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.dictionary import Described, Entry
 from workbench.catalog.search import Hit
+from workbench.operate.age import age
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -124,8 +125,6 @@ def _facts(entry: Entry, now: dt.datetime) -> list[tuple[str, Text]]:
 
 def _fresh(entry: Entry, now: dt.datetime) -> Text:
     from rich.text import Text
-
-    from workbench.operate.observe import age
 
     if entry.confirmed is None:
         return Text("-")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import Interval
+from workbench.operate.age import age
 from workbench.operate.agenda import Entry, Firing
-from workbench.operate.observe import age
 from workbench.operate.plan import Held
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.operate.observe import PipelineStatus, Readers, age
+from workbench.operate.age import age
+from workbench.operate.observe import PipelineStatus, Readers
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
