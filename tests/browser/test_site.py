@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,12 +37,13 @@ GRAPH = Graph(
 
 
 @pytest.fixture(scope="module")
-def site() -> str:
+def site() -> Iterator[str]:
     """In the repository, because browsers keep out of the system's temporary folder."""
     folder = ROOT / ".browser" / "site"
     told = (Told(2, "v2, 2026-01-02, by ann", ("no returns",), ("3 rows less",), "1.1.0", "additive"),)
     replace_folder(folder, pages("shop", ENTRIES, Walks.of(GRAPH), lambda _: told))
-    return folder.as_uri()
+    yield folder.as_uri()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
