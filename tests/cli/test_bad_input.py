@@ -216,7 +216,7 @@ def test_a_full_disk_stops_a_promotion_and_leaves_no_version(sandboxed):
     assert sandboxed.promote().code == 3
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.2, 2.2, 3.2])
+@pytest.mark.parametrize("seconds", [0.3, 2.2, *(pytest.param(each, marks=pytest.mark.drill) for each in (1.2, 3.2))])
 def test_ctrl_c_at_any_time_leaves_nothing_half_written(sandboxed, seconds):
     process = subprocess.Popen(
         [sys.executable, "-m", "workbench", "promote", "notebooks/sales.py", "--why", "x"],

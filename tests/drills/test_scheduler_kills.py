@@ -226,7 +226,7 @@ def test_whatever_is_killed_and_whenever_each_interval_is_published_once(shop: S
     assert sum(hits.values()) > KILLS * 0.6
 
 
-@pytest.mark.parametrize("how", ["after_write_new", "cells"])
+@pytest.mark.parametrize("how", ["after_write_new", pytest.param("cells", marks=pytest.mark.drill)])
 def test_a_short_form_of_the_drill(shop: Shop, how: str) -> None:
     shop.grow()
     assert strike(shop, how, random.Random(7))
@@ -278,6 +278,7 @@ def taken(store: Store) -> str:
     return next(each.id for each in reversed(store.runs()) if each.who == "scheduler")
 
 
+@pytest.mark.drill
 def test_a_stale_holder_publishes_nothing(shop: Shop) -> None:
     shop.grow()
     assert stale_run(shop, "") == []
@@ -285,6 +286,7 @@ def test_a_stale_holder_publishes_nothing(shop: Shop) -> None:
     assert shop.problems() == []
 
 
+@pytest.mark.drill
 def test_fencing_left_out_is_seen(shop: Shop) -> None:
     shop.grow()
     mutant = "from workbench.store import leases; leases.require = lambda *_: None"

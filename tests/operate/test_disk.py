@@ -77,7 +77,7 @@ def run_with(production: Production, room: int) -> None:
     whole(production)
 
 
-@pytest.mark.parametrize("room", [0, 60_000])
+@pytest.mark.parametrize("room", [0, pytest.param(60_000, marks=pytest.mark.drill)])
 def test_a_full_disk_leaves_old_or_new_and_the_next_run_mends_it(small, room):
     run_with(small, room)
 

@@ -245,7 +245,12 @@ BEFORE = ("after_run_begun", "after_run_executed", "after_intent", "before_swap"
 AFTER = ("after_swap", "before_done", "after_done", "after_ledger_head", "after_run_published")
 
 
-@pytest.mark.parametrize("point", [*BEFORE, *AFTER])
+SHORT = ("after_intent", "after_swap", "after_ledger_head")  # the others are for `make drills`
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(each, marks=[] if each in SHORT else [pytest.mark.drill]) for each in (*BEFORE, *AFTER)]
+)
 def test_a_run_killed_at_any_point_leaves_old_or_new_and_the_next_mends_it(production, point):
     old = production.read("daily_sales")
     production.orders(2, first="2024-01-04", name="new")

@@ -71,10 +71,11 @@ def source_files(workspace: Workspace, name: str) -> list[Path]:
     return found
 
 
-def digest(workspace: Workspace, name: str, con: Backend | None = None) -> str:
+def digest(workspace: Workspace, name: str, con: Backend | None = None, *, keep: bool = True) -> str:
     """Identifies what a source holds now: the bytes and names of its files, or the rows of its table in a PostgreSQL.
 
     That is the moment which ``con`` reads, where it is given, and of which it is to be known that it still reads the same.
+    Hashes of files are noted in the workspace, unless ``keep`` is false.
     """
     read = workspace.source(name).read
     if postgres.is_address(read):
@@ -91,7 +92,8 @@ def digest(workspace: Workspace, name: str, con: Backend | None = None) -> str:
         for file in (path, path.with_name(path.name + ".wal")):
             if file.is_file():
                 held.update(f"{file.name}\0{known.sha256(file)}\n".encode())
-    known.keep()
+    if keep:
+        known.keep()
     return held.hexdigest()
 
 

@@ -87,7 +87,7 @@ class Warehouse:
         """Identifies the state of a source: the digest of its files' names and bytes, or of the rows that ``con`` reads."""
         from workbench.runtime.sources import digest
 
-        return digest(self.workspace, name, con)
+        return digest(self.workspace, name, con, keep=len(self.folders) == 1)
 
     def read(self, con: Backend, snapshot: Snapshot) -> ir.Table:
         """A snapshot as a table of the session ``con``."""
