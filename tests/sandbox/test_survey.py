@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from workbench.config import Source
@@ -44,6 +44,8 @@ def dense(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 
 @QUICK
 @given(parents=ROWS, children=ROWS, columns=st.sampled_from([("a",), ("b",), ("a", "b"), ("b", "a")]))
+@example(parents=[(None, 0), (0, None)], children=[], columns=("a", "b"))
+@example(parents=[(None, 0), (0, None)], children=[(0, 0)], columns=("a", "b"))
 def test_complete_references_are_those_that_no_join_finds_lost(
     dense: int, parents: list[Any], children: list[Any], columns: tuple[str, ...]
 ) -> None:

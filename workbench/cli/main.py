@@ -111,11 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except (KeyboardInterrupt, click.exceptions.Abort):
-        return _report(
-            WorkbenchError("interrupted; what was finished is kept, nothing is half-written", hint="workbench doctor"),
-            as_json,
-            130,
-        )
+        return _interrupted(as_json)
     except WorkbenchError as error:
         return _report(error, as_json, error.exit_code)
     except click.ClickException as error:
@@ -128,10 +124,24 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if _holds_interrupt(error):
+            return _interrupted(as_json)
         known = _infrastructure(error)
         if known is None:
             raise
         return _report(known, as_json, known.exit_code)
+
+
+def _interrupted(as_json: bool) -> int:
+    said = "interrupted; what was finished is kept, nothing is half-written"
+    return _report(WorkbenchError(said, hint="workbench doctor"), as_json, 130)
+
+
+def _holds_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: a compiled module that is being imported turns it into an ImportError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _infrastructure(error: BaseException | None) -> WorkbenchError | None:

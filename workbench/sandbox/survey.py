@@ -131,7 +131,7 @@ def _count_off(production: Production, name: str, columns: tuple[str, ...]) -> N
         return Numbered(low, width, int(np.count_nonzero(flags)) == rows, flags=flags)
     if production.rows[name] > MANY or span >= 1 << 62:
         return None
-    left = np.concatenate(list(batches))
+    left = np.concatenate([np.empty(0, np.int64), *batches])
     rows, distinct, slots = len(left), 0, []
     while len(left):
         slots.append(np.full(1 << (2 * len(left)).bit_length(), -1, np.int64))
