@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -33,11 +35,12 @@ GRAPH = Graph(
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """In the repository, because browsers keep out of the system's temporary folder."""
-    file = ROOT / ".browser" / "lineage.html"
-    file.parent.mkdir(exist_ok=True)
+    (ROOT / ".browser").mkdir(exist_ok=True)
+    own = Path(mkdtemp(dir=ROOT / ".browser"))
+    file = own / "lineage.html"
     file.write_text(html(GRAPH, Walks.of(GRAPH).both("daily"), "daily", ""), encoding="utf-8")
     yield file.as_uri()
-    file.unlink()
+    shutil.rmtree(own)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -39,11 +40,13 @@ GRAPH = Graph(
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """In the repository, because browsers keep out of the system's temporary folder."""
-    folder = ROOT / ".browser" / "site"
+    (ROOT / ".browser").mkdir(exist_ok=True)
+    own = Path(mkdtemp(dir=ROOT / ".browser"))
+    folder = own / "site"
     told = (Told(2, "v2, 2026-01-02, by ann", ("no returns",), ("3 rows less",), "1.1.0", "additive"),)
     replace_folder(folder, pages("shop", ENTRIES, Walks.of(GRAPH), lambda _: told))
     yield folder.as_uri()
-    shutil.rmtree(folder)
+    shutil.rmtree(own)
 
 
 @pytest.fixture

@@ -128,8 +128,12 @@ run_pipeline(find_workspace(), "daily_sales", interval=Interval.parse(sys.argv[1
 """
 
 
+@pytest.mark.drill
 def test_a_run_stopped_past_its_lease_and_resumed_publishes_nothing(production):
-    """SIGSTOP to a whole run before it publishes; another one takes over; then SIGCONT."""
+    """SIGSTOP to a whole run before it publishes; another one takes over; then SIGCONT.
+
+    A drill, since the stop may hit the sign of life that another thread commits, and then holds the store until it goes on.
+    """
     with (production.root / "pyproject.toml").open("a") as stream:
         stream.write('\n[tool.workbench.scheduler]\nlease = "1s"\n')
     production.orders(4)
