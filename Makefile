@@ -43,7 +43,7 @@ demo: .venv/installed-demo  ## the whole story on real data, in a new folder
 
 .PHONY: test
 test: .venv/installed-test system lint  ## lint, types, import contracts and every test
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -q
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q
 
 # The oldest marimo stands alone in a folder that comes first on the path; all else is what constraints/test.txt pins.
 .venv/oldest-marimo: constraints/oldest-marimo.txt | .venv/made

@@ -208,14 +208,6 @@ class Stages:
             return main(list(arguments))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that share the demo's folder run in one process, or each process would make its own."""
-    for item in items:
-        for place, group in (("tests/browser/", "browser"), ("tests/cli/test_demo.py", "demo")):
-            if item.nodeid.startswith(place):
-                item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
     with pytest.MonkeyPatch.context() as patch:

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.contrast import CONTRAST
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MARKS = ('wb.source("flights")', 'wb.param("min_delay"', '"late_departures"', '"monthly_lateness"', "wb.check.between")
 PATIENCE = 30_000

@@ -16,7 +16,7 @@ from workbench.catalog.trace import Graph
 from workbench.model import Edge
 from workbench.render.lineage_page import html
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 GRAPH = Graph(

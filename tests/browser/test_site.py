@@ -21,7 +21,7 @@ from workbench.cli.docs import replace_folder
 from workbench.model import Edge
 from workbench.render.site import pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 ENTRIES = (
