@@ -45,9 +45,7 @@ def server() -> Iterator[str]:
     options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c full_page_writes=off -c max_connections=50"
 
     def control(*arguments: str) -> None:
-        subprocess.run(  # type: ignore[call-overload]
-            [programs / arguments[0], *arguments[1:]], check=True, cwd=folder, stdout=subprocess.DEVNULL, **become
-        )
+        subprocess.run([programs / arguments[0], *arguments[1:]], check=True, cwd=folder, stdout=subprocess.DEVNULL, **become)
 
     try:
         control("initdb", "-D", f"{folder}/data", "-U", "postgres", "-A", "trust", "--locale=C.UTF-8", "--no-sync")

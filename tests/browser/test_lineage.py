@@ -105,7 +105,7 @@ def test_a_role_can_be_left_out_also_without_scripts(address: str, chromium: Bro
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_reads_well_in_light_and_dark_and_on_a_phone(address: str, chromium: Browser, scheme: str) -> None:
-    with chromium.new_context(viewport={"width": 380, "height": 700}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+    with chromium.new_context(viewport={"width": 380, "height": 700}, color_scheme=scheme) as context:
         page = context.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))

@@ -112,7 +112,7 @@ def test_without_scripts_everything_is_there_but_the_search(site: str, chromium:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["index.html", "pipeline/daily.html", "source/orders.html"])
 def test_pages_read_well_in_light_and_dark_and_on_a_phone(site: str, chromium: Browser, scheme: str, place: str) -> None:
-    with chromium.new_context(viewport={"width": 380, "height": 700}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+    with chromium.new_context(viewport={"width": 380, "height": 700}, color_scheme=scheme) as context:
         page = context.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))

@@ -151,7 +151,7 @@ def test_what_is_not_there_or_not_allowed_is_told_without_the_password(
     user = f"locked_{place.rpartition('/')[2][-8:]}"
     sql(postgres, "CREATE TABLE t AS SELECT 1 AS id", f"CREATE ROLE {user} LOGIN PASSWORD 'c4nary-right'")
     with psycopg.connect(postgres, autocommit=True) as connection:
-        file = Path(str(connection.execute("SHOW hba_file").fetchone()[0]))  # type: ignore[index]  # one row
+        file = Path(str(connection.execute("SHOW hba_file").fetchone()[0]))
         file.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n" + file.read_text())
         connection.execute("SELECT pg_reload_conf()")
     try:

@@ -88,7 +88,7 @@ def test_what_was_there_stays_when_writing_fails(tmp_path: Path) -> None:
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
-        replace_folder(site, failing())  # type: ignore[arg-type]
+        replace_folder(site, failing())
     assert files(site) == {"index.html": "old"}
     assert os.listdir(tmp_path) == ["site"]
 

@@ -38,10 +38,7 @@ def made() -> tuple[Clock, ...]:
     }
     reads = {"region_totals": ("daily_sales",), "weekly_report": ("region_totals", "by_hand")}
     cut = {"daily_sales": "date", "weekly_report": "timestamp"}
-    found = {
-        name: Definition(name, config, SINCE, reads.get(name, ()), cut.get(name))  # type: ignore[arg-type]  # literals
-        for name, config in settings.items()
-    }
+    found = {name: Definition(name, config, SINCE, reads.get(name, ()), cut.get(name)) for name, config in settings.items()}
     return clocks(inherit(found), dict.fromkeys(found, 3))
 
 

@@ -419,7 +419,7 @@ def in_notebook(workspace: Path, text: str = NOTEBOOK) -> str:
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ") and "return" not in line]
     names = {"__file__": str(file), "__name__": "__main__"}
     exec("\n".join(lines), names)
-    return shown(names["late"])  # type: ignore[arg-type]  # an OutputTable
+    return shown(names["late"])
 
 
 def test_the_card_lists_the_parameters_with_their_values_now(workspace: Path) -> None:

@@ -31,7 +31,7 @@ GRAPH = Graph(
 
 
 def links(part: object) -> set[str]:
-    return {f"{x.table}.{x.column}>{x.role}>{x.to_table}.{x.to_column}" for x in part.links}  # type: ignore[attr-defined]
+    return {f"{x.table}.{x.column}>{x.role}>{x.to_table}.{x.to_column}" for x in part.links}
 
 
 def test_a_column_rests_on_its_values_and_on_which_rows_there_are() -> None:

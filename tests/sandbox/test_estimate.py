@@ -306,7 +306,7 @@ def test_the_public_verb_computes_when_it_is_looked_at(shop: session.Session, mo
     assert "a median does not follow" in repr(given)
     assert only(wb.estimate(orders.count()).result()).sandbox == len(orders.execute())
     with pytest.raises(UsageError, match="not a int"):
-        wb.estimate(3)  # type: ignore[arg-type]  # wrong on purpose
+        wb.estimate(3)
     with pytest.raises(UsageError, match="not a IntegerColumn"):
         wb.estimate(orders.month)
 

@@ -9,7 +9,7 @@ from workbench.sandbox.graph import Role, plan_roles
 
 def source(*parents: str, sample: str | None = None) -> Source:
     references = [Reference(columns=[f"{parent}_id"], source=parent) for parent in parents]
-    return Source(read="-", key=["id"], references=references, sample=sample)  # type: ignore[arg-type]  # a text here, checked by pydantic
+    return Source(read="-", key=["id"], references=references, sample=sample)
 
 
 SHOP = {

@@ -175,7 +175,7 @@ def test_the_key_is_written_nowhere(
 class Held(KeyringBackend):
     """A keyring in memory."""
 
-    priority = 1.0  # type: ignore[assignment]
+    priority = 1.0
 
     def set_password(self, service: str, username: str, password: str) -> None:
         raise AssertionError

@@ -192,7 +192,7 @@ def test_sources_that_the_sandbox_lacks(place: Place, opened: Any) -> None:
         session.source("returns")
     assert caught.value.hint == "workbench sandbox create"
     with pytest.raises(UsageError, match="not a text"):
-        session.source(7)  # type: ignore[arg-type]  # wrong on purpose
+        session.source(7)
 
 
 def test_a_session_replaces_the_one_before(place: Place, opened: Any) -> None:
