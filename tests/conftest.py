@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,14 @@ from typing import Any
 import pytest
 
 pytest_plugins = ["tests.postgres"]
+
+
+@pytest.fixture(autouse=True)
+def _no_session_left_open() -> Iterator[None]:
+    """The current session belongs to the process: one that a test left open would be the next test's sandbox."""
+    yield
+    if opened := sys.modules.get("workbench.sandbox.session"):
+        opened.deactivate()
 
 PYPROJECT = """
 [tool.workbench.approval]

@@ -119,7 +119,7 @@ class SandboxInfo:
 
 
 def utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return dt.datetime.now(dt.UTC)
 
 
 def ls(workspace: Workspace) -> tuple[SandboxInfo, ...]:
