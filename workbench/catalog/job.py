@@ -74,7 +74,8 @@ class Job:
         self.contract = contract
         self.interval = interval
         self._place = workspace.runs / run_id / RESULT if run_id else None
-        self.warehouse, self.live = seen(Warehouse.open(workspace), None if self._place is None else self._place.parent)
+        read = {contract.pipeline, *(each.name for each in contract.inputs if each.kind == "pipeline")}
+        self.warehouse, self.live = seen(Warehouse.open(workspace), None if self._place is None else self._place.parent, read)
         self.con = self.warehouse.connect()
         self.staged: Snapshot | None = None
         self.result: dict[str, Any] = {
@@ -215,7 +216,7 @@ class Job:
 
     def finish(self) -> Shown:
         """Say that every step is done."""
-        self._keep(finished=True)
+        self._keep(finished=True, durable=True)
         self.con.disconnect()
         if self.result["empty"]:
             return Shown("no rows were computed: readers keep what they have", (), ())
@@ -257,11 +258,13 @@ class Job:
             raise UsageError("nothing is staged yet", hint="call job.write(table) first")
         return self.staged
 
-    def _keep(self, **facts: Any) -> None:
+    def _keep(self, *, durable: bool = False, **facts: Any) -> None:
+        """Add to what the run leaves; only a result that is finished need outlast a power cut, with which a run ends anyway."""
         self.result |= facts
         if self._place is not None:
             make_folder(self._place.parent)
-            write_atomic(self._place, json.dumps(redacted(self.result), indent=2, ensure_ascii=False, default=str) + "\n")
+            text = json.dumps(redacted(self.result), indent=2, ensure_ascii=False, default=str) + "\n"
+            write_atomic(self._place, text, durable=durable)
 
 
 def _said(result: CheckResult) -> dict[str, Any]:

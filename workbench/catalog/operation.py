@@ -65,9 +65,10 @@ def move_readers(
         _refuse_broken_ledger(store)
         if lease is not None:
             leases.require(store, lease)
-        live = warehouse.live()
+        views = warehouse.current().views
         for target in targets:
-            if pointer(live.get(target.pipeline)) != target.old:
+            view = views.get(target.pipeline)
+            if (None if view is None else Pointer(view.version, view.snapshot)) != target.old:
                 raise InfrastructureError(
                     f"readers of {target.pipeline} were moved meanwhile", hint="type the same command again"
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,10 @@ def pin(folder: Path, scratch: Warehouse, snapshots: Mapping[str, str]) -> None:
     write_atomic(make_folder(folder) / PINNED, json.dumps({"warehouse": str(scratch.folder), "snapshots": dict(snapshots)}))
 
 
-def seen(warehouse: Warehouse, folder: Path | None) -> tuple[Warehouse, dict[str, Live]]:
-    """Where the run in ``folder`` reads and writes and what is live to it: what was pinned, else what readers see."""
+def seen(warehouse: Warehouse, folder: Path | None, names: Collection[str]) -> tuple[Warehouse, dict[str, Live]]:
+    """Where the run in ``folder`` reads and writes and what of ``names`` is live to it: what was pinned, else what readers see."""
     if folder is None or not (place := folder / PINNED).is_file():
-        return warehouse, warehouse.live()
+        return warehouse, warehouse.live(names)
     told = json.loads(place.read_text(encoding="utf-8"))
     snapshots = {name: warehouse.snapshot(identity, name) for name, identity in told["snapshots"].items()}
     live = {name: Live(name, snapshot.version, snapshot, "") for name, snapshot in snapshots.items()}

@@ -173,7 +173,7 @@ def refuse_other_code(workspace: Workspace, plan: BackfillPlan) -> None:
 def _estimate(
     workspace: Workspace, warehouse: Warehouse, version: VersionId, contract: Contract, span: Interval, count: int
 ) -> Estimate:
-    live = warehouse.live()[version.pipeline].snapshot
+    live = warehouse.live([version.pipeline])[version.pipeline].snapshot
     with Store.open(workspace, read_only=True) as store:
         past = [
             each

@@ -94,7 +94,7 @@ def release(workspace: Workspace, identity: str, *, who: str, why: str, now: dt.
             return record  # the step before this one was killed, or somebody else was quicker
         if record.state != "held":
             raise GuardRefused(f"{record.id} is {record.state} already", hint=f"workbench quarantine show {record.id}")
-        live = warehouse.live().get(record.pipeline)
+        live = warehouse.live([record.pipeline]).get(record.pipeline)
         if live is None or live.version != record.version:
             seen = "nothing" if live is None else f"@{live.version}"
             raise GuardRefused(
@@ -157,7 +157,7 @@ def _refuse_known_keys(record: QuarantineRecord, contract: Contract, held: ir.Ta
 def _as_snapshot(warehouse: Warehouse, record: QuarantineRecord, contract: Contract) -> Snapshot:
     if not (warehouse.folder / record.file.path).is_file():
         raise InfrastructureError(f"the rows of {record.id} are gone: {record.file.path}", hint="workbench doctor")
-    live = warehouse.live().get(record.pipeline)
+    live = warehouse.live([record.pipeline]).get(record.pipeline)
     columns = live.snapshot.columns if live is not None and live.version == record.version else _types(warehouse, record)
     return Snapshot(f"quarantine-{record.id}", record.pipeline, record.version, columns, (record.file,))
 

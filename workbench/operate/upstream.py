@@ -40,7 +40,7 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
 def _schema(warehouse: Warehouse, con: Any, each: Input) -> Mapping[str, Any]:
     if each.kind == "source":
         return dict(warehouse.source(con, each.name, rows=False).schema())
-    live = warehouse.live()
+    live = warehouse.live([each.name])
     if each.name not in live:
         raise UsageError(f"input {each.name}: nothing is published of it", hint="workbench status")
     return dict(warehouse.read(con, live[each.name].snapshot).schema())

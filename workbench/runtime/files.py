@@ -38,10 +38,11 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o666) -> None:
+def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o666, durable: bool = True) -> None:
     """Write a whole file: temporary name in the same folder, fsync, rename, fsync of the folder.
 
-    ``mode`` is subject to the umask, as for any new file.
+    ``mode`` is subject to the umask, as for any new file. Without ``durable`` there is no fsync: no process ever sees half a
+    file, but a power cut may leave the old one, or none that is whole.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -55,14 +56,16 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o666) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    fsync(path.parent)
+    if durable:
+        fsync(path.parent)
 
 
 def sha256(path: Path) -> str:

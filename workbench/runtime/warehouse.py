@@ -185,13 +185,14 @@ class Warehouse:
 
     # What readers see
 
-    def live(self) -> dict[str, Live]:
-        """What readers see now by pipeline, as ``current.duckdb`` says it."""
+    def live(self, names: Collection[str] | None = None) -> dict[str, Live]:
+        """What readers see now by pipeline, as ``current.duckdb`` says it; with ``names`` of those alone."""
         return {
             name: Live(name, view.version, self.snapshot(view.snapshot, name), view.operation)
             for name, view in self.current().views.items()
         }
 
+            if names is None or name in names
     def current(self) -> views.Current:
         """The words of ``current.duckdb``: versions, snapshot ids, operations; without the lists of files."""
         return views.read_current(self.workspace.warehouse)
