@@ -74,7 +74,7 @@ def _confinement() -> Iterator[Finding]:
 def _interrupted(workspace: Workspace) -> Iterator[Finding]:
     from workbench.catalog.operation import recover
     from workbench.operate.settle import settle
-    from workbench.runtime.files import sweep
+    from workbench.runtime.files import remove_stale, sweep
     from workbench.runtime.warehouse import Warehouse
     from workbench.store import Store
 
@@ -108,6 +108,10 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
         if left:
             found = True
             yield Finding("interrupted", "mended", f"{len(left)} unfinished file(s) or folder(s) of killed processes removed")
+    stale = [path for place in (workspace.state, workspace.warehouse, workspace.promoted) for path in remove_stale(place)]
+    if stale:
+        found = True
+        yield Finding("interrupted", "mended", f"{len(stale)} temporary file(s) of killed processes removed")
     if sweep(workspace.promoted):
         found = True
         yield Finding("interrupted", "mended", "unfinished version directories of killed processes removed")

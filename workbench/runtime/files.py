@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 TEMPORARY = ".tmp-"
 
+STALE_SECONDS = 3600.0
 
 def fsync(path: Path) -> None:
     """Make a file or a folder's list of names durable."""
@@ -107,6 +108,23 @@ def sweep(parent: Path) -> tuple[Path, ...]:
 
 
 def sync_tree(folder: Path, *, deep: bool = True) -> None:
+def remove_stale(folder: Path, *, seconds: float = STALE_SECONDS) -> tuple[Path, ...]:
+    """Remove the temporary files below ``folder`` that killed processes left behind, and say which.
+
+    Told by their names and by their age: no file takes an hour to be written and renamed. What is in working folders stays
+    until those are swept.
+    """
+    before, removed = time.time() - seconds, []
+    for name in (f"{TEMPORARY}*", ".*.tmp"):
+        for path in sorted(folder.rglob(name)):
+            inside = any(each.startswith(TEMPORARY) for each in path.relative_to(folder).parts[:-1])
+            with contextlib.suppress(OSError):
+                if not inside and path.suffix != ".lock" and path.is_file() and path.lstat().st_mtime < before:
+                    path.unlink()
+                    removed.append(path)
+    return tuple(removed)
+
+
     """Make a folder durable: with ``deep`` all files and folders below it too, else its list of names alone."""
     if deep:
         for path in folder.rglob("*"):
