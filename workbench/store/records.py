@@ -13,7 +13,7 @@ from workbench.model import DataFile, GateResult, Interval
 
 PromotionStatus = Literal["waiting", "approved", "rejected", "refused", "published", "superseded"]
 RunStatus = Literal["running", "succeeded", "failed", "degraded", "killed"]
-OperationKind = Literal["publish", "rollback", "run", "release"]
+OperationKind = Literal["publish", "rollback", "run", "release", "demote", "restore"]
 QuarantineState = Literal["held", "releasing", "released", "discarded"]
 BackfillState = Literal["running", "paused", "done", "cancelled"]
 WindowState = Literal["pending", "running", "succeeded", "degraded", "failed"]
@@ -147,6 +147,33 @@ class QuarantineRecord:
     why: str = ""
     decided: dt.datetime | None = None
     operation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeprecationRecord:
+    """A version that readers should have left when the day ``until`` is over; ``instead`` is what to read, "" for nothing."""
+
+    pipeline: str
+    version: int
+    until: dt.date
+    instead: str
+    why: str
+    who: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DemotionRecord:
+    """A pipeline that was taken out of production: what was live then, and whether readers still see it."""
+
+    pipeline: str
+    version: int
+    snapshot: str
+    readers: Literal["kept", "withdrawn"]
+    operation: str
+    why: str
+    who: str
+    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
 
 # The newest migration. A store with this revision needs no Alembic to be opened.
-REVISION = "0003"
+REVISION = "0004"
 
 metadata = MetaData()
 
@@ -201,6 +201,33 @@ backfill_intervals = Table(
     _text("state"),
     _text("run", null=True),
     _text("error"),
+)
+
+# Versions that readers should leave; what was decided before stands in the ledger.
+deprecations = Table(
+    "deprecations",
+    metadata,
+    _text("pipeline", key=True),
+    _number("version", key=True),
+    _text("until"),
+    _text("instead"),
+    _text("why"),
+    _text("who"),
+    _text("at"),
+)
+
+# Pipelines that were taken out of production; ``readers`` is "kept" while they still see the last data, else "withdrawn".
+demotions = Table(
+    "demotions",
+    metadata,
+    _text("pipeline", key=True),
+    _number("version"),
+    _text("snapshot"),
+    _text("readers"),
+    _text("operation"),
+    _text("why"),
+    _text("who"),
+    _text("at"),
 )
 
 ledger = Table(
