@@ -8,14 +8,15 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 TEMPORARY = ".tmp-"
-
 STALE_SECONDS = 3600.0
+
 
 def fsync(path: Path) -> None:
     """Make a file or a folder's list of names durable."""
