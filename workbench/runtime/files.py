@@ -108,7 +108,6 @@ def sweep(parent: Path) -> tuple[Path, ...]:
     return tuple(removed)
 
 
-def sync_tree(folder: Path, *, deep: bool = True) -> None:
 def remove_stale(folder: Path, *, seconds: float = STALE_SECONDS) -> tuple[Path, ...]:
     """Remove the temporary files below ``folder`` that killed processes left behind, and say which.
 
@@ -126,6 +125,7 @@ def remove_stale(folder: Path, *, seconds: float = STALE_SECONDS) -> tuple[Path,
     return tuple(removed)
 
 
+def sync_tree(folder: Path, *, deep: bool = True) -> None:
     """Make a folder durable: with ``deep`` all files and folders below it too, else its list of names alone."""
     if deep:
         for path in folder.rglob("*"):
