@@ -190,9 +190,9 @@ class Warehouse:
         return {
             name: Live(name, view.version, self.snapshot(view.snapshot, name), view.operation)
             for name, view in self.current().views.items()
+            if names is None or name in names
         }
 
-            if names is None or name in names
     def current(self) -> views.Current:
         """The words of ``current.duckdb``: versions, snapshot ids, operations; without the lists of files."""
         return views.read_current(self.workspace.warehouse)
