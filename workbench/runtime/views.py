@@ -1,4 +1,7 @@
-"""``current.duckdb``: nothing but views, one a pipeline, replaced as a whole so that readers see old or new."""
+"""``current.duckdb``: nothing but views, one a pipeline, replaced as a whole so that readers see old or new.
+
+What chosen readers see before the others do is in schema ``canary``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from typing import Any
 
 from workbench.errors import InfrastructureError
 from workbench.runtime import files
+from workbench.runtime.canary import Canary, from_note, read_canaries, statements
 from workbench.runtime.duck import identifier, literal, reported, rows
 from workbench.runtime.failpoint import reached
 
@@ -26,21 +30,33 @@ _TEMPORARY = f"{files.TEMPORARY}current-"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one view shows: which version and snapshot, and the operation that put it there."""
+    """What one view shows: which version and snapshot, and the operation that put it there.
+
+    ``comment`` is what whoever looks at the view with other tools should know of it.
+    """
 
     pipeline: str
     version: int
     snapshot: str
     operation: str
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """All that ``current.duckdb`` says: its views, the last operation, and the folder that its views read."""
+    """All that ``current.duckdb`` says: its views, the last operation, the folder that its views read.
+
+    ``canaries`` are by promotion: what chosen readers see beside the live versions.
+    """
 
     views: dict[str, View] = field(default_factory=dict)
     operation: str | None = None
     folder: str | None = None
+    canaries: dict[str, Canary] = field(default_factory=dict)
+
+    def beside(self) -> dict[str, str]:
+        """The snapshots that chosen readers see, by pipeline."""
+        return {name: at[1] for canary in self.canaries.values() for name, at in canary.data.items()}
 
 
 def read_current(folder: Path) -> Current:
@@ -52,7 +68,7 @@ def read_current(folder: Path) -> Current:
         return Current()
     # A published file is never written to: the same one, told by the system, says the same.
     known = _read(file, _stamp(found))
-    return replace(known, views=dict(known.views))
+    return replace(known, views=dict(known.views), canaries=dict(known.canaries))
 
 
 @functools.lru_cache(maxsize=8)
@@ -69,15 +85,22 @@ def _read(file: Path, stamp: tuple[int, ...]) -> Current:
             con.execute(f"ATTACH {literal(str(file))} AS current_views (READ_ONLY)")
             listed = rows(con, "SELECT pipeline, version, snapshot, operation FROM current_views.workbench.live ORDER BY 1")
             ((operation, place),) = rows(con, "SELECT operation, folder FROM current_views.workbench.last_swap")
+            comments = _comments(con, "current_views")
+            canaries = read_canaries(con, "current_views")
         except duckdb.CatalogException as error:
             raise InfrastructureError(f"{file} was not written by workbench: {error}", hint="workbench doctor") from error
         finally:
             con.close()
-    return Current({row[0]: View(*row) for row in listed}, operation, place)
+    return Current({row[0]: View(*row, comments.get(row[0], "")) for row in listed}, operation, place, canaries)
 
 
-def replace_current(folder: Path, current: Current, changed: Mapping[str, str | None]) -> None:
-    """Put a new ``current.duckdb`` in place: the views of ``changed`` (SQL, or None to remove) and the words of ``current``."""
+def replace_current(
+    folder: Path, current: Current, changed: Mapping[str, str | None], beside: Mapping[str, str | None]
+) -> None:
+    """Put a new ``current.duckdb`` in place: the words of ``current`` and the views that change (SQL, or None to remove).
+
+    ``changed`` are those of all readers, ``beside`` those of chosen ones.
+    """
     import duckdb
 
     file = folder / NAME
@@ -90,7 +113,7 @@ def replace_current(folder: Path, current: Current, changed: Mapping[str, str | 
                 shutil.copyfile(file, temporary)
             con = duckdb.connect(str(temporary), config={"threads": 1, "autoinstall_known_extensions": False})
             try:
-                _define(con, current, changed)
+                _define(con, current, {"main": changed, "canary": beside})
             finally:
                 con.close()
             files.fsync(temporary)
@@ -117,6 +140,7 @@ def _note(file: Path, written: int, current: Current) -> None:
         if found.st_ino == written:
             views = [astuple(view) for view in current.views.values()]
             said = {"of": _stamp(found), "views": views, "operation": current.operation, "folder": current.folder}
+            said["canaries"] = [astuple(canary) for canary in current.canaries.values()]
             temporary.write_text(json.dumps(said), encoding="utf-8")
             os.replace(temporary, file.with_name(_NOTE))
     with contextlib.suppress(OSError):
@@ -129,7 +153,8 @@ def _noted(note: Path, stamp: tuple[int, ...]) -> Current | None:
         said = json.loads(note.read_text(encoding="utf-8"))
         if tuple(said["of"]) != stamp:
             return None
-        return Current({row[0]: View(*row) for row in said["views"]}, said["operation"], said["folder"])
+        canaries = {each.promotion: each for each in map(from_note, said["canaries"])}
+        return Current({row[0]: View(*row) for row in said["views"]}, said["operation"], said["folder"], canaries)
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
 
@@ -139,15 +164,25 @@ def leftovers(folder: Path) -> Iterable[Path]:
     return sorted(folder.glob(f"{_TEMPORARY}*"))
 
 
-def _define(con: Any, current: Current, changed: Mapping[str, str | None]) -> None:
+def _define(con: Any, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
     con.execute("SET TimeZone = 'UTC'")
     con.execute("BEGIN")
     con.execute("CREATE SCHEMA IF NOT EXISTS workbench")
-    for pipeline, query in changed.items():
-        if query is None:
-            con.execute(f"DROP VIEW IF EXISTS main.{identifier(pipeline)}")
-        else:
-            con.execute(f"CREATE OR REPLACE VIEW main.{identifier(pipeline)} AS {query}")
+    for statement in statements(current.canaries, {name: view.version for name, view in current.views.items()}):
+        con.execute(statement)
+    for schema, queries in changed.items():
+        for pipeline, query in queries.items():
+            if query is None:
+                con.execute(f"DROP VIEW IF EXISTS {schema}.{identifier(pipeline)}")
+            else:
+                con.execute(f"CREATE OR REPLACE VIEW {schema}.{identifier(pipeline)} AS {query}")
+    (database,) = rows(con, "SELECT current_database()")[0]
+    said = _comments(con, database)
+    for view in current.views.values():
+        if view.comment != said.get(view.pipeline, ""):
+            con.execute(
+                f"COMMENT ON VIEW main.{identifier(view.pipeline)} IS {literal(view.comment) if view.comment else 'NULL'}"
+            )
     listed = [
         f"({literal(view.pipeline)}, {view.version}, {literal(view.snapshot)}, {literal(view.operation)})"
         for view in current.views.values()
@@ -165,3 +200,9 @@ def _define(con: Any, current: Current, changed: Mapping[str, str | None]) -> No
     if done != current.operation:
         raise InfrastructureError("DuckDB rolled the new views back", hint="workbench doctor")
     con.execute("CHECKPOINT")
+
+
+def _comments(con: Any, database: str) -> dict[str, str]:
+    """What is said of each view of a database."""
+    query = "SELECT view_name, comment FROM duckdb_views() WHERE database_name = $1 AND schema_name = 'main' AND comment <> ''"
+    return dict(rows(con, query, [database]))

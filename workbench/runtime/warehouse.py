@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
+    from workbench.runtime.canary import Canary
     from workbench.runtime.merge import Rules, Written
 
 
@@ -197,9 +199,17 @@ class Warehouse:
         """The words of ``current.duckdb``: versions, snapshot ids, operations; without the lists of files."""
         return views.read_current(self.workspace.warehouse)
 
-    def swap(self, operation: str, changes: Mapping[str, Snapshot | None]) -> None:
+    def swap(
+        self,
+        operation: str,
+        changes: Mapping[str, Snapshot | None],
+        comments: Mapping[str, str] = MappingProxyType({}),
+        canaries: Mapping[str, Canary] | None = None,
+    ) -> None:
         """Let readers see these snapshots, all in one atomic step; None removes a view. Hold ``lock`` around it.
 
+        ``comments`` are what other tools show beside a view; those of views that don't change stay unless they are named here.
+        ``canaries`` (by promotion) take the place of those that there are: what chosen readers see from the same step on.
         Fail-points: before_swap, after_write_new, after_swap.
         """
         from workbench.runtime.parquet import select
@@ -207,19 +217,30 @@ class Warehouse:
         current = self.current()
         shown = dict(current.views)
         for name, snapshot in changes.items():
-            if snapshot is None:
-                shown.pop(name, None)
-            else:
-                shown[name] = views.View(name, snapshot.version, snapshot.id, operation)
+            before = shown.pop(name, None)
+            if snapshot is not None:
+                same = before is not None and (before.version, before.snapshot) == (snapshot.version, snapshot.id)
+                brought = before.operation if before is not None and same else operation
+                shown[name] = views.View(name, snapshot.version, snapshot.id, brought)
+        for name, comment in comments.items():
+            if name in shown:
+                shown[name] = replace(shown[name], comment=comment)
         here = str(self.workspace.warehouse)
         redefined: dict[str, Snapshot | None] = dict(changes)
-        if current.folder not in (None, here):
+        moved = current.folder not in (None, here)
+        if moved:
             # The workspace was moved: views name their files in full, so define all of them again.
             redefined = {**{name: self.snapshot(view.snapshot, name) for name, view in shown.items()}, **changes}
-        queries = {
-            name: None if snapshot is None else select(snapshot, self._places(snapshot)) for name, snapshot in redefined.items()
-        }
-        views.replace_current(self.workspace.warehouse, views.Current(dict(sorted(shown.items())), operation, here), queries)
+        kept = current.canaries if canaries is None else canaries
+        new = views.Current(dict(sorted(shown.items())), operation, here, dict(kept))
+        seen, now = current.beside(), new.beside()
+        beside: dict[str, Snapshot | None] = dict.fromkeys(sorted(seen.keys() - now.keys()))
+        beside |= {name: self.snapshot(at, name) for name, at in sorted(now.items()) if moved or seen.get(name) != at}
+
+        def queries(found: Mapping[str, Snapshot | None]) -> dict[str, str | None]:
+            return {name: None if at is None else select(at, self._places(at)) for name, at in found.items()}
+
+        views.replace_current(self.workspace.warehouse, new, queries(redefined), queries(beside))
 
     @contextlib.contextmanager
     def lock(self, timeout: float = 10.0) -> Iterator[None]:
@@ -255,12 +276,14 @@ class Warehouse:
         return tuple(removed)
 
     def garbage(self, keep: Collection[str]) -> tuple[Path, ...]:
-        """The files that neither a snapshot in ``keep`` (ids) nor what readers see now needs."""
-        shown = self.current().views
+        """The files that neither a snapshot in ``keep`` (ids) nor what readers see now needs, chosen readers among them."""
+        current = self.current()
+        shown, beside = current.views, current.beside()
         needed: set[Path] = set()
         every: set[Path] = set()
         for folder in (self.folder / "data").glob("*"):
-            kept = {*keep, shown[folder.name].snapshot} if folder.name in shown else set(keep)
+            kept = {*keep, *([shown[folder.name].snapshot] if folder.name in shown else [])}
+            kept |= {beside[folder.name]} if folder.name in beside else set()
             every.update(folder.glob("v*/*.parquet"))
             for listed in (folder / "snapshots").glob("*.json"):
                 every.add(listed)

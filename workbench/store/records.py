@@ -13,7 +13,7 @@ from workbench.model import DataFile, GateResult, Interval
 
 PromotionStatus = Literal["waiting", "approved", "rejected", "refused", "published", "superseded"]
 RunStatus = Literal["running", "succeeded", "failed", "degraded", "killed"]
-OperationKind = Literal["publish", "rollback", "run", "release", "demote", "restore"]
+OperationKind = Literal["publish", "rollback", "run", "release", "demote", "restore", "canary", "follow", "withdraw"]
 QuarantineState = Literal["held", "releasing", "released", "discarded"]
 BackfillState = Literal["running", "paused", "done", "cancelled"]
 WindowState = Literal["pending", "running", "succeeded", "degraded", "failed"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Index, Integer, MetaData, Table, Text
 
 # The newest migration. A store with this revision needs no Alembic to be opened.
-REVISION = "0004"
+REVISION = "0005"
 
 metadata = MetaData()
 
@@ -228,6 +228,55 @@ demotions = Table(
     _text("why"),
     _text("who"),
     _text("at"),
+)
+
+# Promotions whose candidates run beside production: shown to chosen readers ("canary"), or to nobody ("shadow").
+# ``pending`` is what the row becomes when ``operation``, which is under way, is done.
+beside = Table(
+    "beside",
+    metadata,
+    _number("number", key=True),
+    _text("kind"),
+    _text("promotion"),
+    _text("state"),
+    _number("share"),
+    _text("readers"),
+    _number("runs"),
+    _number("seconds", null=True),
+    _text("data"),
+    _number("since"),
+    _text("who"),
+    _text("at"),
+    _text("why"),
+    _text("ended", null=True),
+    _text("outcome"),
+    _text("reason"),
+    _text("operation", null=True),
+    _text("pending", null=True),
+    Index("beside_promotion", "promotion"),
+    Index("beside_state", "state"),
+)
+
+# A candidate's run beside a run of the live version; ``beside`` is the row that it was made for.
+trials = Table(
+    "trials",
+    metadata,
+    _number("number", key=True),
+    _number("beside"),
+    _text("pipeline"),
+    _number("version"),
+    _text("run"),
+    _text("state"),
+    _number("attempt"),
+    _text("process"),
+    _text("started"),
+    _text("finished", null=True),
+    _text("snapshot", null=True),
+    _number("rows", null=True),
+    _text("facts"),
+    _text("gates"),
+    _text("error"),
+    Index("trials_beside", "beside", "run"),
 )
 
 ledger = Table(
