@@ -62,7 +62,7 @@ def test_the_module_computes_what_the_notebook_computes(file: Path, twin: Any):
             value for value in parameter.choices or (parameter.ge, parameter.le) if value not in (None, parameter.default)
         ]
         others += [not parameter.default] if parameter.type == "bool" else []
-        settings += [{parameter.name: value} for value in others[:2]]
+        settings += [{parameter.name: value if parameter.item is None else [value]} for value in others[:2]]
     for values in settings:
         try:
             theirs = twin.notebook(notebook, values, slicing)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from workbench.promote.kinds import Kind, Kinds
+from workbench.promote.kind import Kind, join
+from workbench.promote.kinds import Kinds
 from workbench.promote.known import FOREIGN, FRESH
 from workbench.promote.program import Statement
 
@@ -42,9 +43,9 @@ class Inside:
             case ast.Attribute(value=value) | ast.Subscript(value=value) if program.dotted(statement, node) is None:
                 return Kind.PLAIN if self.kind(statement, value) is Kind.PLAIN else Kind.UNKNOWN
             case ast.BinOp(left=left, right=right):
-                return Kinds.join(self.kind(statement, left), self.kind(statement, right))
+                return join(self.kind(statement, left), self.kind(statement, right))
             case ast.IfExp(body=body, orelse=orelse):
-                return Kinds.join(self.kind(statement, body), self.kind(statement, orelse))
+                return join(self.kind(statement, body), self.kind(statement, orelse))
             case _:
                 return self.kinds.kind(statement, node)
 
@@ -55,4 +56,4 @@ class Inside:
         self.open.add(name)
         found += [self.kind(statement, value) for value in self.values.get(name, ())]
         self.open.discard(name)
-        return Kinds.join(*found) if found else Kind.UNKNOWN
+        return join(*found) if found else Kind.UNKNOWN

@@ -8,24 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from enum import Enum
 
-from workbench.promote.known import COPIES, COPYING, FOREIGN, FRESH, PLAIN_BUILTINS, PLAIN_MODULES, STREAMS
+from workbench.promote.kind import Kind, imported, join
+from workbench.promote.known import COPYING, FOREIGN, FRESH
 from workbench.promote.marks import Marks
 from workbench.promote.objects import makes_apart, shares_attributes
 from workbench.promote.program import Key, Program, Statement, assigned
-
-
-class Kind(Enum):
-    """From harmless to unknown; of two possible kinds the later one counts."""
-
-    PLAIN = 0  # can't change: tables, columns, numbers, text, tuples of such
-    CODE = 1  # functions, classes, modules
-    FLAT = 2  # a list, dictionary or set of plain values
-    DEEP = 3  # a container of anything
-    OBJECT = 4  # an instance of a class of the notebook
-    STREAM = 5  # a generator or iterator: reading it uses it up
-    UNKNOWN = 6
 
 
 class Kinds:
@@ -90,17 +78,21 @@ class Kinds:
             case ast.GeneratorExp():
                 return Kind.STREAM
             case ast.IfExp(body=body, orelse=orelse):
-                return self.join(self.kind(statement, body), self.kind(statement, orelse))
+                return join(self.kind(statement, body), self.kind(statement, orelse))
             case ast.BoolOp(values=values):
-                return self.join(*(self.kind(statement, value) for value in values))
+                return join(*(self.kind(statement, value) for value in values))
             case ast.BinOp(left=left, right=right):
-                return self.join(self.kind(statement, left), self.kind(statement, right))
+                return join(self.kind(statement, left), self.kind(statement, right))
             case ast.NamedExpr(value=value) | ast.Starred(value=value):
                 return self.kind(statement, value)
+            case ast.Attribute(value=ast.Name(id=name), attr="value") if self._of_several(statement.key(name)):
+                return Kind.FLAT
             case ast.Attribute(value=value):
                 held = self.kind(statement, value)
                 path = self.program.dotted(statement, node)
                 return Kind.PLAIN if held is Kind.PLAIN or (path or "").startswith(("ibis.", "math.")) else Kind.UNKNOWN
+            case ast.Subscript(value=value, slice=ast.Slice()) if self.kind(statement, value) is Kind.FLAT:
+                return Kind.FLAT
             case ast.Subscript(value=value):
                 return Kind.PLAIN if self.kind(statement, value) in (Kind.PLAIN, Kind.FLAT) else Kind.UNKNOWN
             case ast.Call():
@@ -110,13 +102,31 @@ class Kinds:
             case _:
                 return Kind.UNKNOWN
 
-    def _container(self, statement: Statement, parts: Iterable[ast.expr]) -> Kind:
-        return Kind.FLAT if all(self.kind(statement, part) in (Kind.PLAIN, Kind.CODE) for part in parts) else Kind.DEEP
+    def _of_several(self, key: Key) -> bool:
+        """Whether the variable is a widget whose value is a list, which may be changed like any other."""
+        widget = self.marks.widgets.get(key)
+        return widget is not None and widget.parameter is not None and widget.parameter.item is not None
 
-    @staticmethod
-    def join(*kinds: Kind) -> Kind:
-        """The kind of a value that is of one of the kinds."""
-        return max(kinds, key=lambda kind: kind.value, default=Kind.PLAIN)
+    def _container(self, statement: Statement, parts: Iterable[ast.expr]) -> Kind:
+        kinds = [self._item(statement, part) for part in parts]
+        return Kind.FLAT if all(kind in (Kind.PLAIN, Kind.CODE) for kind in kinds) else Kind.DEEP
+
+    def _item(self, statement: Statement, part: ast.expr) -> Kind:
+        """The kind of what a part of a display puts into the new container."""
+        kind = self.kind(statement, part)
+        return Kind.PLAIN if isinstance(part, ast.Starred) and kind is Kind.FLAT else kind
+
+    def _fresh(self, statement: Statement, node: ast.expr) -> bool:
+        """Whether an expression surely makes a new container of plain values."""
+        match node:
+            case ast.List(elts=parts) | ast.Set(elts=parts):
+                return all(self._item(statement, part) is Kind.PLAIN for part in parts)
+            case ast.ListComp(elt=elt) | ast.SetComp(elt=elt):
+                return self.kind(statement, elt) is Kind.PLAIN
+            case ast.BinOp() | ast.Subscript(slice=ast.Slice()):
+                return self.kind(statement, node) is Kind.FLAT
+            case _:
+                return False
 
     def _call(self, statement: Statement, call: ast.Call) -> Kind:
         path = self.program.dotted(statement, call.func)
@@ -132,9 +142,9 @@ class Kinds:
                 if method in FOREIGN:
                     return Kind.UNKNOWN
                 if held is Kind.PLAIN:
-                    return Kind.FLAT if method in FRESH else Kind.PLAIN
+                    return Kind.STREAM if method == "finditer" else Kind.FLAT if method in FRESH else Kind.PLAIN
                 if held in (Kind.OBJECT, Kind.UNKNOWN) and method in self.methods:
-                    return self.join(*(self._returned(statement, call, *each) for each in self.methods[method]))
+                    return join(*(self._returned(statement, call, *each) for each in self.methods[method]))
                 if held is Kind.FLAT:
                     return (
                         Kind.FLAT
@@ -148,20 +158,8 @@ class Kinds:
         return Kind.UNKNOWN
 
     def _imported(self, statement: Statement, call: ast.Call, path: str) -> Kind:
-        top, _, rest = path.partition(".")
-        if top == "builtins":
-            if rest in PLAIN_BUILTINS:
-                plain = rest not in ("max", "min", "sum", "tuple", "getattr")
-                return Kind.PLAIN if plain else self.join(*(self._element(statement, arg) for arg in call.args))
-            if rest in COPIES:
-                held = self.join(*(self.kind(statement, arg) for arg in call.args))
-                return Kind.FLAT if held in (Kind.PLAIN, Kind.FLAT) else Kind.DEEP
-            return Kind.STREAM if rest in STREAMS else Kind.UNKNOWN
-        if path.startswith(("ibis.connect", "ibis.duckdb", "ibis.options")):
-            return Kind.UNKNOWN
-        if path.startswith(("marimo.ui.", "marimo.sql")):
-            return Kind.PLAIN
-        return Kind.PLAIN if top in PLAIN_MODULES else Kind.UNKNOWN
+        given = join(*(self.kind(statement, arg) for arg in call.args))
+        return imported(path, given, lambda: join(*(self._element(statement, arg) for arg in call.args)))
 
     def _element(self, statement: Statement, node: ast.expr) -> Kind:
         """The kind of what a container or a stream yields, or of a value that is neither."""
@@ -181,7 +179,7 @@ class Kinds:
     def _returned(self, statement: Statement, call: ast.Call, home: Statement, function: ast.FunctionDef | ast.Lambda) -> Kind:
         if self._depth > 3:
             return Kind.UNKNOWN
-        given = self.join(*(self.kind(statement, arg) for arg in (*call.args, *(keyword.value for keyword in call.keywords))))
+        given = join(*(self.kind(statement, arg) for arg in (*call.args, *(keyword.value for keyword in call.keywords))))
         self._depth += 1
         try:
             if isinstance(function, ast.Lambda):
@@ -199,7 +197,7 @@ class Kinds:
             from workbench.promote.inside import Inside  # it needs the kinds itself
 
             inside = Inside(self, function, given)
-            return self.join(*(inside.kind(home, value) for value in returns))
+            return join(*(inside.kind(home, value) for value in returns))
         finally:
             self._depth -= 1
 
@@ -209,6 +207,8 @@ class Kinds:
             return set()
         copies = isinstance(node, ast.Call) and self.program.dotted(statement, node.func) in COPYING
         if copies and all(self.kind(statement, arg) in (Kind.PLAIN, Kind.FLAT) for arg in getattr(node, "args", ())):
+            return set()
+        if self._fresh(statement, node):
             return set()
         found = set()
         for each in ast.walk(node):
@@ -240,7 +240,7 @@ class Kinds:
             case ast.AnnAssign(target=target, value=value) if value is not None:
                 self._bind(statement, target, value)
             case ast.AugAssign(target=ast.Name() as target, value=value):
-                self._set(statement, target, self.kind(statement, value), self.flows(statement, value), join=True)
+                self._set(statement, target, self.kind(statement, value), self.flows(statement, value), also=True)
             case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
                 self._unpack(statement, target, value)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
@@ -286,19 +286,18 @@ class Kinds:
         held = self.kind(statement, value)
         kind = Kind.PLAIN if held in (Kind.PLAIN, Kind.FLAT) else Kind.UNKNOWN
         flows = set() if kind is Kind.PLAIN else self.flows(statement, value)
+        rests = {id(each.value) for each in ast.walk(target) if isinstance(each, ast.Starred)}
         for each in ast.walk(target):
             if isinstance(each, ast.Name):
-                self._set(statement, each, kind, flows)
+                self._set(statement, each, join(kind, Kind.FLAT) if id(each) in rests else kind, flows)
 
-    def _set(self, statement: Statement, target: ast.Name, kind: Kind, flows: set[Key], *, join: bool = False) -> None:
+    def _set(self, statement: Statement, target: ast.Name, kind: Kind, flows: set[Key], *, also: bool = False) -> None:
         if id(target) not in statement.by_node:
             return
         key = statement.key(target.id)
         if key in self.marks.widgets:
-            kind, flows = Kind.PLAIN, set()
+            kind, flows = Kind.FLAT if self._of_several(key) else Kind.PLAIN, set()
         known = self.of.get(key)
-        self.of[key] = (
-            self.join(kind, known) if known is not None and (join or len(self.program.definitions[key]) > 1) else kind
-        )
+        self.of[key] = join(kind, known) if known is not None and (also or len(self.program.definitions[key]) > 1) else kind
         if flows:
             self.share({key, *flows})

@@ -10,7 +10,7 @@ PLAIN_BUILTINS = frozenset(
     "issubclass len max min oct ord pow range repr round slice str sum tuple print".split()
 )
 # Methods of plain values that give something that can change.
-FRESH = frozenset({"split", "rsplit", "splitlines", "partition_by", "to_dict"})
+FRESH = frozenset({"split", "rsplit", "splitlines", "findall", "groupdict", "partition_by", "to_dict"})
 FOREIGN = frozenset(
     "execute to_pandas to_pandas_batches to_pyarrow to_pyarrow_batches to_polars to_torch pipe get_backend resolve".split()
 )
@@ -25,8 +25,12 @@ PLAIN_MODULES = (
     "workbench",
     "string",
     "calendar",
-    "operator",
 )
+# Their functions that give something that can change, or that is used up by reading it.
+FRESH_FUNCTIONS = frozenset(
+    {"re.findall", "re.split", "statistics.quantiles", "statistics.multimode", "calendar.monthcalendar"}
+)
+STREAMING = ("re.finditer", "calendar.Calendar", "calendar.TextCalendar", "calendar.HTMLCalendar")
 
 # Methods and functions that change what they are called on or given.
 CHANGING = frozenset(

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from workbench.promote.effects import changes_module_state
-from workbench.promote.kinds import Kind, Kinds
+from workbench.promote.kind import Kind
+from workbench.promote.kinds import Kinds
 from workbench.promote.known import CHANGING, CHANGING_FUNCTIONS, HARMLESS, HARMLESS_FUNCTIONS
 from workbench.promote.marks import Marks
 from workbench.promote.objects import bound_in, inner_functions, keeps_in_defaults, restless_methods

@@ -52,18 +52,21 @@ def _change(program: Program, widget: Widget, new: Any) -> tuple[Statement, int,
 
 
 def _literal(program: Program, widget: Widget, given: dict[str, ast.expr], new: Any) -> str:
-    if isinstance(new, dt.date):
-        return repr(new.isoformat())
-    if widget.kind in ("dropdown", "radio"):
+    if widget.kind in ("dropdown", "radio", "multiselect"):
         try:
             named = constant(program, widget.statement, given["options"])
             options = value(named, lambda node: program.dotted(widget.statement, node))
         except NotLiteral:
             options = [new]
-        if isinstance(options, dict):
-            return repr(next(key for key, option in options.items() if option == new and type(option) is type(new)))
-        return repr(option_name(widget.kind, new))
-    return repr(new)
+        names = [_option(widget.kind, options, each) for each in (new if isinstance(new, list) else [new])]
+        return repr(names if isinstance(new, list) else names[0])
+    return repr(new.isoformat() if isinstance(new, dt.date) else new)
+
+
+def _option(kind: str, options: Any, new: Any) -> Any:
+    if isinstance(options, dict):
+        return next(key for key, option in options.items() if option == new and type(option) is type(new))
+    return option_name(kind, new)
 
 
 def _replace(lines: list[str], original: list[str], statement: Statement, start: int, end: int, text: str) -> None:

@@ -21,9 +21,10 @@ SIGNATURES: dict[str, tuple[str, ...]] = {
     "text_area": ("value", "placeholder", "max_length", "disabled", "debounce", "rows"),
     "dropdown": ("options", "value", "allow_select_none", "searchable"),
     "radio": ("options", "value", "inline"),
+    "multiselect": ("options", "value"),
     "date": ("start", "stop", "value"),
 }
-_DOMAIN = frozenset({"start", "stop", "step", "steps", "value", "options", "allow_select_none", "max_length"})
+_DOMAIN = frozenset({"start", "stop", "step", "steps", "value", "options", "allow_select_none", "max_length", "max_selections"})
 PARAM = ("name", "default")
 _PARAM_KEYWORDS = frozenset({"ge", "le", "step", "choices", "doc"})
 
@@ -54,6 +55,8 @@ def from_widget(name: str, kind: str, call: ast.Call, dotted: Dotted) -> Paramet
             return _checked(Parameter(name, "str", given.get("value", ""), doc=doc))
         case "date":
             return _date(name, given, doc)
+        case "multiselect":
+            return _choices(name, given, doc)
         case _:
             return _choice(name, kind, given, doc)
 
@@ -131,9 +134,7 @@ def _day(given: Any) -> dt.date | None:
 
 def _choice(name: str, kind: str, given: dict[str, Any], doc: str) -> Parameter:
     options, default = given.get("options"), given.get("value")
-    if not isinstance(options, (list, tuple, dict)) or not options:
-        raise BadWidget("options= is not a list or dictionary written out")
-    named = options if isinstance(options, dict) else {option_name(kind, option): option for option in options}
+    named = _named(kind, options)
     if default is None and given.get("allow_select_none") is False:
         default = next(iter(named))
     if default is None:
@@ -147,9 +148,31 @@ def _choice(name: str, kind: str, given: dict[str, Any], doc: str) -> Parameter:
     return _checked(Parameter(name, _type(list(choices)), named[key], choices=choices, doc=doc))
 
 
+def _choices(name: str, given: dict[str, Any], doc: str) -> Parameter:
+    if given.get("max_selections") is not None:
+        raise BadWidget("max_selections= bounds how many are chosen, which no typed parameter can say")
+    options, chosen = given.get("options"), given.get("value")
+    named = _named("multiselect", options)
+    if chosen is not None and not isinstance(chosen, (list, tuple)):
+        raise BadWidget("value= is not a list written out")
+    keys = [each if isinstance(options, dict) else option_name("multiselect", each) for each in chosen or ()]
+    unknown = [key for key in keys if key not in named]
+    if unknown:
+        raise BadWidget(f"its value {unknown[0]!r} is none of its options")
+    choices = tuple(named.values())
+    return _checked(Parameter(name, f"list[{_type(list(choices))}]", [named[key] for key in keys], choices=choices, doc=doc))
+
+
+def _named(kind: str, options: Any) -> dict[Any, Any]:
+    """The options by what marimo calls them."""
+    if not isinstance(options, (list, tuple, dict)) or not options:
+        raise BadWidget("options= is not a list or dictionary written out")
+    return options if isinstance(options, dict) else {option_name(kind, option): option for option in options}
+
+
 def option_name(kind: str, option: Any) -> Any:
-    """What marimo calls an option of a list: a dropdown makes text of it, a radio keeps it."""
-    return str(option) if kind == "dropdown" else option
+    """What marimo calls an option of a list: a radio keeps it, the others write it out unless it is a text."""
+    return option if kind == "radio" or isinstance(option, str) else repr(option)
 
 
 def _type(values: list[Any]) -> str:

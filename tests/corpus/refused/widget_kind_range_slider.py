@@ -19,7 +19,7 @@ def _():
 
 @app.cell
 def _():
-    carriers = mo.ui.multiselect(["UA", "AA"], value=["UA"])
+    months = mo.ui.range_slider(1, 12, value=[6, 8])
     return
 
 
