@@ -143,7 +143,7 @@ class ForkedEngine(HonestEngine):
     @staticmethod
     def _run(client: _Client, child: Child, cell: Any, index: int, attempt: Attempt) -> None:
         client.clear_before_next_output = False
-        for message in child.run(cell.source):
+        for message in child.run(cell.source, client.nb_man.autosave_cell):
             reply = message.get("reply")
             if reply is None:
                 client.process_message({"parent_header": {"msg_id": ""}, **message}, cell, index)

@@ -63,9 +63,7 @@ def execute(
     if engine == "workbench":
         prepare(modules)
 
-    import nbformat
     from papermill.exceptions import PapermillExecutionError
-    from papermill.execute import execute_notebook
 
     from workbench.runtime.record import write_record
 
@@ -83,16 +81,10 @@ def execute(
         on_cell=on_cell,
         on_beat=on_beat,
     )
-    source = nbformat.read(notebook, as_version=4)
-    source.metadata["papermill"] = {
-        "default_parameters": {},
-        "parameters": {},
-        "environment_variables": {},
-        "version": _version(),
-    }
+    source = _read(notebook)
     started = time.monotonic()
     try:
-        execute_notebook(source, None, plain, engine_name=engine, progress_bar=False, cwd=None, attempt=attempt)
+        _execute(source, plain, engine, attempt)
         cell, error = "", ""
     except PapermillExecutionError as failure:
         failed = attempt.recorder.failed
@@ -136,10 +128,30 @@ def _register() -> None:
     papermill_engines.register(FORKED, ForkedEngine)
 
 
-def _version() -> str:
+def _read(notebook: Path) -> Any:
+    """A notebook of ours, as papermill expects it."""
+    from nbformat.v4 import reads
     from papermill.version import version
 
-    return str(version)
+    source = reads(notebook.read_text(encoding="utf-8"))
+    named = ("default_parameters", "parameters", "environment_variables")
+    source.metadata["papermill"] = {**{name: {} for name in named}, "version": str(version)}
+    for cell in source.cells:
+        cell.metadata.setdefault("tags", [])
+    return source
+
+
+def _execute(source: Any, parameters: Mapping[str, Any], engine: str, attempt: Attempt) -> None:
+    """``papermill.execute_notebook`` without what it does for files: it writes the whole notebook as text four times."""
+    from papermill.engines import papermill_engines
+    from papermill.execute import raise_for_execution_errors
+    from papermill.parameterize import parameterize_notebook
+
+    if parameters:
+        source = parameterize_notebook(source, parameters, engine_name=engine)
+    kernel = papermill_engines.nb_kernel_name(engine_name=engine, nb=source, name=None)
+    executed = papermill_engines.execute_notebook_with_engine(engine, source, kernel_name=kernel, attempt=attempt)
+    raise_for_execution_errors(executed, None)
 
 
 def _name(name: str) -> str:

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from workbench.runtime.attempt import kill_group
 from workbench.runtime.wire import frames, send
 
 START_SECONDS = 60
+QUIET_SECONDS = 0.5
 
 
 class NoZygote(Exception):
@@ -46,14 +47,20 @@ class Child:
             self._selector.register(place, selectors.EVENT_READ, what)
         self._selector.register(events, selectors.EVENT_READ, "events")
 
-    def run(self, code: str) -> Iterator[dict[str, Any]]:
-        """The messages of one cell, the last one with its ``reply``; ends without one when the child ended."""
+    def run(self, code: str, quiet: Callable[[], None]) -> Iterator[dict[str, Any]]:
+        """The messages of one cell, the last one with its ``reply``; ends without one when the child ended.
+
+        ``quiet`` is called while the cell says nothing.
+        """
         self.events.setblocking(True)
         with contextlib.suppress(OSError):  # it may have ended; how, the status channel says
             send(self.events, {"code": code})
         self.events.setblocking(False)
         while self.returncode is None:
-            found = [message for key, _ in self._selector.select() for message in self._read(key.fd, key.data)]
+            ready = self._selector.select(QUIET_SECONDS)
+            if not ready:
+                quiet()
+            found = [message for key, _ in ready for message in self._read(key.fd, key.data)]
             reply = next((message for message in found if "reply" in message), None)
             if reply is None:
                 yield from found
