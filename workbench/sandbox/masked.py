@@ -61,13 +61,13 @@ class Writing:
 
     def _clusters(self) -> None:
         """Number the anchors by their keyed hash, so that a number says nothing about its anchor, nor depends on other rows."""
-        parts = " UNION ".join(
+        parts = " UNION ALL ".join(
             f"SELECT {CLUSTER} AS c FROM stage.{identifier(step.source)} WHERE {CLUSTER} IS NOT NULL"
             for step in self.sampling.steps
         )
+        number = f"1 + CAST('0x' || left({mask.hmac_sql('c', 'cluster')}, 15) AS BIGINT) AS number"
         self._run(
-            f"CREATE TABLE stage.{PRIVATE}clusters AS "
-            f"SELECT c, 1 + CAST('0x' || left({mask.hmac_sql('c', 'cluster')}, 15) AS BIGINT) AS number FROM ({parts})",
+            f"CREATE TABLE stage.{PRIVATE}clusters AS SELECT c, {number} FROM (SELECT DISTINCT c FROM ({parts}))",
             {"cluster": "workbench|cluster"},
         )
 
@@ -78,7 +78,7 @@ class Writing:
         for number, (domain, columns) in enumerate(sorted(self.rules.tokens().items())):
             self.tell(f"masking {domain}")
             kind = mask.token_type([types[source][column] for source, column in columns], columns)
-            parts = " UNION ".join(
+            parts = " UNION ALL ".join(
                 f"SELECT CAST({identifier(column)} AS {_wide(kind)}) AS v FROM stage.{identifier(source)} "
                 f"WHERE {identifier(column)} IS NOT NULL"
                 for source, column in columns
@@ -88,7 +88,9 @@ class Writing:
                 continue
             table = f"stage.{PRIVATE}tokens_{number}"
             slot = f"token{number}"
-            self._run(f"CREATE TABLE {table} AS {mask.token_sql(parts, kind, slot)}", {slot: domain})
+            self._run(
+                f"CREATE TABLE {table} AS {mask.token_sql(f'SELECT DISTINCT v FROM ({parts})', kind, slot)}", {slot: domain}
+            )
             found |= dict.fromkeys(columns, table)
         return found
 
