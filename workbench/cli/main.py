@@ -153,6 +153,8 @@ def _infrastructure(error: BaseException | None) -> WorkbenchError | None:
                 "the disk is full; nothing was published and no version was changed",
                 hint="free space, then type the same command again",
             )
+        if (isinstance(error, OSError) and error.errno == errno.EIO) or "Input/output error" in text:
+            return InfrastructureError(f"the disk fails: {text.splitlines()[0]}", hint="workbench doctor")
         if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
             return InfrastructureError(f"no permission: {text}", hint="workbench doctor")
         if "database is locked" in text or "Could not set lock on file" in text:
