@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, LockHeld
+from workbench.errors import InfrastructureError
+from workbench.locks import lock_held
 from workbench.model import Interval, Snapshot
 from workbench.runtime import files, views
 from workbench.runtime.duck import AGAIN
@@ -250,7 +251,8 @@ class Warehouse:
         try:
             lock.acquire(timeout=timeout)
         except Timeout:
-            raise LockHeld(f"another process is publishing to {folder.name}", hint=f"wait for it to end, {AGAIN}") from None
+            what = f"another process is publishing to {folder.name}"
+            raise lock_held(what, Path(lock.lock_file), "type the same command again") from None
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ from workbench.config import Workspace
 from workbench.errors import GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows, tables
-from workbench.store.engine import connect, explained, next_number, reading, revision
+from workbench.store.engine import connect, explained, next_number, place, reading, revision
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -53,7 +53,7 @@ class Store:
 
         Read-only opening changes no byte; a store that does not exist yet reads as empty.
         """
-        file = workspace.root / workspace.settings.store.removeprefix("sqlite:")
+        file = place(workspace)
         if read_only:
             return cls(workspace, reading(file), read_only=True)
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ class Store:
                 finally:
                     self._connection = None
         except DatabaseError as error:
-            raise explained(error) from error
+            raise explained(error, place(self.workspace)) from error
 
     # Promotions
 
@@ -313,4 +313,4 @@ class Store:
             with self._engine.connect() as connection:
                 return [dict(row) for row in connection.execute(query).mappings()]
         except DatabaseError as error:
-            raise explained(error) from error
+            raise explained(error, place(self.workspace)) from error

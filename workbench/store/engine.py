@@ -10,13 +10,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import ConfigError, InfrastructureError, LockHeld
+from workbench.config import Workspace
+from workbench.errors import ConfigError, InfrastructureError
+from workbench.locks import lock_held
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
 BUSY_SECONDS = 10
-AGAIN = "wait for the other command to end, then type the same command again"
+AGAIN = "type the same command again"
+
+
+def place(workspace: Workspace) -> Path:
+    """Where the store of a workspace is."""
+    return workspace.root / workspace.settings.store.removeprefix("sqlite:")
 
 
 @functools.lru_cache(maxsize=32)
@@ -63,7 +70,7 @@ def reading(file: Path) -> Engine | None:
         engine.dispose()
         if "readonly" in str(error.orig) and _journal(file).exists():
             return _rolled_back(file)
-        raise explained(error) from error
+        raise explained(error, file) from error
     if found not in (None, REVISION):
         raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
     return None if found is None else engine
@@ -84,7 +91,7 @@ def _rolled_back(file: Path) -> Engine:
                 connection.backup(memory)
     except (OSError, sqlite3.Error) as error:
         memory.close()
-        raise explained(error) from error
+        raise explained(error, file) from error
     return create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool)
 
 
@@ -110,13 +117,13 @@ def next_number(connection: Connection, table: Table) -> int:
     return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
 
 
-def explained(error: Exception) -> InfrastructureError:
-    """What SQLite's complaint means to the person who typed the command."""
+def explained(error: Exception, file: Path) -> InfrastructureError:
+    """What SQLite's complaint about the store in ``file`` means to the person who typed the command."""
     text = str(getattr(error, "orig", error))
     if "locked" in text:
-        return LockHeld("another process writes to the store", hint=AGAIN)
+        return lock_held("another process writes to the store", file, AGAIN)
     if "full" in text or "disk I/O" in text:
-        return InfrastructureError(f"the store can't be written: {text}", hint="free space, then type the same command again")
+        return InfrastructureError(f"the store can't be written: {text}", hint=f"free space, then {AGAIN}")
     if "readonly" in text or "unable to open" in text:
         return InfrastructureError(f"the store can't be opened: {text}", hint="workbench doctor")
     return InfrastructureError(f"the store fails: {text}", hint="workbench doctor")

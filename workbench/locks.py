@@ -1,0 +1,77 @@
+"""Who holds a lock on a file, as far as this machine's kernel tells (Linux): a process that is stopped holds it until it goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from workbench.errors import LockHeld
+
+
+def lock_held(what: str, file: Path, again: str) -> LockHeld:
+    """The error that another process holds a lock on ``file``: by its number where it is known, and how to make it go on.
+
+    ``what`` says what it does, ``again`` how to try again.
+
+    >>> error = lock_held("another process writes", Path("/nowhere"), "type the same command again")
+    >>> error.message, error.hint
+    ('another process writes', 'wait for it to end, then type the same command again')
+    """
+    pids = writers(file)
+    stopped = [pid for pid in pids if is_stopped(pid)]
+    if stopped:
+        pid = stopped[0]
+        return LockHeld(f"{what}: process {pid}, which is stopped", hint=f"kill -CONT {pid}, or kill -KILL {pid}; then {again}")
+    named = f": process {pids[0]}" if pids else ""
+    return LockHeld(f"{what}{named}", hint=f"wait for it to end, then {again}")
+
+
+def writers(file: Path) -> tuple[int, ...]:
+    """The processes, but this one, that hold a lock on a file against all others; none where the system does not tell."""
+    try:
+        there = file.stat()
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return ()
+    found = []
+    for line in lines:
+        # 1: POSIX  ADVISORY  WRITE 4711 fe:00:1234 1073741824 1073741825; whoever waits has an arrow after the number.
+        fields = line.split()
+        if len(fields) < 6 or fields[1] == "->" or fields[3] != "WRITE" or not fields[4].isdecimal():
+            continue
+        if (
+            fields[5].rpartition(":")[2] == str(there.st_ino)
+            and int(fields[4]) != os.getpid()
+            and _opened(int(fields[4]), there)
+        ):
+            found.append(int(fields[4]))
+    return tuple(dict.fromkeys(found))
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, by SIGSTOP, Ctrl-Z or a debugger.
+
+    >>> is_stopped(os.getpid())
+    False
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def _opened(pid: int, file: os.stat_result) -> bool:
+    """Whether a process has a file open; inodes have the same number on several file systems."""
+    try:
+        descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return True  # another user's: the number has to do
+    for each in descriptors:
+        try:
+            found = each.stat()
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (file.st_dev, file.st_ino):
+            return True
+    return False
