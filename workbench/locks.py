@@ -1,4 +1,4 @@
-"""Who holds a lock on a file, as far as this machine's kernel tells (Linux): a process that is stopped holds it until it goes on."""
+"""Who holds a lock on a file, as far as the kernel tells (Linux): a process that is stopped holds it until it goes on."""
 
 from __future__ import annotations
 
@@ -39,12 +39,9 @@ def writers(file: Path) -> tuple[int, ...]:
         fields = line.split()
         if len(fields) < 6 or fields[1] == "->" or fields[3] != "WRITE" or not fields[4].isdecimal():
             continue
-        if (
-            fields[5].rpartition(":")[2] == str(there.st_ino)
-            and int(fields[4]) != os.getpid()
-            and _opened(int(fields[4]), there)
-        ):
-            found.append(int(fields[4]))
+        pid, inode = int(fields[4]), fields[5].rpartition(":")[2]
+        if inode == str(there.st_ino) and pid != os.getpid() and _opened(pid, there):
+            found.append(pid)
     return tuple(dict.fromkeys(found))
 
 

@@ -27,7 +27,6 @@ from workbench.errors import InfrastructureError
 from workbench.locks import lock_held
 from workbench.model import Interval, Snapshot
 from workbench.runtime import files, views
-from workbench.runtime.duck import AGAIN
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

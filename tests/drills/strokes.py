@@ -1,0 +1,368 @@
+"""Runs one of our commands so that a blow falls at any one of its writes, whichever process and library makes it.
+
+The kernel stops every call that changes a file below a folder: of the command, of the warm process that it starts, and of the
+child that runs cells; by Python, SQLite or DuckDB. Before or after the call of a given number a process is killed or stopped,
+or this call and all later ones of its kind fail as they do on a disk that is full or read-only. Linux on x86_64: a seccomp
+filter picks the calls and ptrace tells of them. ``Server`` keeps one process with everything imported, which forks for each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import datetime as dt
+import errno
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+CALLS = {
+    1: "write", 18: "write", 20: "write", 296: "write", 326: "write", 40: "write", 285: "write",
+    76: "truncate", 77: "truncate", 74: "fsync", 75: "fsync", 82: "rename", 264: "rename", 316: "rename",
+    83: "mkdir", 258: "mkdir", 84: "remove", 87: "remove", 263: "remove", 86: "link", 265: "link", 88: "link", 266: "link",
+    2: "open", 257: "open", 85: "open",
+}  # fmt: skip
+WRITABLE = 0x1 | 0x2 | 0x40 | 0x200  # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC
+FAILING = {
+    "full": (errno.ENOSPC, {"write", "mkdir", "open"}),
+    "read-only": (errno.EROFS, {"open", "mkdir", "rename", "remove", "truncate", "link"}),
+    "broken": (errno.EIO, {"write", "fsync"}),
+}
+_AT = {257: 0, 264: 0, 316: 0, 258: 0, 263: 0, 265: 0, 266: 1}  # where the folder's descriptor is; the path follows it
+_SEIZE, _GETREGS, _SETREGS, _CONT, _SYSCALL, _EVENTMSG, _LISTEN = 0x4206, 12, 13, 7, 24, 0x4201, 0x4208
+_OPTIONS = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x80 | 0x100000  # good system calls, fork, vfork, clone, exec, seccomp, exit together
+_REGISTERS = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax".split()
+_ARGUMENTS = ("rdi", "rsi", "rdx", "r10")
+_WORDS = 27
+PRELOADED = (
+    "papermill.execute",
+    "sqlalchemy.dialects.sqlite",
+    "workbench.cli.main",
+    "workbench.operate.backfill",
+    "workbench.operate.scheduler",
+    "workbench.promote.publish",
+    "workbench.runtime.engines",
+)
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.ptrace.argtypes = [ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_void_p]
+_libc.ptrace.restype = ctypes.c_long
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that changes a file: by which process, what it does, and to which path below the folder."""
+
+    role: str
+    what: str
+    path: str
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """What happens at call number ``at``, counted from 1.
+
+    ``how``: "before" and "after" it, ``whom`` is killed ("it" is who makes the call, "command" the first process, "all"
+    everything that was started) or, with "stop", stopped after it; "full", "read-only", "broken": calls fail from it on.
+    """
+
+    at: int
+    how: str
+    whom: str = "it"
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """What a command did until it ended: its calls, how it ended (negative: by that signal), and whether the blow fell."""
+
+    calls: tuple[Call, ...]
+    code: int
+    fell: bool
+    out: str
+    err: str
+
+
+class Server:
+    """Starts commands under the eyes of a tracer. Use as a context manager."""
+
+    def __enter__(self) -> Server:
+        from workbench.runtime.environment import kernel_environment
+
+        home = str(Path(__file__).resolve().parents[2])
+        environment = {**os.environ, **kernel_environment(), "PYTHONPATH": home}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.drills.strokes"],
+            cwd=home, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=60)
+
+    def strike(self, below: Path, body: str, *arguments: str, blow: Blow | None = None) -> Struck:
+        """Run a command in a folder, with a blow or to its end; returns when all its processes are gone."""
+        request = {"below": str(below), "body": body, "arguments": arguments, "blow": None if blow is None else asdict(blow)}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, "the tracer ended"
+        told = json.loads(line)
+        calls = tuple(Call(*each) for each in told["calls"])
+        return Struck(calls, told["code"], told["fell"], told["out"], told["err"])
+
+
+def supported() -> bool:
+    """Whether this machine lets a process be watched so."""
+    return sys.platform == "linux" and os.uname().machine == "x86_64"
+
+
+# What runs in the process that is struck.
+
+
+def _command(*arguments: str) -> int:
+    from workbench.cli.main import main
+
+    return main(list(arguments))
+
+
+def _scheduler(moment: str) -> int:
+    from workbench.config import find_workspace
+    from workbench.operate.clock import Clock
+    from workbench.operate.scheduler import Scheduler
+
+    at = dt.datetime.fromisoformat(moment)
+    Scheduler(find_workspace(), "scheduler", print, 2, Clock(wall=lambda: at, ticks=lambda: 0.0)).once()
+    return 0
+
+
+BODIES = {"command": _command, "scheduler": _scheduler}
+
+
+def _become(request: dict[str, Any], go: int, said: tuple[int, int]) -> None:
+    """The process that is struck: waits until it is watched, then runs the body."""
+    os.read(go, 1)
+    os.setpgid(0, 0)
+    _filter()
+    os.chdir(request["below"])
+    for source, descriptor in zip(said, (1, 2), strict=True):
+        os.dup2(source, descriptor)
+        os.close(source)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115  # as a new process has
+    try:
+        code = BODIES[request["body"]](*request["arguments"])
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        code = 70
+    import atexit
+    import threading
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does when it ends
+    atexit._run_exitfuncs()
+    os._exit(code)
+
+
+def _filter() -> None:
+    """Have the kernel tell of the calls that may change a file, from now on and in every process that is started."""
+    plain = [number for number, what in CALLS.items() if what != "open"] + [85]
+    code = [(0x20, 0, 0, 4), (0x15, 0, 255, 0xC000003E), (0x20, 0, 0, 0)]  # the architecture, then the call's number
+    code += [(0x15, 254, 0, number) for number in plain]
+    code += [(0x15, 0, 2, 257), (0x20, 0, 0, 32), (0x45, 254, 255, WRITABLE)]  # openat, by its flags
+    code += [(0x15, 0, 255, 2), (0x20, 0, 0, 24), (0x45, 254, 255, WRITABLE)]  # open, by its flags
+    code += [(0x06, 0, 0, 0x7FF00000), (0x06, 0, 0, 0x7FFF0000)]  # tell; let it be
+    ends = {254: len(code) - 2, 255: len(code) - 1}
+    packed = b"".join(
+        struct.pack("HBBI", kind, *(ends[jump] - index - 1 if jump in ends else jump for jump in (yes, no)), value)
+        for index, (kind, yes, no, value) in enumerate(code)
+    )
+    program = ctypes.create_string_buffer(packed)
+    described = struct.pack("HxxxxxxP", len(code), ctypes.addressof(program))
+    _libc.prctl(38, 1, 0, 0, 0)  # no new privileges
+    if _libc.prctl(22, 2, ctypes.c_char_p(described), 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+# The tracer.
+
+
+def _ptrace(request: int, pid: int, address: int = 0, data: Any = 0) -> bool:
+    """False when the process is gone meanwhile."""
+    pointer = ctypes.cast(data, ctypes.c_void_p) if isinstance(data, ctypes.Array) else data
+    if _libc.ptrace(request, pid, address, pointer) == -1:
+        error = ctypes.get_errno()
+        if error != errno.ESRCH:
+            raise OSError(error, f"ptrace {request:#x}")
+        return False
+    return True
+
+
+class _Tracer:
+    """Watches one command from its start to the end of all its processes."""
+
+    def __init__(self, below: str, blow: Blow | None, root: int) -> None:
+        self.below, self.blow, self.root = below.rstrip("/") + "/", blow, root
+        self.calls: list[Call] = []
+        self.roles: dict[int, str] = {}
+        self.members: dict[int, int] = {}  # of threads, their processes
+        self.fell, self.code = False, 0
+        self.after: set[int] = set()  # threads whose call is let through, and after which the blow falls
+
+    def watch(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        signal.signal(signal.SIGALRM, lambda *_: self.kill("all"))
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, 0x40000000)
+            except ChildProcessError:
+                break
+            if os.WIFSTOPPED(status):
+                self.stopped(pid, status)
+            elif pid == self.root:
+                self.code = os.waitstatus_to_exitcode(status)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if time.monotonic() > deadline:
+            self.code = 1000
+
+    def stopped(self, pid: int, status: int) -> None:
+        number, event = os.WSTOPSIG(status), status >> 16
+        if event == 7:  # a call that counts
+            self.called(pid)
+        elif event == 128:
+            _ptrace(_LISTEN if number in (signal.SIGSTOP, signal.SIGTSTP) else _CONT, pid)
+        elif number == signal.SIGTRAP | 0x80:
+            if pid in self.after:
+                self.after.discard(pid)
+                self.fall(pid)
+            _ptrace(_CONT, pid)
+        else:
+            _ptrace(_CONT, pid, 0, 0 if event or number == signal.SIGTRAP else number)
+
+    def called(self, pid: int) -> None:
+        words = (ctypes.c_ulong * _WORDS)()
+        if not _ptrace(_GETREGS, pid, 0, words):
+            return
+        registers = dict(zip(_REGISTERS, words, strict=False))
+        call = self.described(pid, registers["orig_rax"], [registers[name] for name in _ARGUMENTS])
+        if call is None:
+            _ptrace(_CONT, pid)
+            return
+        self.calls.append(call)
+        count, blow = len(self.calls), self.blow
+        if blow is not None and blow.how in FAILING and count >= blow.at and call.what in FAILING[blow.how][1]:
+            self.fell = True
+            words[_REGISTERS.index("orig_rax")] = ctypes.c_ulong(-1).value
+            words[_REGISTERS.index("rax")] = ctypes.c_ulong(-FAILING[blow.how][0]).value
+            _ptrace(_SETREGS, pid, 0, words)
+        elif blow is not None and count == blow.at and blow.how == "before":
+            self.fall(pid)
+        elif blow is not None and count == blow.at and blow.how in ("after", "stop"):
+            self.after.add(pid)
+            _ptrace(_SYSCALL, pid)
+            return
+        _ptrace(_CONT, pid)
+
+    def fall(self, pid: int) -> None:
+        assert self.blow is not None
+        self.fell = True
+        if self.blow.how == "stop":
+            os.kill(self.root, signal.SIGSTOP)
+        else:
+            self.kill(self.blow.whom, self.members.get(pid, pid))
+
+    def kill(self, whom: str, it: int = 0) -> None:
+        struck = {"it": [it], "command": [self.root], "all": [*set(self.members.values()), self.root]}[whom]
+        for each in struck:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+
+    def described(self, pid: int, number: int, arguments: list[int]) -> Call | None:
+        what = CALLS.get(number)
+        if what is None:
+            return None
+        try:
+            if what in ("write", "fsync") or number == 77:
+                found = [os.readlink(f"/proc/{pid}/fd/{arguments[2 if number == 326 else 0]}")]
+            elif number in _AT:
+                at = _AT[number]
+                found = [self.path(pid, arguments[at], arguments[at + 1])]
+                if what in ("rename", "link") and number != 266:
+                    found.append(self.path(pid, arguments[2], arguments[3]))
+            else:
+                found = [self.path(pid, -100, arguments[0])]
+                if what in ("rename", "link"):
+                    found.append(self.path(pid, -100, arguments[1]))
+            if not any(each.startswith(self.below) or each + "/" == self.below for each in found):
+                return None
+            role = self.role(pid)
+        except OSError:
+            return None
+        return Call(role, what, *(os.path.relpath(each, self.below) for each in found))
+
+    def path(self, pid: int, folder: int, address: int) -> str:
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            text = b""
+            while b"\0" not in text:
+                page = 4096 - (address + len(text)) % 4096  # the next page need not be there
+                memory.seek(address + len(text))
+                text += memory.read(min(page, 512))
+        name = os.fsdecode(text.partition(b"\0")[0])
+        folder = ctypes.c_int(folder & 0xFFFFFFFF).value
+        base = os.readlink(f"/proc/{pid}/cwd" if folder == -100 else f"/proc/{pid}/fd/{folder}")
+        return os.path.normpath(os.path.join(base, name))
+
+    def role(self, pid: int) -> str:
+        known = self.roles.get(pid)
+        if known is None:
+            with open(f"/proc/{pid}/status", encoding="utf-8") as stream:
+                said = dict(line.split(":\t", 1) for line in stream.read().splitlines() if ":\t" in line)
+            process, parent = int(said["Tgid"]), int(said["PPid"])
+            known = "command" if process == self.root else "warm process" if parent == self.root else "cells"
+            self.roles[pid], self.members[pid] = known, process
+        return known
+
+
+def serve() -> None:
+    """Import what commands need, then fork for each request of standard input."""
+    import importlib
+
+    from workbench.operate.under_way import WARM
+    from workbench.runtime.zygote import warm
+
+    for name in (*PRELOADED, *WARM):
+        importlib.import_module(name)
+    warm(())
+    for line in sys.stdin:
+        request = json.loads(line)
+        assert len(os.listdir("/proc/self/task")) == 1
+        said = os.memfd_create("out"), os.memfd_create("err")
+        ready, go = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(go)
+            _become(request, ready, said)
+        _ptrace(_SEIZE, pid, 0, _OPTIONS)
+        tracer = _Tracer(request["below"], None if request["blow"] is None else Blow(**request["blow"]), pid)
+        os.write(go, b"g")
+        tracer.watch(120)
+        out, err = (os.pread(each, 1 << 20, 0).decode("utf-8", "replace") for each in said)
+        for descriptor in (*said, ready, go):
+            os.close(descriptor)
+        calls = [[each.role, each.what, each.path, each.to] for each in tracer.calls]
+        print(json.dumps({"calls": calls, "code": tracer.code, "fell": tracer.fell, "out": out, "err": err}), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,304 @@
+"""A blow at every write, fsync, rename and commit of a run, a publication, a rollback, a backfill, a release and a scheduler.
+
+Kills fall before each call that changes a file, which is after the one before it, and after the last. A call of the process
+that runs cells has two: its own process dies, and the command that waits for it. Disks are full, read-only or broken from each
+call on, until the command has ended. Each time readers must see old or new, whoever was told of success has it, and the same
+command typed again ends with the new data, everything on the record once and nothing left behind.
+
+In the suite a few calls of each are struck; as a drill all. ``WORKBENCH_DRILL_STEP`` strikes each n-th alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import io
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Stages
+from tests.drills.strokes import Blow, Call, Server, Struck, supported
+from tests.operate.conftest import DAILY, DAILY_CONTRACT, PYPROJECT, TOTALS, TOTALS_CONTRACT, Production
+from workbench.cli.main import main
+from workbench.config import find_workspace
+from workbench.runtime.views import read_current
+from workbench.store import Store, backfills, intervals, leases
+
+pytestmark = pytest.mark.skipif(not supported(), reason="processes can be watched so on Linux, x86_64")
+KILLS = ("before",)
+DISKS = ("full", "read-only", "broken")
+STEP = int(os.environ.get("WORKBENCH_DRILL_STEP", "1"))
+
+
+@dataclass
+class Journey:
+    """One command in a folder that is put back before each blow."""
+
+    root: Path
+    body: tuple[str, ...]
+    again: Callable[[], int]
+    moves: int = 1
+    before: dict[str, str] = field(default_factory=dict)
+    after: dict[str, str] = field(default_factory=dict)
+    seen: set[tuple[tuple[str, str], ...]] = field(default_factory=set)
+
+    @property
+    def base(self) -> Path:
+        return self.root.with_name("base")
+
+    def restore(self) -> None:
+        for each in list(self.root.iterdir()):
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        shutil.copytree(self.base, self.root, dirs_exist_ok=True)
+
+    def readers(self) -> dict[str, str]:
+        """The snapshots that readers see; their names are hashes of their bytes."""
+        shown = read_current(self.root / "warehouse").views
+        return {name: view.snapshot for name, view in shown.items()}
+
+    def learn(self, server: Server) -> tuple[Call, ...]:
+        """Run it once to its end: what it writes and where it leads. ``root`` is kept as it is now."""
+        shutil.copytree(self.root, self.base)
+        self.before = self.readers()
+        ran = server.strike(self.root, *self.body)
+        assert ran.code == 0, ran.err
+        self.after = self.readers()
+        assert self.problems() == []
+        assert self.before != self.after
+        return ran.calls
+
+    def between(self) -> bool:
+        """Whether readers see old or new; where a command moves several times, each pipeline old or new or in between."""
+        seen = self.readers()
+        if self.moves == 1:
+            return seen in (self.before, self.after)
+        return seen.keys() == self.after.keys()
+
+    def problems(self) -> list[str]:
+        """What is wrong, once the command has come to its end."""
+        found = [] if self.readers() == self.after else [f"readers see {self.readers()}, not {self.after}"]
+        workspace = find_workspace(self.root)
+        with Store.open(workspace, read_only=True) as store:
+            found += [problem.message for problem in store.verify_ledger()]
+            found += [f"{each.id} was begun and never ended" for each in store.operations(state="begun")]
+            found += [f"{each.id} is said to run" for each in store.runs(status="running")]
+            found += [f"{each.name} is held" for each in leases.held(store)]
+            found += [f"{each.pipeline} {each.interval} is {each.state}" for each in intervals.unsettled(store)]
+            found += [f"{each.id} is {each.state}" for each in backfills.find(store, active=True)]
+            done = [each.id for each in store.operations(state="done")]
+            entries = [entry.payload["operation"] for entry in store.ledger() if "operation" in entry.payload]
+            if sorted(done) != sorted(entries):
+                found.append(f"operations {done}, on the ledger {entries}")
+        return found
+
+    def left_behind(self) -> list[str]:
+        """Temporary files that are still there when the doctor was asked an hour later."""
+        for path in self.temporary():
+            os.utime(path, (0, 0))
+        quiet("doctor")
+        return [str(path.relative_to(self.root)) for path in self.temporary()]
+
+    def temporary(self) -> list[Path]:
+        folders = [self.root / name for name in ("warehouse", "promoted", ".workbench")]
+        return sorted(path for folder in folders for name in (".tmp-*", ".*.tmp") for path in folder.rglob(name))
+
+
+@dataclass
+class Tally:
+    """What was struck, and the slowest recovery."""
+
+    blows: collections.Counter[str] = field(default_factory=collections.Counter)
+    slowest: float = 0.0
+
+    def hold(self, server: Server, journey: Journey, blow: Blow) -> Struck:
+        journey.restore()
+        struck = server.strike(journey.root, *journey.body, blow=blow)
+        where = (blow, struck.calls[blow.at - 1] if len(struck.calls) >= blow.at else None, struck.err[-3000:])
+        assert struck.code != 1000, where
+        if struck.fell:
+            self.blows[f"{blow.how} {blow.whom}"] += 1
+        assert journey.between(), where
+        if blow.how in DISKS:
+            assert "Traceback" not in struck.err, where
+            assert struck.code in (0, 1, 5), (where, struck.code)
+        if struck.code == 0:
+            assert journey.readers() == journey.after, where
+        began = time.monotonic()
+        code = journey.again()
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        assert code == 0, (where, code)
+        assert journey.problems() == [], where
+        assert journey.left_behind() == [], where
+        return struck
+
+
+def telling(calls: tuple[Call, ...]) -> list[int]:
+    """The numbers of the calls that are struck: of writes to one file that follow each other the first and the last."""
+    found = []
+    for number, call in enumerate(calls, 1):
+        around = calls[max(0, number - 2) : number + 1]
+        if len(around) < 3 or call.what != "write" or any(each != call for each in around):
+            found.append(number)
+    return found
+
+
+def blows(calls: tuple[Call, ...], kinds: tuple[str, ...], step: int) -> Iterator[Blow]:
+    """The blows at each ``step``-th call."""
+    for number in telling(calls)[::step]:
+        call = calls[number - 1]
+        for how in kinds:
+            yield Blow(number, how)
+            if how == "before" and call.role != "command":
+                yield Blow(number, how, "command")
+    if "before" in kinds:
+        yield Blow(len(calls), "after")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server() as made:
+        yield made
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Production:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "pyproject.toml").write_text("[tool.workbench]\n" + PYPROJECT)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("WORKBENCH_USER", "ada@example.org")
+    made = Production(find_workspace(root))
+    made.orders(3)
+    made.publish(DAILY_CONTRACT, DAILY)
+    return made
+
+
+def quiet(*arguments: str) -> int:
+    """A command in this process, what it says left out."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return main(list(arguments))
+
+
+def typed(*arguments: str) -> Callable[[], int]:
+    return lambda: quiet(*arguments)
+
+
+def first_run(made: Production, _: Stages) -> Journey:
+    """The first run of all, which also makes the store and the ledger's key."""
+    made.orders(2, first="2024-01-04", name="new")
+    return Journey(made.root, ("command", "run", "daily_sales"), typed("run", "daily_sales"))
+
+
+def interval_run(made: Production, _: Stages) -> Journey:
+    """A later run for one interval."""
+    made.go()
+    made.orders(2, first="2024-01-04", name="new")
+    span = ("run", "daily_sales", "--interval", "2024-01-04..2024-01-05")
+    return Journey(made.root, ("command", *span), typed(*span))
+
+
+def backfill(made: Production, _: Stages) -> Journey:
+    """Two intervals, one after the other."""
+    made.go()
+    made.orders(2, first="2024-01-04", name="new")
+    assert quiet("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--plan", "p.json") == 0
+    apply = ("backfill", "--apply", "p.json")
+    return Journey(made.root, ("command", *apply), typed(*apply), moves=2)
+
+
+def scheduler(made: Production, _: Stages) -> Journey:
+    """Two pipelines, one reading the other."""
+    from tests.drills.test_scheduler_kills import Shop as Scheduled
+
+    made.publish(TOTALS_CONTRACT, TOTALS)
+    with (made.root / "pyproject.toml").open("a") as stream:
+        stream.write('\n[tool.workbench.scheduler]\nlease = "1s"\n')
+    for name, schedule in (("daily_sales", "0 6 * * *"), ("sales_total", "after inputs")):
+        (made.root / "promoted" / name / "pipeline.toml").write_text(
+            f'schedule = "{schedule}"\nstart = 2024-01-03\ncatch_up = "all"\nretries = 100\nretry_delay = "1s"\n'
+        )
+    shop = Scheduled(made)
+    shop.recover()
+    shop.grow()
+
+    def again() -> int:
+        shop.recover()
+        assert shop.problems() == []
+        return 0
+
+    return Journey(made.root, ("scheduler", shop.moment.isoformat()), again, moves=2)
+
+
+def publish(_: Production, stages: Stages) -> Journey:
+    """Two pipelines of a promotion, together."""
+    root = staged(stages)
+    return Journey(root, ("command", "publish", "P-2"), typed("publish", "P-2"))
+
+
+def rollback(_: Production, stages: Stages) -> Journey:
+    """The same two, back."""
+    root = staged(stages)
+    assert quiet("publish", "P-2") == 0
+
+    def again() -> int:
+        # Typed once more after it was carried out, it would be refused: there is nothing before the first version.
+        return 0 if journey.readers() == journey.after and quiet("doctor") == 0 else quiet("rollback", "daily_sales")
+
+    journey = Journey(root, ("command", "rollback", "daily_sales"), again)
+    return journey
+
+
+def staged(stages: Stages) -> Path:
+    root = Path.cwd()
+    with contextlib.chdir(root.parent):
+        shutil.rmtree(root)
+        stages.copy("two_versions", root)
+    os.chdir(root)
+    return root
+
+
+def release(made: Production, _: Stages) -> Journey:
+    """Rows that were held back, shown to readers."""
+    from dataclasses import replace
+
+    from workbench.model import Check
+
+    checks = (Check("between", ("revenue",), {"low": 0, "high": 1000}, "quarantine"),)
+    made.publish(replace(DAILY_CONTRACT, checks=checks), DAILY)
+    made.orders(1, first="2024-01-04", name="new", amount="2000.0")
+    made.go()
+    release = ("quarantine", "release", "Q-1", "--why", "refunds")
+
+    def again() -> int:
+        with Store.open(find_workspace(made.root), read_only=True) as store:
+            from workbench.store import quarantine
+
+            (held,) = quarantine.find(store)
+        return 0 if held.state == "released" else quiet(*release)
+
+    return Journey(made.root, ("command", *release), again)
+
+
+JOURNEYS = (first_run, interval_run, backfill, scheduler, publish, rollback, release)
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kinds", [KILLS, DISKS], ids=["killed", "disks"])
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda each: each.__name__)
+def test_a_blow_at_every_write(journey, kinds, server: Server, workspace: Production, stages: Stages, capfd) -> None:
+    made, tally = journey(workspace, stages), Tally()
+    calls = made.learn(server)
+    for blow in blows(calls, kinds, STEP):
+        tally.hold(server, made, blow)
+    with capfd.disabled():
+        said = ", ".join(f"{count} {how}" for how, count in sorted(tally.blows.items()))
+        print(f"\n{journey.__name__}: {len(calls)} calls; {said}; slowest recovery {tally.slowest:.1f} s", file=sys.stderr)
+    assert sum(tally.blows.values()) > len(telling(calls)) // STEP * 0.8
