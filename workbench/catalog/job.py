@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.environment import environment_sha256
 from workbench.catalog.pinned import seen
-from workbench.catalog.profile import describe, examples, partitions_moved, plain_rows, schema_difference
+from workbench.catalog.profile import describe, examples, first_rows, partitions_moved, plain_rows, schema_difference
 from workbench.catalog.showing import Shown, broken_by
 from workbench.catalog.writing import is_hard, rules_of
 from workbench.config import Workspace, find_workspace
@@ -23,6 +23,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
+from workbench.runtime.duck import identifier, place_of, rows
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
 from workbench.runtime.warehouse import Warehouse
@@ -78,6 +79,7 @@ class Job:
         self.warehouse, self.live = seen(Warehouse.open(workspace), None if self._place is None else self._place.parent, read)
         self.con = self.warehouse.connect()
         self.staged: Snapshot | None = None
+        self._read: ir.Table | None = None
         self.result: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "pipeline": contract.pipeline,
@@ -161,7 +163,8 @@ class Job:
             interval=self.interval,
             rules=rules_of(contract, self._released()),
         )
-        self.staged = staged = written.snapshot
+        self.staged, self._read = written.snapshot, None
+        staged = self.staged
         partitions = partitions_moved(base, staged)
         rejected = written.rejected
         self._keep(
@@ -195,7 +198,7 @@ class Job:
         key = self.contract.key
         keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
         wanted = [*keyed, *(check for check in self.contract.checks if check not in keyed)]
-        results = checks.evaluate(self.warehouse.read(self.con, staged), wanted)
+        results = checks.evaluate(self._table(), wanted)
         self._keep(checks=[_said(each) for each in results])
         broken = [each for each in results if not each.ok and is_hard(each.check)]
         if broken:
@@ -205,14 +208,13 @@ class Job:
 
     def profile(self) -> Shown:
         """Rows, NULLs, lowest and highest value of each column; a few rows beneath."""
-        table = self.warehouse.read(self.con, self._staged())
+        table = self._table()
         described = describe(table)
-        self._keep(profile=described)
+        self.result["profile"] = described
         columns = tuple((c["column"], c["type"], c["nulls"], c["min"], c["max"]) for c in described["columns"])
-        first = table.order_by(list(self.contract.key)) if self.contract.key else table
-        rows = first.limit(SAMPLE_ROWS).to_pyarrow().to_pylist()
+        first = first_rows(table, self.contract.key, SAMPLE_ROWS)
         _display(Shown(f"{described['rows']:,} rows", ("column", "type", "NULLs", "lowest", "highest"), columns))
-        return Shown("first rows", tuple(table.columns), tuple(tuple(row.values()) for row in rows))
+        return Shown("first rows", tuple(table.columns), tuple(first))
 
     def finish(self) -> Shown:
         """Say that every step is done."""
@@ -233,11 +235,12 @@ class Job:
     def _rows(self, each: Input, table: ir.Table) -> tuple[int, bool]:
         """Rows of an input, and whether only those of the interval are counted."""
         time = self._time(each)
-        if self.interval is None or time is None or time not in table.columns:
-            return int(table.count().to_pyarrow().as_py()), False
-        column = table[time].cast("timestamp('UTC')")
-        inside = table.filter((column >= self.interval.start) & (column < self.interval.end))
-        return int(inside.count().to_pyarrow().as_py()), True
+        query, bounds = f"SELECT count(*) FROM {place_of(table)}", []
+        if self.interval is not None and time is not None and time in table.columns:
+            at = f"CAST({identifier(time)} AS TIMESTAMP WITH TIME ZONE)"  # the session's zone is UTC
+            query, bounds = f"{query} WHERE {at} >= $1 AND {at} < $2", [self.interval.start, self.interval.end]
+        ((count,),) = rows(self.con.con, query, bounds)
+        return int(count), bool(bounds)
 
     def _time(self, each: Input) -> str | None:
         """The column that says when a row of an input happened, where one is declared."""
@@ -257,6 +260,12 @@ class Job:
         if self.staged is None:
             raise UsageError("nothing is staged yet", hint="call job.write(table) first")
         return self.staged
+
+    def _table(self) -> ir.Table:
+        """What is staged, as a table of the session."""
+        if self._read is None:
+            self._read = self.warehouse.read(self.con, self._staged())
+        return self._read
 
     def _keep(self, *, durable: bool = False, **facts: Any) -> None:
         """Add to what the run leaves; only a result that is finished need outlast a power cut, with which a run ends anyway."""

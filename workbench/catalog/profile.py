@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import Snapshot
+from workbench.runtime.duck import arrow_rows, identifier, place_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -35,30 +37,37 @@ def partitions_moved(base: Snapshot | None, staged: Snapshot) -> dict[str, int]:
 
 
 def describe(table: ir.Table) -> dict[str, Any]:
-    """Rows, and type, NULLs, lowest and highest value of each column."""
+    """Rows, and type, NULLs, lowest and highest value of each column, of a table of a DuckDB session."""
     schema = table.schema()
     ordered = {
         name
         for name, kind in schema.items()
         if kind.is_numeric() or kind.is_temporal() or kind.is_string() or kind.is_boolean()
     }
-    aggregates = {"rows": table.count()}
+    aggregates = ["count(*) AS rows"]
     for number, name in enumerate(schema):
-        aggregates[f"nulls{number}"] = table[name].isnull().sum()
+        column = identifier(name)
+        aggregates.append(f"count(*) - count({column}) AS nulls{number}")
         if name in ordered:
-            aggregates |= {f"min{number}": table[name].min(), f"max{number}": table[name].max()}
-    row = table.aggregate(**aggregates).to_pyarrow().to_pylist()[0]
+            aggregates.append(f"min({column}) AS min{number}, max({column}) AS max{number}")
+    (row,) = arrow_rows(table, f"SELECT {', '.join(aggregates)} FROM {place_of(table)}")
     columns = [
         {
             "column": name,
             "type": str(kind),
-            "nulls": int(row[f"nulls{number}"] or 0),
+            "nulls": int(row[f"nulls{number}"]),
             "min": row.get(f"min{number}"),
             "max": row.get(f"max{number}"),
         }
         for number, (name, kind) in enumerate(schema.items())
     ]
     return {"rows": int(row["rows"]), "columns": columns}
+
+
+def first_rows(table: ir.Table, key: Sequence[str], count: int) -> list[tuple[Any, ...]]:
+    """The first rows of a table of a DuckDB session by its key, or any."""
+    order = f" ORDER BY {', '.join(map(identifier, key))}" if key else ""
+    return [tuple(row.values()) for row in arrow_rows(table, f"SELECT * FROM {place_of(table)}{order} LIMIT {count}")]
 
 
 def examples(rows: tuple[dict[str, Any], ...]) -> str:

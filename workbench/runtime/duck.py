@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import InfrastructureError
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
 AGAIN = "then type the same command again"
@@ -78,6 +79,19 @@ def noted_files(comment: str | None) -> tuple[Listed, ...] | None:
     if comment is None or not comment.startswith(_NOTE):
         return None
     return tuple(Listed(Path(path), *rest) for path, *rest in json.loads(comment.removeprefix(_NOTE)))
+
+
+def place_of(table: ir.Table) -> str:
+    """A table of a session as SQL names it."""
+    at: Any = table.op()
+    return ".".join(identifier(part) for part in (at.namespace.catalog, at.namespace.database, at.name) if part)
+
+
+def arrow_rows(table: ir.Table, sql: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
+    """All rows of a query in the session of a table, with the values that Arrow makes of them."""
+    backend: Any = table.get_backend()
+    found: list[dict[str, Any]] = backend.con.execute(sql, parameters or []).to_arrow_table().to_pylist()
+    return found
 
 
 @contextlib.contextmanager
