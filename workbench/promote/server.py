@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
 from workbench.runtime.address import POSTGRES, without_password
@@ -74,7 +74,7 @@ class Servers:
             reading.pull(con.con, query, columns, f"temp.main.{identifier(name)}")
         for each in columns:
             if each.kind.startswith("numeric"):
-                _as_decimal(con, name, each)
+                as_decimal(con.con, f"temp.main.{identifier(name)}", each)
         return con.table(name, database=("temp", "main"))
 
 
@@ -100,7 +100,7 @@ def _columns(reading: Reading, at: Place, shown: str) -> Sequence[Column]:
         raise UnknownName.of(
             where, f"{at.schema}.{at.table}", known, hint=f"write it as {FORM}, in upper and lower case as there"
         )
-    columns = [_kept(each) for each in reading.columns(at).values()]
+    columns = [kept(each) for each in reading.columns(at).values()]
     twice = [name for name, count in Counter(each.name.lower() for each in columns).items() if count > 1]
     if twice or not columns:
         said = f"has two columns named {twice[0]!r} (upper and lower case count as one)" if twice else "has no columns"
@@ -108,7 +108,7 @@ def _columns(reading: Reading, at: Place, shown: str) -> Sequence[Column]:
     return columns
 
 
-def _kept(column: Column) -> Column:
+def kept(column: Column) -> Column:
     """How a column is pulled so that nothing of its values is lost."""
     own = f"s.{identifier(column.name)}"
     if column.kind == "numeric":
@@ -121,22 +121,22 @@ def _kept(column: Column) -> Column:
     return column
 
 
-def _as_decimal(con: Backend, name: str, column: Column) -> None:
+def as_decimal(con: Any, table: str, column: Column) -> None:
     """Give pulled digits an exact type; where the values have none, they stay text in the shortest form."""
-    table, x = f"temp.main.{identifier(name)}", identifier(column.name)
+    x = identifier(column.name)
     declared = column.kind.partition(" ")[2]
-    special, whole, scale = con.con.execute(
+    special, whole, scale = con.execute(
         f"SELECT coalesce(bool_or({x} IN ('NaN', 'Infinity', '-Infinity')), FALSE), "
         f"coalesce(max(length(ltrim(split_part({x}, '.', 1), '-0'))), 0), "
         f"coalesce(max(length(rtrim(split_part({x}, '.', 2), '0'))), 0) FROM {table}"
     ).fetchall()[0]
     digits, places = _EXACT
     if special or whole + scale > digits:
-        con.con.execute(f"UPDATE {table} SET {x} = rtrim(rtrim({x}, '0'), '.') WHERE contains({x}, '.')")
+        con.execute(f"UPDATE {table} SET {x} = rtrim(rtrim({x}, '0'), '.') WHERE contains({x}, '.')")
         return
     fits = whole <= digits - places and scale <= places
     kind = declared or f"DECIMAL({digits},{places if fits else scale})"
-    con.con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
+    con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
 
 
 @contextlib.contextmanager

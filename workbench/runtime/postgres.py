@@ -132,7 +132,7 @@ class Reading:
                 f"{self.label} has no table {at.schema}.{at.table}; there are: {there}",
                 hint="correct read in pyproject.toml, then: workbench doctor",
             )
-        return {name: _column(name, kind, modifier, not filled) for name, kind, modifier, filled in listed}
+        return {name: column(name, kind, modifier, not filled) for name, kind, modifier, filled in listed}
 
     def located(self, at: Place) -> bool:
         """Whether rows have places of their own (``tableoid`` and ``ctid``), as those of views and foreign tables have not."""
@@ -155,7 +155,7 @@ class Reading:
         import duckdb
 
         name = f"pulled_{secrets.token_hex(6)}"
-        casts = ", ".join(f"CAST({identifier(each.name)} AS {each.duckdb}) AS {identifier(each.name)}" for each in columns)
+        casts = ", ".join(f"{_arrived(each)} AS {identifier(each.name)}" for each in columns)
         with self._translated():
             self._cursor.execute(query, parameters or None)
             con.register(name, self._cursor.fetch_record_batch())
@@ -200,7 +200,8 @@ TABLES = (
 )
 
 
-def _column(name: str, kind: str, modifier: int, nullable: bool) -> Column:
+def column(name: str, kind: str, modifier: int, nullable: bool) -> Column:
+    """How a column is pulled whose type has this name and modifier in the catalog of the server."""
     own = f"s.{identifier(name)}"
     duckdb, pulled = _SAME.get(kind), own
     if kind == "uuid":
@@ -213,6 +214,25 @@ def _column(name: str, kind: str, modifier: int, nullable: bool) -> Column:
     elif duckdb is None:
         duckdb, pulled = "VARCHAR", f"CAST({own} AS text)"
     return Column(name, kind, duckdb, f"{pulled} AS {identifier(name)}", nullable)
+
+
+# What the driver makes of infinity and -infinity: it adds the years from 1970 to 2000 to the largest and the smallest number.
+# No moment of PostgreSQL is as early as that.
+_OVERFLOWN = {
+    "date": ("DATE '5877612-06-21 (BC)'", "DATE '5877612-06-22 (BC)'"),
+    "timestamp": ("TIMESTAMP '290279-12-22 (BC) 19:59:05.224191'", "TIMESTAMP '290279-12-22 (BC) 19:59:05.224192'"),
+    "timestamptz": ("make_timestamptz(-9222425352054775809)", "make_timestamptz(-9222425352054775808)"),
+}
+
+
+def _arrived(column: Column) -> str:
+    """What is made here of a pulled column, as SQL of DuckDB."""
+    x = identifier(column.name)
+    if column.kind not in _OVERFLOWN:
+        return f"CAST({x} AS {column.duckdb})"
+    late, early = _OVERFLOWN[column.kind]
+    infinite = f"CASE {x} WHEN {late} THEN 'infinity' WHEN {early} THEN '-infinity' END"
+    return f"coalesce(CAST({infinite} AS {column.duckdb}), CAST({x} AS {column.duckdb}))"
 
 
 def _resolved(address: str) -> str:

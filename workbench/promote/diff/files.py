@@ -15,6 +15,7 @@ from workbench.runtime.duck import Listed, file_list, identifier, infrastructure
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    from duckdb.sqltypes import DuckDBPyType
     from ibis.backends.duckdb import Backend
 
 DUCKDB = "duckdb:"
@@ -62,10 +63,28 @@ def open_table(con: Backend, text: str, name: str) -> ir.Table:
             raise UsageError(
                 f"{text} has two columns named {twice[0]!r} (upper and lower case count as one)", hint="rename one of them"
             )
-        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {reader}")
+        shown = _nameless(con, reader)
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT *{shown} FROM {reader}")
         if reader.startswith("read_parquet") and not any("=" in str(path) for path in paths):  # else folders may be columns
             note_files(con.con, name, [Listed(path) for path in paths])
         return con.table(name)
+
+
+def _nameless(con: Backend, reader: str) -> str:
+    """Columns of structs without names, which is how Parquet keeps a UNION, as their text: Ibis can't hold their type."""
+    relation = con.con.sql(f"FROM {reader}")
+    found = [name for name, kind in zip(relation.columns, relation.types, strict=True) if _unnamed(kind)]
+    casts = ", ".join(f"CAST({identifier(name)} AS VARCHAR) AS {identifier(name)}" for name in found)
+    return f" REPLACE ({casts})" if found else ""
+
+
+def _unnamed(kind: DuckDBPyType) -> bool:
+    from duckdb.sqltypes import DuckDBPyType
+
+    if kind.id not in ("struct", "list", "array", "map"):
+        return False
+    inner = [(name, child) for name, child in kind.children if isinstance(child, DuckDBPyType)]
+    return any(name == "" or _unnamed(child) for name, child in inner)
 
 
 def _attached(con: Backend, text: str, name: str) -> ir.Table:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _QUOTED = re.compile(r"""\"(?:[^"]|"")*\"|'(?:[^']|'')*'""")
 _CALLS = re.compile(r"\b(\w+)\s*\(")
 _PLAIN = {"cast", "read_parquet", "parquet_scan", "list_value", "decimal", "struct", "map", "enum", "union"}
+NOTHING: Mapping[str, str] = {}
+_KINDS = (("duckdb_tables", "table"), ("duckdb_views", "view"))
 _WORDS = re.compile(r"\b(join|where|group|order|limit|union|distinct|sample|over|exists|in|with|case)\b", re.IGNORECASE)
 
 
@@ -49,16 +51,19 @@ class Session:
         self.con.execute(f"CREATE TEMP TABLE {name} AS {sql}", values or [])
         return name
 
-    def hold(self, data: Any, uuids: Sequence[str] = ()) -> str:
-        """A temporary table with a copy of Arrow data, table or stream; its quoted name. Columns in ``uuids`` come as text."""
+    def hold(self, data: Any, made: Mapping[str, str] = NOTHING) -> str:
+        """A temporary table with a copy of Arrow data, table or stream; its quoted name.
+
+        ``made`` has an expression for each column whose values do not come as they are meant.
+        """
         moved = "workbench_diff_" + uuid4().hex
         self.con.register(moved, data)
         try:
             with warnings.catch_warnings():
                 # Ibis reads DuckDB through a method that DuckDB has renamed.
                 warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
-                typed = ", ".join(f"CAST({ident(name)} AS UUID) AS {ident(name)}" for name in uuids)
-                return self.make(f"SELECT *{f' REPLACE ({typed})' if typed else ''} FROM {ident(moved)}")
+                casts = ", ".join(f"{expression} AS {ident(name)}" for name, expression in made.items())
+                return self.make(f"SELECT *{f' REPLACE ({casts})' if casts else ''} FROM {ident(moved)}")
         finally:
             self.con.unregister(moved)
 
@@ -150,13 +155,12 @@ def opened(*tables: ir.Table) -> Iterator[tuple[Session, list[Side]]]:
 def _side(session: Session, table: ir.Table, home: Any) -> Side:
     import ibis.expr.operations as ops
 
+    from workbench.promote.diff.pulled import pulled
+
     node = table.op()
     files = None
     if home is None:
-        # Rows of another engine bring these as objects, which Arrow can't hold.
-        uuids = [name for name, kind in table.schema().items() if kind.is_uuid()]
-        batches = table.mutate(**{name: table[name].cast("string") for name in uuids}) if uuids else table
-        source = session.hold(batches.to_pyarrow_batches(), uuids)
+        source = pulled(session, table)
     elif node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
         # Ibis itself must prepare these; a stream would end with the next statement of the same connection.
         source = session.hold(table.to_pyarrow())
@@ -172,7 +176,7 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
 
 def _files(session: Session, view: str) -> tuple[Listed, ...] | None:
     """The files that a temporary view is known to read, and nothing but them."""
-    noted = session.rows("SELECT comment FROM duckdb_views() WHERE view_name = ? AND temporary", [view])
+    noted = session.rows(f"SELECT comment FROM duckdb_views() WHERE view_name = {literal(view)} AND temporary")
     return noted_files(noted[0][0]) if len(noted) == 1 else None
 
 
@@ -181,10 +185,8 @@ def _stable(session: Session, name: str) -> bool:
 
     Any other view may compute, parse text, or drain a stream that was registered.
     """
-    found = session.rows(
-        "SELECT NULL FROM duckdb_tables() WHERE table_name = ? UNION ALL SELECT sql FROM duckdb_views() WHERE view_name = ?",
-        [name, name],
-    )
+    tables, views = (f"{each}() WHERE {kind}_name = {literal(name)}" for each, kind in _KINDS)
+    found = session.rows(f"SELECT NULL FROM {tables} UNION ALL SELECT sql FROM {views}")
     return bool(found) and all(sql is None or _plain_view(sql) for (sql,) in found)
 
 

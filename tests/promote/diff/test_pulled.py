@@ -1,0 +1,99 @@
+"""Tables of other connections: no value is lost, or read as another one, on the way."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pytest
+
+from workbench.promote.diff import diff
+from workbench.promote.diff.files import open_table
+
+# What PostgreSQL writes, a value that differs from it, and the first as DuckDB writes it where it has the type.
+VALUES = {
+    "a moment": ("timestamp '2024-01-01 12:34:56.7'", "timestamp '2024-01-01 12:34:56.8'", "TIMESTAMP '2024-01-01 12:34:56.7'"),
+    "before 1970": ("timestamp '1969-12-31 23:59:59.5'", "timestamp '1970-01-01'", "TIMESTAMP '1969-12-31 23:59:59.5'"),
+    "an instant": ("timestamptz '2024-01-01 01+1'", "timestamptz '2024-01-01 01+2'", "TIMESTAMPTZ '2024-01-01 00:00:00Z'"),
+    "infinite dates": ("date 'infinity'", "date '-infinity'", "DATE 'infinity'"),
+    "infinite moments": ("timestamp '-infinity'", "timestamp 'infinity'", "TIMESTAMP '-infinity'"),
+    "infinite instants": ("timestamptz 'infinity'", "timestamptz '-infinity'", "TIMESTAMPTZ 'infinity'"),
+    "years before 1": ("date '0044-03-15 BC'", "date '0044-03-15'", "DATE '0044-03-15 (BC)'"),
+    "months are no days": ("interval '1 month'", "interval '30 days'", "INTERVAL '1 month'"),
+    "days back and hours on": ("interval '-1 days +02:03:00.5'", "interval '-1 days'", "INTERVAL '-1 days 02:03:00.5'"),
+    "the end of the day": ("time '24:00'", "time '00:00'", "TIME '24:00:00'"),
+    "numerics": ("1.5::numeric(10,2)", "1.51::numeric(10,2)", "1.5::DECIMAL(10,2)"),
+    "numerics of any scale": ("1.50000000001::numeric", "1.5::numeric", "1.50000000001::DECIMAL(38,18)"),
+    "bytes": ("'\\x00ff'::bytea", "''::bytea", "'\\x00\\xFF'::BLOB"),
+    "uuids": (
+        "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid",
+        "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12'::uuid",
+        "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID",
+    ),
+    "lists": ("array[1, NULL]", "array[NULL, 1]", "[1, NULL]::INTEGER[]"),
+    "enums": ("'calm'::mood", "'cross'::mood", "'calm'"),
+    "bits": ("B'0101'::varbit", "B'00101'::varbit", "'0101'"),
+    "addresses": ("'10.0.0.1'::inet", "'10.0.0.2'::inet", "'10.0.0.1/32'"),
+    "ranges": ("int4range(1, 5)", "int4range(1, 6)", "'[1,5)'"),
+    "documents": ("'{\"a\": 1}'::jsonb", "'{\"a\": 2}'::jsonb", "'{\"a\": 1}'"),
+    "rows within rows": ("row(1, 'x')::place", "row(1, 'y')::place", "'(1,x)'"),
+    "points": ("point(1, 2)", "point(1, 3)", "'(1,2)'"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def engines(postgres: str) -> Iterator[tuple[Any, Any]]:
+    """A DuckDB, and a PostgreSQL whose settings write values in ways of their own."""
+    here, there = ibis.duckdb.connect(), ibis.connect(postgres)
+    here.raw_sql("SET TimeZone = 'Asia/Kolkata'")
+    with contextlib.closing(there.con):
+        for statement in (
+            "SET DateStyle = 'German'", "SET IntervalStyle = 'iso_8601'", "SET TimeZone = 'Pacific/Auckland'",
+            "CREATE TYPE mood AS ENUM ('calm', 'cross')", "CREATE TYPE place AS (x int, y text)",
+        ):  # fmt: skip
+            there.con.execute(statement)
+        yield here, there
+
+
+def test_values_of_postgresql_keep_their_meaning(engines: tuple[Any, Any]) -> None:
+    here, there = engines
+    columns = ", ".join(f'{{}} AS "{name}"' for name in VALUES)
+    for table, which in (("one", 0), ("other", 1)):
+        values = columns.format(*(each[which] for each in VALUES.values()))
+        there.con.execute(f"CREATE TABLE {table} AS SELECT 1::int8 AS id, {values}")
+        there.con.execute(f"INSERT INTO {table} (id) VALUES (2)")
+    ours = columns.format(*(each[2] for each in VALUES.values()))
+    here.raw_sql(f"CREATE TABLE one AS SELECT 1::BIGINT AS id, {ours}")
+    here.raw_sql("INSERT INTO one (id) VALUES (2)")
+    same = diff(here.table("one"), there.table("one"), key=["id"])
+    assert (same.schema.type_changed, same.columns) == ({}, {})
+    assert same.identical
+    found = diff(there.table("one"), there.table("other"), key=["id"])
+    assert found.columns.keys() == VALUES.keys()
+    assert found.schema.identical
+    assert there.con.execute("SHOW DateStyle").fetchone() == ("German, DMY",)
+
+
+def test_a_query_of_postgresql_is_a_side_as_well(engines: tuple[Any, Any]) -> None:
+    here, there = engines
+    there.con.execute("CREATE TABLE t AS SELECT i::int8 AS id, interval '1 month' * i AS v FROM generate_series(1, 9) i")
+    here.raw_sql("CREATE TABLE t AS SELECT i AS id, INTERVAL 1 MONTH * i AS v FROM range(1, 6) t(i)")
+    rest = there.table("t").filter(ibis._.id < 6)
+    assert diff(here.table("t"), rest, key=["id"]).identical
+    there.con.rollback()
+    with there.con.transaction():
+        there.con.execute("DELETE FROM t WHERE id = 1")
+        assert diff(here.table("t"), rest, key=["id"]).rows.removed == 1  # what is not committed yet is seen
+
+
+def test_a_union_comes_from_parquet_as_text(tmp_path: Path) -> None:
+    con = ibis.duckdb.connect()
+    for name, value in (("a", "k := 1"), ("b", "j := '1'")):
+        value = f"union_value({value})::UNION(k INT, j VARCHAR)"
+        con.raw_sql(f"COPY (SELECT 1 AS id, {value} AS v, [{value}] AS w) TO '{tmp_path}/{name}.parquet'")
+    one, other, again = (open_table(con, str(tmp_path / f"{name}.parquet"), side) for name, side in ("ax", "by", "az"))
+    assert diff(one, again, key=["id"]).identical
+    assert diff(one, other, key=["id"]).columns.keys() == {"v", "w"}

@@ -1,0 +1,120 @@
+"""Copies of tables of other connections, so that no value is lost or read as another one on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.promote.diff.session import Session
+from workbench.promote.diff.sql import ident, listing
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from workbench.runtime.postgres import Column
+
+_BATCH = 50_000
+_PLAIN = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "BOOLEAN", "VARCHAR", "BLOB"}
+_MOMENTS = {"date", "timestamp", "timestamptz"}
+_END = 2**63 - 1
+
+
+def pulled(session: Session, table: ir.Table) -> str:
+    """A copy of a table, or of what an expression gives, of another connection; its quoted name."""
+    import ibis.expr.operations as ops
+
+    origin: Any = table.get_backend()
+    prepared = table.op().find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF))  # only Ibis itself can run these
+    if origin.name == "duckdb" and not prepared:
+        # Ibis would read the engine's own types as text; Arrow carries them all but ENUM, whose values come as text.
+        with Session(origin.con).tuned(arrow_lossless_conversion=True):
+            rows = origin.con.sql(origin.compile(table))
+            typed = zip(rows.columns, rows.types, strict=True)
+            enums = {name: f"CAST({ident(name)} AS {kind})" for name, kind in typed if "ENUM(" in str(kind)}
+            return session.hold(rows.to_arrow_reader(), enums)
+    if origin.name == "postgres" and not prepared:
+        return _from_postgres(session, origin, _query(origin, table))
+    # Rows of another engine bring these as objects, which Arrow can't hold.
+    uuids = [name for name, kind in table.schema().items() if kind.is_uuid()]
+    batches = table.mutate(**{name: table[name].cast("string") for name in uuids}) if uuids else table
+    return session.hold(batches.to_pyarrow_batches(), {name: f"CAST({ident(name)} AS UUID)" for name in uuids})
+
+
+def _query(origin: Any, table: ir.Table) -> str:
+    """A table as it is there, or what an expression compiles to; Ibis would wrap columns of some types in functions."""
+    import ibis.expr.operations as ops
+
+    node = table.op()
+    if not isinstance(node, ops.DatabaseTable):
+        return str(origin.compile(table))
+    parts = (node.namespace.database, node.name)
+    return f"SELECT * FROM {'.'.join(ident(part) for part in parts if part)}"
+
+
+def _from_postgres(session: Session, origin: Any, query: str) -> str:
+    """The rows of a query; its types are those that a table of a server has here."""
+    import pyarrow as pa
+
+    from workbench.promote.server import as_decimal, kept
+    from workbench.runtime.postgres import PINNED, column
+
+    with origin.con.transaction(), origin.con.cursor() as cursor:
+        # Of the transaction alone, so that whoever uses the connection next finds it as it was.
+        for name, value in PINNED.items():
+            cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
+        cursor.execute(f"SELECT * FROM ({query}) AS s LIMIT 0".encode())
+        found = [(each.name, each.type_code, cursor.pgresult.fmod(i)) for i, each in enumerate(cursor.description)]
+        named = "SELECT oid::int8, typname::text FROM pg_catalog.pg_type WHERE oid = ANY(%s)"
+        cursor.execute(named, ([kind for _, kind, _ in found],))
+        kinds = dict(cursor.fetchall())
+        columns = [kept(column(name, kinds[kind], modifier, nullable=True)) for name, kind, modifier in found]
+        ways = [_way(each) for each in columns]
+        nulls = listing(f"NULL::{way.kind} AS {ident(each.name)}" for each, way in zip(columns, ways, strict=True))
+        schema = session.con.sql(f"SELECT {nulls}").to_arrow_table().schema
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with origin.con.cursor(name="workbench_diff") as rows:
+                rows.execute(f"SELECT {listing(way.there for way in ways)} FROM ({query}) AS s".encode())
+                while batch := rows.fetchmany(_BATCH):
+                    arrays = [
+                        pa.array(values, kind) for values, kind in zip(zip(*batch, strict=True), schema.types, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        stream = pa.RecordBatchReader.from_batches(schema, batches())
+        name = session.hold(stream, {each.name: way.here for each, way in zip(columns, ways, strict=True) if way.here})
+    for each in columns:
+        if each.kind.startswith("numeric"):
+            as_decimal(session.con, name, each)
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a column comes: what is selected there, the type that travels, and what is made of it here."""
+
+    there: str
+    kind: str
+    here: str = ""
+
+
+def _way(column: Column) -> _Way:
+    """The driver reads numbers, booleans, texts and bytes exactly; what it does not, comes as numbers or text."""
+    x, name = f"s.{ident(column.name)}", ident(column.name)
+    if column.duckdb.removesuffix("[]") in _PLAIN:
+        return _Way(column.pulled, column.duckdb)
+    if column.kind in _MOMENTS:
+        # Infinities are the ends of what the engine here counts in.
+        ends = f"CASE WHEN {x} > CAST('epoch' AS timestamp) THEN {_END} ELSE -{_END} END"
+        there = (
+            f"CASE WHEN isfinite({x}) THEN CAST(extract(epoch FROM {x}) * 1000000 AS int8) WHEN {x} IS NOT NULL THEN {ends} END"
+        )
+        make = "make_timestamptz" if column.kind == "timestamptz" else "make_timestamp"
+        ends = f"CASE WHEN {name} > 0 THEN 'infinity' ELSE '-infinity' END"
+        here = f"CASE WHEN abs({name}) = {_END} THEN CAST({ends} AS {column.duckdb}) ELSE {make}({name}) END"
+        return _Way(f"{there} AS {name}", "BIGINT", f"CAST({here} AS {column.duckdb})")
+    text = f"CAST({x} AS text)"
+    if column.kind == "interval":
+        text = f"replace({text}, '+', '')"  # the engine here reads no sign of what is not negative
+    return _Way(f"{text} AS {name}", "VARCHAR", f"CAST({name} AS {column.duckdb})")
