@@ -72,6 +72,16 @@ def test_equal_data_gives_one_snapshot_whatever_its_order(warehouse, con):
     assert one.rows == 1000
 
 
+def test_the_bytes_of_a_partition_are_those_of_its_rows_alone(warehouse, con):
+    def written(before: int) -> str:
+        first = f"SELECT 'a' AS part, i AS id, i * 0.5 AS x FROM range({before}) r(i)"
+        sql = f"{first} UNION ALL SELECT 'b', i, CASE WHEN i % 3 > 0 THEN i / 7 END FROM range(5000) r(i)"
+        snapshot = warehouse.write(table(con, sql), pipeline="p", version=1, key=["id"], partition_by="part")
+        return next(file.sha256 for file in snapshot.files if file.partition == "b")
+
+    assert written(3) == written(2048) == written(130_000)
+
+
 def test_an_empty_output_keeps_its_columns(warehouse, con):
     snapshot = warehouse.write(table(con, "SELECT 1 AS a, 'x' AS b WHERE false"), pipeline="p", version=1, partition_by="a")
     assert (snapshot.rows, snapshot.files) == (0, ())

@@ -284,7 +284,7 @@ def drawn(place: Place, monkeypatch: pytest.MonkeyPatch, floor: int) -> session.
     file.parent.mkdir()
     file.touch()
     describe(file, None, floor)
-    return session.Session(file, con)
+    return session.Session(file, con, tuple(con.list_tables()))
 
 
 def naive(con: Any, real: float) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
 from workbench.catalog.contract import Contract
+
+_MISSING: Any = None  # what an import takes for a package that is not there
 
 
 def contract_changes(old: Contract, new: Contract) -> dict[str, str]:
@@ -15,9 +18,7 @@ def contract_changes(old: Contract, new: Contract) -> dict[str, str]:
     >>> contract_changes(old, Contract("p", 2, (), key=("id", "day"), doc="a"))
     {'key.day': 'added'}
     """
-    from deepdiff import DeepDiff
-
-    found = DeepDiff(_plain(old), _plain(new), view="tree")
+    found = _deepdiff()(_plain(old), _plain(new), view="tree")
     changes: dict[str, str] = {}
     for kind, items in found.items():
         for item in items:
@@ -29,6 +30,18 @@ def contract_changes(old: Contract, new: Contract) -> dict[str, str]:
             else:
                 changes[path] = f"{item.t1!r} becomes {item.t2!r}"
     return dict(sorted(changes.items()))
+
+
+def _deepdiff() -> Any:
+    """DeepDiff, without importing the data frames that it could compare, too: half a second that dictionaries don't need."""
+    absent = [name for name in ("pandas", "polars") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent, _MISSING))
+    try:
+        from deepdiff import DeepDiff
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return DeepDiff
 
 
 def _plain(contract: Contract) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def promote(
 
 def _warm_up() -> None:
     """Import what the trial needs; it takes as long as the proof does on its own processor."""
-    for module in ("ibis.backends.duckdb", "ibis.formats.pyarrow", "pandas", "pyarrow.compute", "sqlalchemy"):
+    for module in ("ibis.backends.duckdb", "ibis.formats.pyarrow", "sqlalchemy"):
         importlib.import_module(module)
 
 

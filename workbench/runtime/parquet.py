@@ -21,7 +21,8 @@ from workbench.runtime.merge import REPLACE, Rules, Staging, Written, moment
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-_COPY = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
+_ROW_GROUP = 122880
+_COPY = f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
 _MIDNIGHT = dt.time()
 
 
@@ -219,14 +220,17 @@ def _write_partitions(
     found = []
     with files.working_folder(folder / place) as work:
         for text, start, count in spans:
-            # A table of its own starts at a block's first row; a slice of the big one would shift the row groups.
-            span = f"rowid >= {start} AND rowid < {start + count}"
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {part} AS SELECT * FROM {table} WHERE {span}")
+            rows_of = f"SELECT * FROM {table} WHERE rowid >= {start} AND rowid < {start + count}"
             temporary = work / "part.parquet"
-            try:
-                con.execute(f"COPY {part} TO {literal(str(temporary))} {_COPY}")
-            finally:
-                con.execute(f"DROP TABLE IF EXISTS {part}")
+            if count <= _ROW_GROUP:
+                con.execute(f"COPY ({rows_of}) TO {literal(str(temporary))} {_COPY}")
+            else:
+                # A table of its own starts at a block's first row; a slice of the big one would shift the row groups.
+                con.execute(f"CREATE OR REPLACE TEMP TABLE {part} AS {rows_of}")
+                try:
+                    con.execute(f"COPY {part} TO {literal(str(temporary))} {_COPY}")
+                finally:
+                    con.execute(f"DROP TABLE IF EXISTS {part}")
             digest = files.sha256(temporary)
             old = known.get((text, digest))
             if old is not None:

@@ -118,10 +118,10 @@ def _attached(con: Backend, workspace: Workspace, name: str) -> ir.Table:
     if catalog is None:
         catalog = f"source_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
         con.con.execute(f"ATTACH {literal(str(path))} AS {identifier(catalog)} (READ_ONLY)")
-    listed = "SELECT schema_name || '.' || {0} FROM {1} WHERE database_name = ?"
+    listed = f"SELECT schema_name || '.' || {{0}} FROM {{1}} WHERE database_name = {literal(catalog)}"
     tables = listed.format("table_name", "duckdb_tables()")
     views = listed.format("view_name", "duckdb_views()") + " AND NOT internal"
-    there = {row[0] for row in rows(con.con, f"{tables} UNION ALL {views}", [catalog, catalog])}
+    there = {row[0] for row in rows(con.con, f"{tables} UNION ALL {views}")}
     if f"{schema}.{table}" not in there:
         raise UsageError(
             f"source {name!r}: {path.name} has no table {schema}.{table}; there are: {', '.join(sorted(there)[:12]) or 'none'}",
@@ -158,7 +158,7 @@ def _pulled(con: Backend, workspace: Workspace, name: str, filled: bool) -> ir.T
     read = workspace.source(name).read
     at = postgres.place(name, read)
     table = f"{'pulled' if filled else 'empty'}_{hashlib.sha256(read.encode()).hexdigest()[:12]}"
-    if not rows(con.con, "SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = ?", [table]):
+    if not rows(con.con, f"SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = {literal(table)}"):
         there = reading(con, at.address)
         columns = list(there.columns(at).values())
         listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)

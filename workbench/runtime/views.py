@@ -204,5 +204,6 @@ def _define(con: Any, current: Current, changed: Mapping[str, Mapping[str, str |
 
 def _comments(con: Any, database: str) -> dict[str, str]:
     """What is said of each view of a database."""
-    query = "SELECT view_name, comment FROM duckdb_views() WHERE database_name = $1 AND schema_name = 'main' AND comment <> ''"
-    return dict(rows(con, query, [database]))
+    # A bound value would make DuckDB import pandas.
+    where = f"database_name = {literal(database)} AND schema_name = 'main' AND comment <> ''"
+    return dict(rows(con, f"SELECT view_name, comment FROM duckdb_views() WHERE {where}"))

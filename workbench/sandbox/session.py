@@ -32,18 +32,15 @@ CREATE = "workbench sandbox create"
 class Session:
     """One open sandbox.
 
-    ``parameters`` are values for ``wb.param`` other than the defaults, and ``outputs`` what ``wb.output`` recorded.
+    ``sources`` are the names of its tables, ``parameters`` values for ``wb.param`` other than the defaults, and ``outputs``
+    what ``wb.output`` recorded.
     """
 
     path: Path
     con: Backend
+    sources: tuple[str, ...]
     parameters: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, tuple[OutputMark, ir.Table]] = field(default_factory=dict)
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The names of the tables that this sandbox has."""
-        return tuple(sorted(self.con.list_tables(database="main")))
 
     def source(self, name: str) -> ir.Table:
         """The sandbox's table of that source, with the columns and types of production."""
@@ -162,7 +159,8 @@ def open_session(path: Path, parameters: Mapping[str, Any] | None = None) -> Ses
     except BaseException:
         con.disconnect()
         raise
-    return Session(path, con, dict(parameters or {}))
+    # Asked once: nobody can write to it while it is open.
+    return Session(path, con, tuple(sorted(con.list_tables(database="main"))), dict(parameters or {}))
 
 
 def _declared() -> tuple[str, ...]:

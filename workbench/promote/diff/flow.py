@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from workbench.promote.diff.rows import Differing, differing
 from workbench.promote.diff.samples import pick
 from workbench.promote.diff.schema import Columns, line_up
 from workbench.promote.diff.session import Session, Side, opened
+from workbench.promote.diff.sql import ident, listing
 from workbench.promote.diff.where import condition
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 
 NO_TOLERANCE = Tolerance()
+_MANY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,21 @@ def compare_tables(base: ir.Table, candidate: ir.Table, options: Options, *, sha
         changed = _changed_columns(columns, rows, differ)
         profiles = {}
         if options.distributions:
+            ours, theirs = (_at_hand(session, side, [*changed, *columns.added]) for side in (ours, theirs))
             profiles = {name: profile(session, name, ours, theirs) for name in changed}
             profiles |= {name: profile(session, name, None, theirs) for name in columns.added}
         picked = pick(session, columns, differ, options.samples, where) if differ else Samples()
         moves = largest(session, columns, differ, options.largest) if differ and columns.keyed and options.largest > 0 else {}
         return TableDiff(schema, rows, changed, picked, profiles, options.key, moves)
+
+
+def _at_hand(session: Session, side: Side, names: Sequence[str]) -> Side:
+    """The columns to describe, copied once where they lie in many small files: each question would open all of them again."""
+    wanted = [name for name in names if name in side.columns]
+    rows = [file.rows for file in side.files or ()]  # 0 where nobody counted
+    if not wanted or len(rows) < _MANY or not all(rows) or sum(rows) > narrowing.SMALL:
+        return side
+    return Side(session.make(f"SELECT {listing(map(ident, wanted))} FROM {side.source}"), side.columns)
 
 
 def _compare_rows(

@@ -100,8 +100,8 @@ def _bins(session: Session, name: str, sides: tuple[Side | None, Side | None], f
     for label, side in zip(("base", "candidate"), sides, strict=True):
         if side is None:
             continue
-        below = listing("count(*) FILTER (v <= ?)" for _ in edges)
-        row = session.row(f"SELECT {below}, count(v) FROM (SELECT {_number(name)} AS v FROM {side.source})", list(edges))
+        below = listing(f"count(*) FILTER (v <= '{edge!r}'::DOUBLE)" for edge in edges)
+        row = session.row(f"SELECT {below}, count(v) FROM (SELECT {_number(name)} AS v FROM {side.source})")
         counts[label] = [high - low for low, high in zip((0, *row[:-1]), row, strict=True)]
     result: dict[str, Any] = {"bins": {"edges": edges, **counts}}
     base, candidate = sides
