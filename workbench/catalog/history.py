@@ -23,6 +23,10 @@ _HAPPENED = {
     "rollback": "rolled back",
     "release": "released",
     "discard": "discarded",
+    "demote": "demoted",
+    "restore": "restored",
+    "deprecate": "deprecated",
+    "undeprecate": "deprecation taken back",
 }
 
 
@@ -76,6 +80,11 @@ def _entries(
         elif move is not None:
             what = f"{_version(move['from'])} -> {_version(move['to'])}"
             version = None if move["to"] is None else int(move["to"]["version"])
+            if entry.kind == "demote" and version is not None:
+                what = f"readers keep v{version}"
+        elif entry.kind in ("deprecate", "undeprecate"):
+            version = int(said["version"])
+            what = f"until {said['until']}{', use ' if said['use'] else ''}{said['use']}" if "until" in said else ""
         elif "gate" in said:
             what = f"gate {said['gate']}"
         subject = next((str(said[name]) for name in ("promotion", "quarantine", "operation") if said.get(name)), "")

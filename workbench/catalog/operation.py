@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.catalog.endings import comments, demotion_said
 from workbench.catalog.version import read_lineage, version_dir
 from workbench.errors import GuardRefused, InfrastructureError, LeaseLost, UsageError
 from workbench.model import VersionId
 from workbench.runtime.failpoint import reached
 from workbench.runtime.views import Current
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store, leases, lineage, quarantine
+from workbench.store import Store, endings, leases, lineage, quarantine
 from workbench.store.records import Lease, OperationKind, OperationRecord, Pointer, QuarantineRecord, Target
 
 
@@ -78,6 +79,7 @@ def move_readers(
         }
         with store.transaction():
             _refuse_undecided(store, kind, promotion)
+            _refuse_demoted(store, kind, targets)
             if lease is not None:
                 leases.require(store, lease)
             operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
@@ -86,7 +88,7 @@ def move_readers(
         reached("after_intent")
         if lease is not None:
             _still_held(store, lease, operation)
-        warehouse.swap(operation.id, changes)
+        warehouse.swap(operation.id, changes, _comments(store, operation))
         _finish(store, operation, at)
     return operation
 
@@ -132,12 +134,29 @@ def _refuse_undecided(store: Store, kind: OperationKind, promotion: str | None) 
         raise GuardRefused(f"{found.id} is {found.status} meanwhile", hint=f"workbench show {found.id}")
 
 
+def _refuse_demoted(store: Store, kind: OperationKind, targets: Sequence[Target]) -> None:
+    """A pipeline may have been taken out of production since its run began: only a person brings it back."""
+    found = endings.demoted(store, [each.pipeline for each in targets]) if kind in ("run", "release") else None
+    if found is not None:
+        raise GuardRefused(
+            f"{found.pipeline} was {demotion_said(found)}", hint=f"workbench demote {found.pipeline} --undo --why …"
+        )
+
+
+def _comments(store: Store, operation: OperationRecord) -> dict[str, str]:
+    """What other tools show beside the views that an operation brings."""
+    leaving = operation.targets if operation.kind == "demote" else ()
+    seen = {each.pipeline: each.new.version for each in operation.targets if each.new is not None}
+    return comments(store, seen, leaving, operation.why, back=operation.kind in ("publish", "restore"))
+
+
 def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
     reached("before_done")
     with store.transaction():
         store.end_operation(operation.id, "done")
         if operation.kind == "publish" and operation.promotion is not None:
             store.set_promotion_status(operation.promotion, "published")
+        endings.follow(store, operation)
         _keep_lineage(store, operation)
         said = _payload(operation)
         if operation.kind == "release":

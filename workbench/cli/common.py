@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from workbench.errors import UsageError
 from workbench.model import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ def words(text: str) -> str:
     """
     decoded = os.fsencode(text).decode("utf-8", "replace")
     return "".join(char for char in decoded if char in "\n\t" or char.isprintable() or char.isspace()).strip()
+
+
+def reason(why: str) -> str:
+    """The words of a required ``--why``; ``UsageError`` when there are none."""
+    told = words(why)
+    if not told:
+        raise UsageError("--why is empty", hint='say why, for example --why "refunds are negative"')
+    return told
 
 
 def emit_json(payload: dict[str, Any]) -> None:

@@ -209,9 +209,11 @@ def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
 
 
 def _published(workspace: Workspace) -> dict[str, str]:
-    """The pipelines that were published once, with the notebook that each came from last."""
-    from workbench.store import Store
+    """The pipelines that were published once and not demoted since, with the notebook that each came from last."""
+    from workbench.store import Store, endings
 
     with Store.open(workspace, read_only=True) as store:
         promotions = [each for each in store.promotions() if each.status == "published"]
-    return {each.pipeline: promotion.notebook for promotion in promotions for each in promotion.candidates if each.new}
+        gone = endings.demotions(store)
+    made = ((promotion.notebook, each.pipeline) for promotion in promotions for each in promotion.candidates if each.new)
+    return {pipeline: notebook for notebook, pipeline in made if pipeline not in gone}

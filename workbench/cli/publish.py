@@ -73,7 +73,7 @@ def _carry_out(plan: Any, *, why: str = "", dry_run: bool, as_json: bool) -> int
     with Store.open(workspace, read_only=dry_run) as store:
         now = dt.datetime.now(dt.UTC)
         if not dry_run:
-            _recover(store, warehouse, now)
+            recover_first(store, warehouse, now)
         planned: PublishPlan = plan(workspace, store, warehouse)
         operation = None if dry_run else apply(store, warehouse, planned, who=identity(), at=now, why=words(why))
     if as_json:
@@ -94,7 +94,7 @@ def _carry_out(plan: Any, *, why: str = "", dry_run: bool, as_json: bool) -> int
     return 0
 
 
-def _recover(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:
+def recover_first(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:
     """Finish or undo what a killed process had begun, before anything is planned on top of it."""
     from workbench.catalog.operation import recover
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.common import console, emit_json, json_option, words
+from workbench.cli.common import console, emit_json, json_option, reason
 from workbench.cli.identity import identity
 from workbench.config import find_workspace
-from workbench.errors import UnknownName, UsageError
+from workbench.errors import UnknownName
 
 if TYPE_CHECKING:
     from workbench.store.records import QuarantineRecord
@@ -102,7 +102,7 @@ def release(held: str, why: str, as_json: bool) -> None:
     """
     from workbench.operate.quarantine import release as carry_out
 
-    record = carry_out(find_workspace(), held, who=identity(), why=_reason(why), now=dt.datetime.now(dt.UTC))
+    record = carry_out(find_workspace(), held, who=identity(), why=reason(why), now=dt.datetime.now(dt.UTC))
     _say(record, f"readers of {record.pipeline} see {record.file.rows:,} more row(s)", as_json=as_json)
 
 
@@ -119,15 +119,8 @@ def discard(held: str, why: str, as_json: bool) -> None:
     """
     from workbench.operate.quarantine import discard as carry_out
 
-    record = carry_out(find_workspace(), held, who=identity(), why=_reason(why), now=dt.datetime.now(dt.UTC))
+    record = carry_out(find_workspace(), held, who=identity(), why=reason(why), now=dt.datetime.now(dt.UTC))
     _say(record, f"{record.file.rows:,} row(s) of {record.pipeline} stay away", as_json=as_json)
-
-
-def _reason(why: str) -> str:
-    told = words(why)
-    if not told:
-        raise UsageError("--why is empty", hint='say why, for example --why "refunds are negative"')
-    return told
 
 
 def _say(record: QuarantineRecord, what: str, *, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from workbench.operate.plan import Definition, inherit
 from workbench.operate.schedule import FILE, PipelineConfig, read_config
 from workbench.runtime.views import View
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store, tables
+from workbench.store import Store, endings, tables
 
 
 @dataclass(slots=True)
@@ -39,9 +39,11 @@ class Reader:
         shown = self._shown
         if not shown.keys() <= self._since.keys():
             self._since = first_published(store)
-        found = {}
+        found, gone = {}, endings.demotions(store)
         for name, view in shown.items():
             config, problem = self._config(name)
+            if name in gone:  # readers keep its last data, and nothing refreshes it
+                config = config.model_copy(update={"schedule": None})
             upstream: tuple[str, ...] = ()
             partitions = None
             try:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from workbench.catalog.endings import demotion_said, deprecation_said
 from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
@@ -17,8 +18,8 @@ from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.views import View
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store, backfills, intervals, quarantine
-from workbench.store.records import OperationRecord, RunRecord
+from workbench.store import Store, backfills, endings, intervals, quarantine
+from workbench.store.records import DemotionRecord, DeprecationRecord, OperationRecord, RunRecord
 
 
 class Readers(StrEnum):
@@ -37,6 +38,7 @@ class PipelineStatus:
 
     ``published`` is when readers were last moved, ``confirmed`` when their data was last brought up to date or found to be so,
     ``through`` the latest partition in time. ``lost`` says that the process of the last run is gone though it never ended.
+    ``demoted`` says that the pipeline was taken out of production, ``deprecated`` that readers should leave the live version.
     ``held_by`` is the pipeline whose failure keeps the scheduler from running this one, ``held_back`` counts the rows in
     quarantine that nobody has decided on.
     """
@@ -54,6 +56,8 @@ class PipelineStatus:
     due: dt.datetime | None = None
     held_by: str | None = None
     held_back: int = 0
+    demoted: DemotionRecord | None = None
+    deprecated: DeprecationRecord | None = None
 
 
 def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]:
@@ -68,8 +72,25 @@ def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]
             _status(workspace, warehouse, store, name, shown.get(name), operations, now)
             for name in sorted({*pipelines(workspace), *shown, *recorded})
         ]
+        gone, leaving = endings.demotions(store), endings.deprecations(store)
     held = {each.pipeline: each.cause for each in agenda(workspace, now).plan.held if each.error} if failed else {}
-    return tuple(replace(each, held_by=held.get(each.pipeline)) for each in found)
+    known = (replace(each, held_by=held.get(each.pipeline)) for each in found)
+    return tuple(_ended(each, gone.get(each.pipeline), leaving, now) for each in known)
+
+
+def _ended(
+    found: PipelineStatus, gone: DemotionRecord | None, leaving: Mapping[VersionId, DeprecationRecord], now: dt.datetime
+) -> PipelineStatus:
+    """What is to be said of a pipeline that was demoted, or whose readers should leave what they see."""
+    old = None if found.version is None else leaving.get(VersionId(found.pipeline, found.version))
+    said = [deprecation_said(old, now)] if old is not None else []
+    if gone is None:
+        return replace(found, reason="; ".join([*said, *filter(None, [found.reason])]), deprecated=old)
+    # Nobody promises that it is fresh, and nothing is due.
+    readers = Readers.GOOD if found.readers in (Readers.STALE, Readers.KEPT) else found.readers
+    damaged = [found.reason] if readers is Readers.DAMAGED else []
+    reason = "; ".join([demotion_said(gone), *said, *damaged])
+    return replace(found, readers=readers, reason=reason, due=None, held_by=None, demoted=gone, deprecated=old)
 
 
 def _status(

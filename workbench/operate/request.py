@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.catalog.contract import Contract
+from workbench.catalog.endings import demotion_said
 from workbench.catalog.version import changed_files, pipelines, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError
 from workbench.model import VersionId
 from workbench.parameter import is_reference
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store
+from workbench.store import Store, endings
 
 
 def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,8 +44,15 @@ def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, 
 
 
 def live_version(workspace: Workspace, warehouse: Warehouse, pipeline: str) -> VersionId:
-    """The version that readers of a pipeline see; an error with the next command when there is none."""
+    """The version that readers of a pipeline see; an error with the next command when there is none.
+
+    Raises ``GuardRefused`` for a pipeline that was taken out of production.
+    """
     live = warehouse.current().views
+    with Store.open(workspace, read_only=True) as store:
+        gone = endings.demotions(store).get(pipeline)
+    if gone is not None:
+        raise GuardRefused(f"{pipeline} was {demotion_said(gone)}", hint=f"workbench demote {pipeline} --undo --why …")
     if pipeline in live:
         return VersionId(pipeline, live[pipeline].version)
     known = {*live, *pipelines(workspace)}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.catalog import announce
+from workbench.catalog.endings import demotion_said, deprecation_said
 from workbench.catalog.operation import move_readers, pointer
 from workbench.catalog.shown import last_shown
 from workbench.catalog.version import changed_files, version_dir
@@ -15,7 +16,7 @@ from workbench.errors import GuardRefused, InfrastructureError, UnknownName, Usa
 from workbench.model import VersionId
 from workbench.promote.approval import refuse_changes
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store
+from workbench.store import Store, endings
 from workbench.store.records import OperationKind, OperationRecord, Pointer, PromotionRecord, Target
 
 
@@ -42,7 +43,7 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
         if version.number in known:
             _refuse_changed_version(workspace, store, version)
             move = _move(warehouse, live, version.pipeline, known[version.number])
-            return _plan("publish", [move], None, _companions(store, version))
+            return _plan(store, "publish", [move], None, _companions(store, version))
         promotion = _promotion_of(store, version)
     else:
         found = store.promotion(target.upper())
@@ -67,10 +68,10 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
         each = overtaken[0]
         raise WorkbenchError(
             f"{promotion.id} was judged against {each.pipeline}@{each.base_version or 'nothing'}, "
-            f"but readers see {each.pipeline}@{_version_of(live, each.pipeline)}",
+            f"but readers see {_said_of(live, each.pipeline)}",
             hint=f'workbench promote {promotion.notebook} --why "…"',
         )
-    return _plan("publish", targets, promotion.id, notes)
+    return _plan(store, "publish", targets, promotion.id, notes)
 
 
 def plan_rollback(
@@ -90,7 +91,7 @@ def plan_rollback(
             published = ", ".join(f"v{number}" for number in sorted(known)) or "none"
             raise UsageError(f"{pipeline}@{to} was never published; published were: {published}", hint="workbench show")
         _refuse_changed_version(workspace, store, VersionId(pipeline, to))
-        return _plan("rollback", [_move(warehouse, live, pipeline, known[to])], None, [])
+        return _plan(store, "rollback", [_move(warehouse, live, pipeline, known[to])], None, [])
     operation = _brought(store, pipeline, live[pipeline].version)
     before = None if operation is None else operation.target(pipeline)
     if operation is None or before is None or before.old is None:
@@ -110,7 +111,7 @@ def plan_rollback(
                 notes.append(f"{each.pipeline} got newer data since, which goes too; next: workbench run {each.pipeline}")
         else:
             notes.append(f"{each.pipeline} stays: it was moved again since")
-    return _plan("rollback", targets, operation.promotion, notes)
+    return _plan(store, "rollback", targets, operation.promotion, notes)
 
 
 def apply(
@@ -136,9 +137,23 @@ def _settle(store: Store, promotion: str, *, who: str, at: dt.datetime) -> None:
     store.write_head()
 
 
-def _plan(kind: OperationKind, targets: Sequence[Target], promotion: str | None, notes: Sequence[str]) -> PublishPlan:
-    moving = tuple(each for each in targets if each.old != each.new)
-    said = list(notes)
+def _plan(
+    store: Store, kind: OperationKind, targets: Sequence[Target], promotion: str | None, notes: Sequence[str]
+) -> PublishPlan:
+    # Publishing also brings back what was demoted and whose data readers kept.
+    gone = endings.demotions(store) if kind == "publish" else {}
+    moving = tuple(each for each in targets if each.old != each.new or each.pipeline in gone)
+    said = [
+        *notes,
+        *(
+            f"{each.pipeline} was {demotion_said(gone[each.pipeline])}; now it is back"
+            for each in moving
+            if each.pipeline in gone
+        ),
+    ]
+    now, deprecated = dt.datetime.now(dt.UTC), endings.deprecations(store)
+    shown = (VersionId(each.pipeline, each.new.version) for each in moving if each.new is not None)
+    said += [deprecation_said(deprecated[version], now) for version in shown if version in deprecated]
     if not moving:
         said += [f"readers of {each.pipeline} see v{each.new.version} already" for each in targets if each.new]
     return PublishPlan(kind, moving, promotion, tuple(said))
@@ -234,6 +249,10 @@ def _refuse_changed_version(workspace: Workspace, store: Store, version: Version
     if wrong:
         folder = version_dir(workspace, version).relative_to(workspace.root)
         raise GuardRefused(f"{folder / wrong[0]} is not what was approved", hint=f"git checkout {folder}")
+
+
+def _said_of(live: Mapping[str, Live], pipeline: str) -> str:
+    return f"{pipeline}@{live[pipeline].version}" if pipeline in live else f"nothing of {pipeline}"
 
 
 def _version_of(live: Mapping[str, Live], pipeline: str) -> int | None:

@@ -45,7 +45,8 @@ def view(found: Sequence[PipelineStatus], now: dt.datetime) -> RenderableType:
         if each.reason or holds:
             said = each.reason or "an interval of its schedule failed"
             more = f"; holds {', '.join(holds)}; next: workbench schedule ls" if holds else ""
-            reasons.append(Text(f"{each.pipeline}: {said}{more}", style=STYLES[each.readers]))
+            style = "yellow" if each.deprecated or each.demoted else STYLES[each.readers]
+            reasons.append(Text(f"{each.pipeline}: {said}{more}", style=style))
     return Group(table, *reasons)
 
 
@@ -64,6 +65,12 @@ def status_json(each: PipelineStatus) -> dict[str, Any]:
         "next_due": _iso(each.due),
         "held_by": each.held_by,
         "held_back": each.held_back,
+        "demoted": None
+        if each.demoted is None
+        else {"at": _iso(each.demoted.at), "who": each.demoted.who, "why": each.demoted.why, "readers": each.demoted.readers},
+        "deprecated": None
+        if each.deprecated is None
+        else {"until": each.deprecated.until.isoformat(), "use": each.deprecated.instead or None, "why": each.deprecated.why},
         "last_run": None
         if last is None
         else {

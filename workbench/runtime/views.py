@@ -91,7 +91,8 @@ def _read(file: Path, stamp: tuple[int, ...]) -> Current:
             raise InfrastructureError(f"{file} was not written by workbench: {error}", hint="workbench doctor") from error
         finally:
             con.close()
-    return Current({row[0]: View(*row, comments.get(row[0], "")) for row in listed}, operation, place, canaries)
+    views = {name: View(name, version, snapshot, by, comments.get(name, "")) for name, version, snapshot, by in listed}
+    return Current(views, operation, place, canaries)
 
 
 def replace_current(
