@@ -192,7 +192,7 @@ class Job:
         Raises ``ChecksFailed`` naming each broken check with a few of its rows. A result without rows is not checked: it is
         not going to be shown to readers.
         """
-        staged = self._staged()
+        self._staged()
         if self.result["empty"]:
             return Shown("nothing to check: no rows were computed", (), ())
         key = self.contract.key

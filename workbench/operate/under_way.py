@@ -42,7 +42,7 @@ WARM = (
     "ibis.formats.pyarrow",
     "pandas",
     "pyarrow.compute",
-    "workbench.catalog.job",
+    "workbench.catalog.rehearsal",
     "workbench.runtime.parquet",
     "workbench.runtime.sources",
     "yaml",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError, WorkbenchError
 from workbench.model import Input, VersionId
+from workbench.runtime.sources import source_stamp
 from workbench.runtime.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from ibis.backends.duckdb import Backend
 
 
 def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract) -> None:
@@ -20,11 +26,17 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
     """
     manifest = read_manifest(version_dir(workspace, VersionId(contract.pipeline, contract.version)))
     promoted = {entry["name"]: entry.get("types", {}) for entry in manifest.get("lineage", {}).get("inputs", ())}
-    con = warehouse.connect()
-    try:
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def session() -> Backend:
+            con = warehouse.connect()
+            stack.callback(con.disconnect)
+            return con
+
         for each in contract.inputs:
             types: Mapping[str, str] = promoted.get(each.name, {})
-            found = {name: str(kind) for name, kind in _schema(warehouse, con, each).items()}
+            found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
             broken = _broken(each, types, found)
             if broken:
                 hit = _hit(workspace, warehouse, each, contract.pipeline)
@@ -33,17 +45,34 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
                     f"{'; '.join(broken)}{hit}",
                     hint=f"restore {each.name}, or correct the notebook, then: workbench promote NOTEBOOK {contract.pipeline}",
                 )
-    finally:
-        con.disconnect()
 
 
-def _schema(warehouse: Warehouse, con: Any, each: Input) -> Mapping[str, Any]:
-    if each.kind == "source":
-        return dict(warehouse.source(con, each.name, rows=False).schema())
-    live = warehouse.live([each.name])
-    if each.name not in live:
-        raise UsageError(f"input {each.name}: nothing is published of it", hint="workbench status")
-    return dict(warehouse.read(con, live[each.name].snapshot).schema())
+def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> Mapping[str, str]:
+    """Columns and types of a source; a source whose files are known is not opened again."""
+    files = source_stamp(warehouse.workspace, name)
+    found = None if files is None else _known.get(files)
+    if found is None:
+        table = warehouse.source(session(), name, rows=False)
+        found = {column: str(kind) for column, kind in table.schema().items()}
+        if files is not None and files == source_stamp(warehouse.workspace, name):
+            if len(_known) >= KNOWN:
+                _known.clear()
+            _known[files] = found
+    return found
+
+
+def _pipeline(warehouse: Warehouse, name: str) -> Mapping[str, str]:
+    """Columns and types of what readers of a pipeline see."""
+    from ibis.backends.sql.datatypes import DuckDBType
+
+    live = warehouse.live([name])
+    if name not in live:
+        raise UsageError(f"input {name}: nothing is published of it", hint="workbench status")
+    return {column: str(DuckDBType.from_string(kind)) for column, kind in live[name].snapshot.columns.items()}
+
+
+KNOWN = 1000
+_known: dict[tuple[object, ...], Mapping[str, str]] = {}  # by what tells a source's files
 
 
 def _broken(each: Input, types: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

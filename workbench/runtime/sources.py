@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import weakref
@@ -69,6 +70,20 @@ def source_files(workspace: Workspace, name: str) -> list[Path]:
     if not found:
         raise UsageError(f"source {name!r}: no file {place!r} below {workspace.root}", hint=_hint(name))
     return found
+
+
+def source_stamp(workspace: Workspace, name: str) -> tuple[object, ...] | None:
+    """Changes when a file of a source is written, replaced, added or removed; None for a table of a server."""
+    read = workspace.source(name).read
+    if postgres.is_address(read):
+        return None
+    found: list[object] = [name, read]
+    for path in source_files(workspace, name):
+        for file in (path, path.with_name(path.name + ".wal")):
+            with contextlib.suppress(FileNotFoundError):
+                at = file.stat()
+                found.append((str(file), at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns))
+    return tuple(found)
 
 
 def digest(workspace: Workspace, name: str, con: Backend | None = None, *, keep: bool = True) -> str:

@@ -5,6 +5,9 @@ the child's ends of its channels; the status channel first says ``pid N``, at la
 socket closes, whoever asked is gone: every child's process group is killed and the zygote ends.
 
 It has one thread and no open connection to any database before a fork; both are needed for a child to be sound.
+
+While nobody asks for anything it rehearses: modules that have a function ``rehearse`` do once what runs will do, so that what
+libraries look up and compile the first time is there before a fork.
 """
 
 from __future__ import annotations
@@ -20,14 +23,17 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 PACKET = 1 << 18
+IDLE_SECONDS = 0.5
+# A child makes many objects in little time and ends: its collector need not look that often.
+COLLECT_EVERY = (20_000, 20, 20)
 
 
-def serve(control: socket.socket) -> NoReturn:
-    """Fork a child for each packet and report how it ended, until the socket closes."""
+def serve(control: socket.socket, rehearsals: Sequence[Callable[[], None]] = ()) -> NoReturn:
+    """Fork a child for each packet and report how it ended, until the socket closes; when idle for the first time, rehearse."""
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -35,7 +41,10 @@ def serve(control: socket.socket) -> NoReturn:
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     children: dict[int, int] = {}
     while True:
-        ready, _, _ = select.select([control.fileno(), woken], [], [])
+        ready, _, _ = select.select([control.fileno(), woken], [], [], IDLE_SECONDS if rehearsals and not children else None)
+        if not ready:
+            _rehearse(rehearsals)
+            rehearsals = ()
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
@@ -52,6 +61,16 @@ def serve(control: socket.socket) -> NoReturn:
                 os._exit(0)
             _fork(json.loads(packet), channels, children, (control.fileno(), woken, wake))
             _reap(children)
+
+
+def _rehearse(rehearsals: Sequence[Callable[[], None]]) -> None:
+    for rehearse in rehearsals:
+        with contextlib.suppress(Exception):  # what fails here fails in a run, where it is told
+            rehearse()
+    _close_default_connection()
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _fork(request: dict[str, Any], channels: Sequence[int], children: dict[int, int], own: Sequence[int]) -> None:
@@ -159,8 +178,12 @@ def warm(modules: Sequence[str]) -> None:
         _ = ibis.duckdb  # finds the backend among all that are installed
         table = ibis.table({"a": "int64", "b": "string"}, name="t")
         ibis.to_sql(table.filter(table.a > 1).group_by("b").agg(n=ibis._.count()).order_by("b"), dialect="duckdb")
+    _close_default_connection()
+
+
+def _close_default_connection() -> None:
+    # Importing duckdb opens its default connection, with a thread of its own; a child opens it again when it needs it.
     if "duckdb" in sys.modules:
-        # Importing duckdb opens its default connection, with a thread of its own; a child opens it again when it needs it.
         sys.modules["duckdb"].default_connection().close()
 
 
@@ -176,8 +199,9 @@ def main() -> NoReturn:
     cells.prepare()
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy every page
+    gc.set_threshold(*COLLECT_EVERY)
     control.send(b"ready")
-    serve(control)
+    serve(control, [sys.modules[name].rehearse for name in sys.argv[2:] if hasattr(sys.modules[name], "rehearse")])
 
 
 if __name__ == "__main__":

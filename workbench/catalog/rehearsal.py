@@ -1,0 +1,70 @@
+"""What every run does, done once for nothing: a warm process is then quicker, since libraries have looked up what they need.
+
+The warm process calls ``rehearse`` while nobody asks it for a run. It reads and writes a folder that is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from workbench.catalog.contract import Column, Contract, read_contract, to_yaml
+from workbench.catalog.job import Job
+from workbench.config import find_workspace
+from workbench.model import Check, Input
+
+SOURCE = "rehearsed"
+PYPROJECT = f"""[tool.workbench.sources.{SOURCE}]
+read = "{SOURCE}.csv"
+"""
+ROWS = "day,name,amount\n2024-01-01,a,1.5\n2024-01-02,b,2.5\n"
+CONTRACT = Contract(
+    pipeline="rehearsal",
+    version=1,
+    columns=(Column("day", "date", True), Column("name", "string"), Column("amount", "float64")),
+    key=("day",),
+    partition_by="day",
+    checks=(Check("between", ("amount",), {"low": 0, "high": 9}), Check("one_of", ("name",), {"values": ["a", "b"]})),
+    inputs=(Input(SOURCE, SOURCE, "source", ("day", "name", "amount")),),
+)
+
+
+def rehearse() -> None:
+    """Run a pipeline of two rows, all but its publication."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    with tempfile.TemporaryDirectory(prefix="workbench-") as place, _as_it_was(), capture_output():
+        root = Path(place)
+        (root / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+        (root / f"{SOURCE}.csv").write_text(ROWS, encoding="utf-8")
+        folder = root / "promoted" / CONTRACT.pipeline / "v1"
+        folder.mkdir(parents=True)
+        (folder / "contract.yaml").write_text(to_yaml(CONTRACT), encoding="utf-8")
+        job = Job(find_workspace(root), read_contract(folder), "R-0", None)
+        shown = [job.inputs()]
+        table = job.inputs()[SOURCE]
+        first = table.filter(table.amount >= 1).group_by("day").agg(name=table.name.min(), amount=table.amount.sum())
+        said = [job.write(first), job.check(), job.profile(), job.finish()]
+        shell = InteractiveShell.instance()
+        formatter: Any = shell.display_formatter
+        for each in [*shown, *said]:
+            formatter.format(each)
+        for cell in ("rehearsed: int = 1", "from promoted import rehearsal as rehearsed\nrehearsed"):
+            shell.compile.ast_parse(shell.transform_cell(cell))
+
+
+@contextlib.contextmanager
+def _as_it_was() -> Iterator[None]:
+    """Leave this process as it was: its folder, and where it looks for modules."""
+    folder, path = os.getcwd(), list(sys.path)
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        sys.path[:] = path
