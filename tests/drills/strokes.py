@@ -1,7 +1,7 @@
 """Runs one of our commands so that a blow falls at any one of its writes, whichever process and library makes it.
 
 The kernel stops every call that changes a file below a folder: of the command, of the warm process that it starts, and of the
-child that runs cells; by Python, SQLite or DuckDB. Before or after the call of a given number a process is killed or stopped,
+child that runs cells; by Python, SQLite or DuckDB. Before or after the call of a given number a process is killed,
 or this call and all later ones of its kind fail as they do on a disk that is full or read-only. Linux on x86_64: a seccomp
 filter picks the calls and ptrace tells of them. ``Server`` keeps one process with everything imported, which forks for each.
 """
@@ -69,8 +69,8 @@ class Call:
 class Blow:
     """What happens at call number ``at``, counted from 1.
 
-    ``how``: "before" and "after" it, ``whom`` is killed ("it" is who makes the call, "command" the first process, "all"
-    everything that was started) or, with "stop", stopped after it; "full", "read-only", "broken": calls fail from it on.
+    ``how``: "before" and "after" it, ``whom`` is killed: "it", who makes the call; "command", the first process; "warm", the
+    one that those which run cells are forked from. "full", "read-only", "broken": calls fail from it on.
     """
 
     at: int
@@ -106,9 +106,10 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=60)
 
-    def strike(self, below: Path, body: str, *arguments: str, blow: Blow | None = None) -> Struck:
+    def strike(self, below: Path, body: str, *arguments: str, blow: Blow | None = None, **environment: str) -> Struck:
         """Run a command in a folder, with a blow or to its end; returns when all its processes are gone."""
-        request = {"below": str(below), "body": body, "arguments": arguments, "blow": None if blow is None else asdict(blow)}
+        request = {"below": str(below), "body": body, "arguments": arguments, "environment": environment}
+        request["blow"] = None if blow is None else asdict(blow)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -153,6 +154,7 @@ def _become(request: dict[str, Any], go: int, said: tuple[int, int]) -> None:
     os.setpgid(0, 0)
     _filter()
     os.chdir(request["below"])
+    os.environ.update(request["environment"])
     for source, descriptor in zip(said, (1, 2), strict=True):
         os.dup2(source, descriptor)
         os.close(source)
@@ -268,7 +270,7 @@ class _Tracer:
             _ptrace(_SETREGS, pid, 0, words)
         elif blow is not None and count == blow.at and blow.how == "before":
             self.fall(pid)
-        elif blow is not None and count == blow.at and blow.how in ("after", "stop"):
+        elif blow is not None and count == blow.at and blow.how == "after":
             self.after.add(pid)
             _ptrace(_SYSCALL, pid)
             return
@@ -277,13 +279,14 @@ class _Tracer:
     def fall(self, pid: int) -> None:
         assert self.blow is not None
         self.fell = True
-        if self.blow.how == "stop":
-            os.kill(self.root, signal.SIGSTOP)
-        else:
-            self.kill(self.blow.whom, self.members.get(pid, pid))
+        self.kill(self.blow.whom, self.members.get(pid, pid))
 
     def kill(self, whom: str, it: int = 0) -> None:
-        struck = {"it": [it], "command": [self.root], "all": [*set(self.members.values()), self.root]}[whom]
+        struck = {"it": [it], "command": [self.root], "all": [*set(self.members.values()), self.root], "warm": []}[whom]
+        if whom == "warm":
+            for file in Path(f"/proc/{self.root}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    struck += map(int, file.read_text().split())
         for each in struck:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)

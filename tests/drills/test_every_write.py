@@ -1,11 +1,11 @@
 """A blow at every write, fsync, rename and commit of a run, a publication, a rollback, a backfill, a release and a scheduler.
 
 Kills fall before each call that changes a file, which is after the one before it, and after the last. A call of the process
-that runs cells has two: its own process dies, and the command that waits for it. Disks are full, read-only or broken from each
-call on, until the command has ended. Each time readers must see old or new, whoever was told of success has it, and the same
-command typed again ends with the new data, everything on the record once and nothing left behind.
+that runs cells has three: it dies, or the command that waits for it, or the warm process that it was forked from. Disks are
+full, read-only or broken from each call on, until the command has ended. Each time readers must see old or new, whoever was
+told of success has it, and the same command again ends with the new data, everything on the record once, nothing left behind.
 
-In the suite a few calls of each are struck; as a drill all. ``WORKBENCH_DRILL_STEP`` strikes each n-th alone.
+In the suite a call of a publication is struck; as a drill all are. ``WORKBENCH_DRILL_STEP`` strikes each n-th alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import collections
 import contextlib
 import io
 import os
+import re
 import shutil
 import sys
 import time
@@ -117,17 +118,21 @@ class Tally:
     blows: collections.Counter[str] = field(default_factory=collections.Counter)
     slowest: float = 0.0
 
-    def hold(self, server: Server, journey: Journey, blow: Blow) -> Struck:
+    def hold(self, server: Server, journey: Journey, blow: Blow) -> None:
         journey.restore()
         struck = server.strike(journey.root, *journey.body, blow=blow)
-        where = (blow, struck.calls[blow.at - 1] if len(struck.calls) >= blow.at else None, struck.err[-3000:])
-        assert struck.code != 1000, where
         if struck.fell:
             self.blows[f"{blow.how} {blow.whom}"] += 1
-        assert journey.between(), where
+        where = (blow, struck.calls[blow.at - 1] if len(struck.calls) >= blow.at else None, struck.err[-3000:])
         if blow.how in DISKS:
             assert "Traceback" not in struck.err, where
             assert struck.code in (0, 1, 5), (where, struck.code)
+        self.settle(journey, struck, where)
+
+    def settle(self, journey: Journey, struck: Struck, where: object) -> None:
+        """Readers see old or new; the same command again ends with the new data, and everything is in order."""
+        assert struck.code != 1000, where
+        assert journey.between(), where
         if struck.code == 0:
             assert journey.readers() == journey.after, where
         began = time.monotonic()
@@ -136,7 +141,6 @@ class Tally:
         assert code == 0, (where, code)
         assert journey.problems() == [], where
         assert journey.left_behind() == [], where
-        return struck
 
 
 def telling(calls: tuple[Call, ...]) -> list[int]:
@@ -157,6 +161,7 @@ def blows(calls: tuple[Call, ...], kinds: tuple[str, ...], step: int) -> Iterato
             yield Blow(number, how)
             if how == "before" and call.role != "command":
                 yield Blow(number, how, "command")
+                yield Blow(number, how, "warm")
     if "before" in kinds:
         yield Blow(len(calls), "after")
 
@@ -287,6 +292,53 @@ def release(made: Production, _: Stages) -> Journey:
 
 
 JOURNEYS = (first_run, interval_run, backfill, scheduler, publish, rollback, release)
+
+
+RUN = ("after_run_begun", "after_run_executed")
+MOVE = (
+    "after_intent", "before_swap", "after_write_new", "after_swap", "before_done", "after_done", "after_ledger_head",
+)  # fmt: skip
+POINTS: dict[Callable[[Production, Stages], Journey], tuple[str, ...]] = {
+    interval_run: (*RUN, *MOVE, "after_run_published"),
+    backfill: ("after_backfill_begun", *RUN, *MOVE, "after_run_published", "after_backfill_interval"),
+    scheduler: ("before_scheduled", *RUN, *MOVE, "after_run_published", "after_scheduled"),
+    publish: MOVE,
+    rollback: MOVE,
+    release: MOVE,
+}
+
+
+def test_every_fail_point_is_struck() -> None:
+    """The names that the code passes to ``reached`` are those that are struck here, or that another test names."""
+    home = Path(__file__).resolve().parents[2]
+    package, here = home / "workbench", {point for points in POINTS.values() for point in points}
+    named = re.compile(r"\breached\(\"([^\"]+)\"\)")
+    passed = {name for file in package.rglob("*.py") for name in named.findall(file.read_text()) if file.name != "failpoint.py"}
+    others = [file.read_text() for file in (home / "tests").rglob("test_*.py") if file != Path(__file__)]
+    assert here <= passed
+    assert {point for point in passed - here if not any(f'"{point}"' in text for text in others)} == set()
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("journey", POINTS, ids=lambda each: each.__name__)
+def test_killed_at_every_fail_point(journey, server: Server, workspace: Production, stages: Stages) -> None:
+    made, tally = journey(workspace, stages), Tally()
+    made.learn(server)
+    for point in POINTS[journey]:
+        made.restore()
+        struck = server.strike(made.root, *made.body, WORKBENCH_FAIL_AT=point)
+        assert struck.code == 137, (point, struck)
+        tally.settle(made, struck, point)
+    print(f"\n{journey.__name__}: {len(POINTS[journey])} fail-points; slowest recovery {tally.slowest:.1f} s", file=sys.stderr)
+
+
+@pytest.mark.parametrize("blow", [Blow(60, "before"), Blow(60, "full"), Blow(60, "read-only")], ids=lambda each: each.how)
+def test_a_blow_in_the_middle_of_a_publication(blow, server: Server, workspace: Production, stages: Stages) -> None:
+    made, tally = publish(workspace, stages), Tally()
+    made.learn(server)
+    tally.hold(server, made, blow)
+    assert sum(tally.blows.values()) == 1
 
 
 @pytest.mark.drill
