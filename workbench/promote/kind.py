@@ -33,8 +33,10 @@ def imported(path: str, given: Kind, items: Callable[[], Kind]) -> Kind:
     """
     top, _, rest = path.partition(".")
     if top == "builtins":
+        if rest == "getattr":  # a method of what it is given holds that
+            return given if given is Kind.PLAIN else Kind.UNKNOWN
         if rest in PLAIN_BUILTINS:
-            return items() if rest in ("max", "min", "sum", "tuple", "getattr") else Kind.PLAIN
+            return items() if rest in ("max", "min", "sum", "tuple") else Kind.PLAIN
         if rest in COPIES:
             return Kind.FLAT if given in (Kind.PLAIN, Kind.FLAT) else Kind.DEEP
         return Kind.STREAM if rest in STREAMS else Kind.UNKNOWN

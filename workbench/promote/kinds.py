@@ -246,6 +246,8 @@ class Kinds:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
                 for key in statement.stores() if statement.node is node else ():
                     self.of[key] = Kind.CODE
+                if isinstance(node, ast.ClassDef) and statement.node is node:
+                    self._body(statement, node)
                 return
             case _:
                 pass
@@ -260,6 +262,12 @@ class Kinds:
                     self._bind(statement, each.target, each.value)
         for key in statement.stores() if statement.node is node else ():
             self.of.setdefault(key, Kind.UNKNOWN)
+
+    def _body(self, statement: Statement, node: ast.ClassDef) -> None:
+        """A class holds what its body binds to a name: ``names = columns`` is the list itself."""
+        for each in node.body:
+            if isinstance(each, (ast.Assign, ast.AnnAssign)) and (held := self.flows(statement, each.value)):
+                self.share({statement.key(node.name), *held})
 
     def _bind(self, statement: Statement, target: ast.expr, value: ast.expr) -> None:
         match target:
@@ -288,7 +296,7 @@ class Kinds:
         flows = set() if kind is Kind.PLAIN else self.flows(statement, value)
         rests = {id(each.value) for each in ast.walk(target) if isinstance(each, ast.Starred)}
         for each in ast.walk(target):
-            if isinstance(each, ast.Name):
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                 self._set(statement, each, join(kind, Kind.FLAT) if id(each) in rests else kind, flows)
 
     def _set(self, statement: Statement, target: ast.Name, kind: Kind, flows: set[Key], *, also: bool = False) -> None:

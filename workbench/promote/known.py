@@ -6,7 +6,7 @@ COPIES = frozenset({"list", "dict", "set", "sorted"})
 COPYING = frozenset(f"builtins.{name}" for name in COPIES)
 STREAMS = frozenset({"iter", "map", "filter", "zip", "enumerate", "reversed", "open"})
 PLAIN_BUILTINS = frozenset(
-    "abs all any ascii bin bool bytes callable chr complex divmod float format frozenset getattr hash hex id int isinstance "
+    "abs all any ascii bin bool bytes callable chr complex divmod float format frozenset hash hex id int isinstance "
     "issubclass len max min oct ord pow range repr round slice str sum tuple print".split()
 )
 # Methods of plain values that give something that can change.

@@ -15,10 +15,13 @@ from workbench.promote.kind import Kind
 from workbench.promote.kinds import Kinds
 from workbench.promote.known import CHANGING, CHANGING_FUNCTIONS, HARMLESS, HARMLESS_FUNCTIONS
 from workbench.promote.marks import Marks
-from workbench.promote.objects import bound_in, inner_functions, keeps_in_defaults, restless_methods
+from workbench.promote.objects import bound_in, changed_defaults, inner_functions, restless_methods
 from workbench.promote.program import Key, Program, Statement
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.targets import aliases_in, argument_names, changed_targets, held_names
+
+
+_NAMESPACES = ("builtins.globals", "builtins.locals", "builtins.vars")
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Mutations:
         for statement in statements:
             for call, called in self.program.calls(statement) if statement not in kept else ():
                 defines = isinstance(statement.node, ast.FunctionDef)
-                if called == "builtins.exec" or (called == "builtins.globals" and not defines):
+                if called == "builtins.exec" or (called in _NAMESPACES and not call.args and not defines):
                     name = called.removeprefix("builtins.")
                     what = f"{name}() may change any name of the notebook"
                     yield statement.refuse(Reason.DYNAMIC_NAMES, call, name, what, "write the names out")
@@ -110,6 +113,9 @@ class _Finder:
             use = statement.by_node.get(id(name))
             if use is not None and id(name) not in made and self._can_change(statement.key(use.name)):
                 yield statement.key(use.name)
+        for node in self._code(statement.node, top=True):
+            for summary in self.methods.get(node.attr, ()) if isinstance(node, ast.Attribute) else ():
+                yield from summary.variables
         for use in statement.uses:
             key = statement.key(use.name)
             if use.context != "load" or key in statement.stores():
@@ -159,8 +165,6 @@ class _Finder:
         of = {id(function): summary for _, function, summary in bodies}
         for key, statement in self.kinds.functions.items():
             node = statement.node
-            if isinstance(node, ast.FunctionDef) and keeps_in_defaults(node, self.summaries[key].changed):
-                self.summaries[key].variables.add(key)
             if isinstance(node, ast.FunctionDef) and any(self._keeps(statement, inner) for inner in inner_functions(node)):
                 self.restless.add(key)
             if isinstance(node, ast.ClassDef) and any(
@@ -189,6 +193,10 @@ class _Finder:
                 summary.variables |= self.summaries[statement.key(use.name)].variables
             elif use is not None and use.late and use.context == "store":
                 summary.variables.add(statement.key(use.name))
+        for default in changed_defaults(function, summary.changed):
+            summary.variables |= set(statement.stores()) if statement.node is function else set()
+            held = {statement.key(name.id) for name in held_names(default) if id(name) in statement.by_node}
+            summary.variables |= {key for key in held if self._can_change(key)}
 
     # Where something is changed
 
@@ -204,11 +212,12 @@ class _Finder:
                     yield from changed_targets(target)
                     if isinstance(target, ast.Name):
                         yield target
-                case ast.AnnAssign(target=target) | ast.For(target=target):
+                case ast.AnnAssign(target=target) | ast.For(target=target) | ast.comprehension(target=target):
                     yield from changed_targets(target)
                 case ast.With(items=items):
                     for item in items:
                         yield from held_names(item.context_expr)
+                        yield from changed_targets(item.optional_vars) if item.optional_vars is not None else ()
                 case ast.Attribute(value=value, attr=method) if method in CHANGING and id(child) not in called:
                     if self.kinds.kind(statement, value) not in (Kind.PLAIN, Kind.CODE):
                         yield from held_names(value)
@@ -241,6 +250,8 @@ class _Finder:
         match call.func:
             case ast.Name(id=name) if id(call.func) in statement.by_node:
                 summary = self.summaries.get(statement.key(name))
+                if statement.key(name) in self.restless:
+                    yield from (each for arg in given for each in held_names(arg))
                 if summary is not None:
                     yield from self._through(statement, summary, call)
                 elif statement.key(name) not in self.kinds.functions:
@@ -250,8 +261,10 @@ class _Finder:
             case ast.Attribute(value=held, attr=method):
                 yield from self._method(statement, call, held, method, discarded=discarded)
             case _:
-                called = [call.func] if isinstance(call.func, ast.Lambda) else []
-                yield from (name for each in (*given, *called) for name in held_names(each))
+                yield from (name for each in given for name in held_names(each))
+                # What is called may hold the object itself: getattr(names, "append")("UA"), or adders[0]("UA").
+                direct = isinstance(call.func, (ast.Call, ast.Lambda))
+                yield from (name for name in held_names(call.func) if direct or self._holds(statement.key(name.id)))
 
     def _holds(self, key: Key) -> bool:
         """Whether something called may hold a container or an object of another variable: ``add = columns.append``."""
@@ -266,6 +279,9 @@ class _Finder:
         kind = self.kinds.kind(statement, held)
         if kind is Kind.PLAIN:
             return
+        if kind is Kind.CODE or (self.program.dotted(statement, held) or "").startswith("builtins."):
+            if method in CHANGING and call.args:  # list.append(names, "UA")
+                yield from held_names(call.args[0])
         own = self.methods.get(method, []) if kind in (Kind.CODE, Kind.OBJECT, Kind.UNKNOWN) else []
         for summary in own:
             if summary.arguments[:1] and summary.arguments[0] in summary.changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from workbench.promote.forbidden import INSIDES
 from workbench.promote.program import Key, Program, Statement
@@ -38,16 +38,17 @@ def shares_attributes(node: ast.ClassDef) -> bool:
     return any(not isinstance(value, plain) for value in values)
 
 
-def keeps_in_defaults(function: ast.FunctionDef, changed: Iterable[str]) -> bool:
-    """Whether a function changes a default of its own, which the next call then finds changed."""
+def changed_defaults(function: ast.FunctionDef | ast.Lambda, changed: Collection[str]) -> Iterator[ast.expr]:
+    """The defaults that a function changes when it is called without those arguments; the next call finds them changed."""
     every = function.args
     positional = [*every.posonlyargs, *every.args]
     pairs = [
         *zip(reversed(positional), reversed(every.defaults), strict=False),
         *zip(every.kwonlyargs, every.kw_defaults, strict=True),
     ]
-    kept = {argument.arg for argument, default in pairs if default is not None and not isinstance(default, ast.Constant)}
-    return bool(kept & set(changed))
+    for argument, default in pairs:
+        if argument.arg in changed and default is not None and not isinstance(default, ast.Constant):
+            yield default
 
 
 def restless_methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:

@@ -28,6 +28,8 @@ def aliases_in(function: ast.AST) -> dict[str, set[str]]:
                 | ast.comprehension(target=target, iter=value)
             ):
                 pairs = [(target, value)]
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+                pairs = [(target, value)]
             case _:
                 pass
         for target, value in pairs:
