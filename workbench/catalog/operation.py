@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.catalog.canary import Change, ended_by
 from workbench.catalog.endings import comments, demotion_said
 from workbench.catalog.version import read_lineage, version_dir
 from workbench.errors import GuardRefused, InfrastructureError, LeaseLost, UsageError
@@ -21,7 +22,7 @@ from workbench.model import VersionId
 from workbench.runtime.failpoint import reached
 from workbench.runtime.views import Current
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store, endings, leases, lineage, quarantine
+from workbench.store import Store, beside, endings, leases, lineage, quarantine
 from workbench.store.records import Lease, OperationKind, OperationRecord, Pointer, QuarantineRecord, Target
 
 
@@ -51,12 +52,13 @@ def move_readers(
     run: str | None = None,
     lease: Lease | None = None,
     release: QuarantineRecord | None = None,
+    change: Change | None = None,
 ) -> OperationRecord:
     """Show readers of several pipelines other data, all in one atomic step, on the record.
 
     With ``lease``, only while nobody has taken it over: it is held against the store in the transaction that writes down the
     intent, and again before the swap, since a process may be stopped in between. ``release`` are the rows that were held back
-    and that the targets now show.
+    and that the targets now show. ``change`` is what chosen readers see from then on; a canary that all readers overtake ends.
 
     Raises ``LeaseLost`` when it was taken over, ``InfrastructureError`` when readers are no longer where ``targets`` say,
     ``GuardRefused`` when the ledger does not verify, ``LockHeld`` when another process publishes.
@@ -66,7 +68,8 @@ def move_readers(
         _refuse_broken_ledger(store)
         if lease is not None:
             leases.require(store, lease)
-        views = warehouse.current().views
+        current = warehouse.current()
+        views = current.views
         for target in targets:
             view = views.get(target.pipeline)
             if (None if view is None else Pointer(view.version, view.snapshot)) != target.old:
@@ -85,10 +88,12 @@ def move_readers(
             operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
             if release is not None:
                 quarantine.begin_release(store, release, operation.id, who=who, why=why, at=at)
+            change = (change or Change()).and_also(ended_by(store, current, kind, targets, promotion, at))
+            beside.intend(store, change.intents, operation.id)
         reached("after_intent")
         if lease is not None:
             _still_held(store, lease, operation)
-        warehouse.swap(operation.id, changes, _comments(store, operation))
+        warehouse.swap(operation.id, changes, _comments(store, operation), change.applied(current))
         _finish(store, operation, at)
     return operation
 
@@ -125,11 +130,12 @@ def _undo(store: Store, operation: OperationRecord) -> None:
     with store.transaction():
         store.end_operation(operation.id, "aborted")
         quarantine.settle(store, operation.id, "held")
+        beside.settle(store, operation.id, done=False)
 
 
 def _refuse_undecided(store: Store, kind: OperationKind, promotion: str | None) -> None:
     """A promotion may have been rejected or superseded since its publication was planned."""
-    found = store.promotion(promotion) if kind == "publish" and promotion is not None else None
+    found = store.promotion(promotion) if kind in ("publish", "canary") and promotion is not None else None
     if found is not None and found.status not in ("approved", "published"):
         raise GuardRefused(f"{found.id} is {found.status} meanwhile", hint=f"workbench show {found.id}")
 
@@ -162,6 +168,8 @@ def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
         if operation.kind == "release":
             quarantine.settle(store, operation.id, "released")
             said["quarantine"] = [each.id for each in quarantine.find(store) if each.operation == operation.id]
+        if settled := beside.settle(store, operation.id, done=True):
+            said["beside"] = settled
         store.append_ledger(operation.kind, said, at=at)
     reached("after_done")
     store.write_head()

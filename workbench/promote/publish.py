@@ -12,11 +12,11 @@ from workbench.catalog.operation import move_readers, pointer
 from workbench.catalog.shown import last_shown
 from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, InfrastructureError, UnknownName, UsageError, Waiting, WorkbenchError
+from workbench.errors import GuardRefused, InfrastructureError, UnknownName, UsageError, WorkbenchError
 from workbench.model import VersionId
-from workbench.promote.approval import refuse_changes
+from workbench.promote.decided import promotion_named, refuse_overtaken, refuse_undecided
 from workbench.runtime.warehouse import Live, Warehouse
-from workbench.store import Store, endings
+from workbench.store import Store, beside, endings
 from workbench.store.records import OperationKind, OperationRecord, Pointer, PromotionRecord, Target
 
 
@@ -46,31 +46,20 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
             return _plan(store, "publish", [move], None, _companions(store, version))
         promotion = _promotion_of(store, version)
     else:
-        found = store.promotion(target.upper())
-        if found is None:
-            raise UnknownName.of("promotion", target, [each.id for each in store.promotions()], hint="workbench show")
-        promotion = found
-    _refuse_undecided(workspace, store, promotion)
+        promotion = promotion_named(store, target)
+    refuse_undecided(workspace, store, promotion)
     notes, targets, last = [], [], _last_data(store, promotion)
     for candidate in promotion.candidates:
         at, to = live.get(candidate.pipeline), last[candidate.pipeline]
         targets.append(_move(warehouse, live, candidate.pipeline, to))
         base = candidate.summary.get("base_snapshot")
         same_version = at is not None and at.version == candidate.base_version
-        if at is not None and same_version and base and at.snapshot.id not in (base, to.snapshot):
+        followed = to.snapshot != candidate.snapshot  # beside production, run by run
+        if at is not None and same_version and base and not followed and at.snapshot.id not in (base, to.snapshot):
             notes.append(
                 f"{candidate.pipeline} got newer data since {promotion.id} was tried; next: workbench run {candidate.pipeline}"
             )
-    overtaken = [
-        each for each in promotion.candidates if _version_of(live, each.pipeline) not in (each.base_version, each.version)
-    ]
-    if overtaken and promotion.status != "published":
-        each = overtaken[0]
-        raise WorkbenchError(
-            f"{promotion.id} was judged against {each.pipeline}@{each.base_version or 'nothing'}, "
-            f"but readers see {_said_of(live, each.pipeline)}",
-            hint=f'workbench promote {promotion.notebook} --why "…"',
-        )
+    refuse_overtaken(live, promotion)
     return _plan(store, "publish", targets, promotion.id, notes)
 
 
@@ -120,6 +109,8 @@ def apply(
     """Carry out a plan; None when it has nothing to do."""
     if not plan.targets:
         if plan.kind == "publish" and plan.promotion is not None:
+            if beside.running(store, promotion=plan.promotion):  # its readers see nothing else than all others
+                return move_readers(store, warehouse, "publish", (), who=who, at=at, why=why, promotion=plan.promotion)
             _settle(store, plan.promotion, who=who, at=at)
         return None
     with announce.move_told(store.workspace, plan.targets, at):
@@ -170,11 +161,13 @@ def _move(warehouse: Warehouse, live: Mapping[str, Live], pipeline: str, to: Poi
 
 
 def _last_data(store: Store, promotion: PromotionRecord) -> dict[str, Pointer]:
-    """What readers of each pipeline saw last while this promotion was live; before that, what its trial computed.
+    """What readers of each pipeline saw last while this promotion was live; before that, what its canary or its trial did.
 
     Runs refresh what is live: showing the trial's data again would take their days away.
     """
     last = {each.pipeline: Pointer(each.version, each.snapshot) for each in promotion.candidates}
+    for running in beside.running(store, promotion=promotion.id):
+        last |= running.data if running.kind == "canary" else {}
     shown: set[str] = set()
     for operation in store.operations(state="done"):
         for each in operation.targets:
@@ -229,31 +222,9 @@ def _promotion_of(store: Store, version: VersionId) -> PromotionRecord:
     )
 
 
-def _refuse_undecided(workspace: Workspace, store: Store, promotion: PromotionRecord) -> None:
-    match promotion.status:
-        case "waiting":
-            raise Waiting(f"{promotion.id} waits for approval", hint=f"workbench approve {promotion.id}")
-        case "refused":
-            raise GuardRefused(f"{promotion.id} was refused by a gate", hint=f"workbench gates {promotion.id}")
-        case "rejected" | "superseded":
-            raise WorkbenchError(f"{promotion.id} is {promotion.status}", hint=f"workbench show {promotion.id}")
-    approved = [each for each in store.approvals(promotion.id) if each.decision == "approve"]
-    if not any(each.digest == promotion.digest for each in approved):
-        raise GuardRefused(f"the approval of {promotion.id} is for something else", hint=f"workbench approve {promotion.id}")
-    refuse_changes(workspace, store, promotion, notebook=promotion.status != "published")
-
-
 def _refuse_changed_version(workspace: Workspace, store: Store, version: VersionId) -> None:
     record = store.version(version)
     wrong = changed_files(workspace, version, expected_manifest=record.manifest_sha256 if record else None)
     if wrong:
         folder = version_dir(workspace, version).relative_to(workspace.root)
         raise GuardRefused(f"{folder / wrong[0]} is not what was approved", hint=f"git checkout {folder}")
-
-
-def _said_of(live: Mapping[str, Live], pipeline: str) -> str:
-    return f"{pipeline}@{live[pipeline].version}" if pipeline in live else f"nothing of {pipeline}"
-
-
-def _version_of(live: Mapping[str, Live], pipeline: str) -> int | None:
-    return live[pipeline].version if pipeline in live else None

@@ -16,7 +16,7 @@ from workbench.model import GateResult, Verdict
 from workbench.store import rows, tables
 from workbench.store.database import Store
 from workbench.store.engine import next_number
-from workbench.store.records import Pointer
+from workbench.store.records import Pointer, RunRecord
 
 Kind = Literal["canary", "shadow"]
 # "beginning" until the operation that shows it to readers is done
@@ -195,6 +195,54 @@ def end_trial(store: Store, record: TrialRecord) -> None:
 def trials(store: Store, beside: int) -> tuple[TrialRecord, ...]:
     """The trials of a row, the oldest first."""
     return tuple(_trial(row) for row in store.select(_trials, _trials.c.beside == beside))
+
+
+def counted(store: Store, record: BesideRecord, pipelines: Sequence[str]) -> int:
+    """How many runs that began after the record tell something of each of these candidates."""
+    before = last_run(store, record.at)
+    told = [each for each in trials(store, record.number) if each.counts and (rows.number("R", each.run) or 0) > before]
+    return min((len({each.run for each in told if each.pipeline == name}) for name in pipelines), default=0)
+
+
+def set_gates(store: Store, promotion: str, found: Mapping[str, GateResult]) -> None:
+    """Replace, or add, what one gate says of candidates of a promotion, by pipeline. Approvals are not bound to it."""
+    with store.transaction() as connection:
+        current = store.promotion(promotion)
+        if current is None:
+            return
+        candidates = []
+        for each in current.candidates:
+            result = found.get(each.pipeline)
+            if result is not None:
+                others = tuple(gate for gate in each.gates if gate.gate != result.gate)
+                each = replace(each, gates=(*others, result))
+            candidates.append(each)
+        values = rows.from_promotion(replace(current, candidates=tuple(candidates)))
+        table = tables.promotions
+        connection.execute(table.update().where(table.c.number == rows.number("P", promotion)).values(values))
+
+
+def end(store: Store, record: BesideRecord, said: Mapping[str, Any]) -> None:
+    """Keep how a shadow ended, on the ledger."""
+    assert record.ended is not None
+    with store.transaction():
+        update(store, record)
+        store.append_ledger("shadow", said, at=record.ended)
+    store.write_head()
+
+
+def runs_after(store: Store, pipelines: Sequence[str], number: int) -> tuple[RunRecord, ...]:
+    """The runs of pipelines with a higher number, the oldest first."""
+    table = tables.runs
+    found = store.select(table, (table.c.number > number) & table.c.pipeline.in_(list(pipelines)))
+    return tuple(rows.to_run(row) for row in found)
+
+
+def last_run(store: Store, before: dt.datetime) -> int:
+    """The number of the last run that had begun at a moment; 0 when there was none."""
+    table = tables.runs
+    found = store.select(table, table.c.started <= rows.moment(before), newest_first=True, limit=1)
+    return int(found[0]["number"]) if found else 0
 
 
 def kept(store: Store) -> dict[str, set[str]]:
