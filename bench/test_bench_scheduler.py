@@ -92,7 +92,7 @@ def many(production: Production, count: int, reads: Callable[[int], str], *, dat
             from workbench.runtime.views import Current, replace_current
 
             shown = {name: View(name, 1, each.id, "O-1") for name, each in views.items()}
-            replace_current(production.workspace.warehouse, Current(shown, "O-1", str(production.workspace.warehouse)), {})
+            replace_current(production.workspace.warehouse, Current(shown, "O-1", str(production.workspace.warehouse)), {}, {})
 
 
 def all_done(production: Production, count: int) -> None:

@@ -11,6 +11,8 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -26,6 +28,8 @@ NAME = "current.duckdb"
 # The words of that file once more, as text, which is read in a hundredth of the time that opening a database takes.
 _NOTE = ".current.json"
 _TEMPORARY = f"{files.TEMPORARY}current-"
+_MEMORY = "/dev/shm"  # noqa: S108  # a folder of our own is made in it
+_writing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +106,13 @@ def replace_current(
 
     ``changed`` are those of all readers, ``beside`` those of chosen ones.
     """
-    import duckdb
-
     file = folder / NAME
     files.make_folder(folder)
     temporary = folder / f"{_TEMPORARY}{secrets.token_hex(4)}"
     reached("before_swap")
     try:
         with reported("publishing"):
-            if file.exists():
-                shutil.copyfile(file, temporary)
-            con = duckdb.connect(str(temporary), config={"threads": 1, "autoinstall_known_extensions": False})
-            try:
-                _define(con, current, {"main": changed, "canary": beside})
-            finally:
-                con.close()
+            _write(file, temporary, current, {"main": changed, "canary": beside})
             files.fsync(temporary)
             reached("after_write_new")
             written = temporary.stat().st_ino
@@ -127,6 +123,52 @@ def replace_current(
         for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
             leftover.unlink(missing_ok=True)
     reached("after_swap")
+
+
+def _write(file: Path, temporary: Path, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Write ``temporary``: what ``file`` has, changed.
+
+    DuckDB makes each of its own steps durable, which only the last one need be; so it works in memory where there is room.
+    """
+    import duckdb
+
+    if os.access(_MEMORY, os.W_OK):
+        with contextlib.suppress(OSError, duckdb.Error), tempfile.TemporaryDirectory(dir=_MEMORY, prefix="workbench-") as place:
+            made = Path(place, NAME)
+            if file.exists():
+                shutil.copyfile(file, made)
+            _change(made, current, changed)
+            with temporary.open("xb") as whole, made.open("rb") as written:
+                shutil.copyfileobj(written, whole)
+            return
+    temporary.unlink(missing_ok=True)
+    if file.exists():
+        shutil.copyfile(file, temporary)
+    _change(temporary, current, changed)
+
+
+def _change(file: Path, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Define what has changed in a file that nobody else looks at."""
+    with _writing:
+        con = _session(os.getpid())
+        try:
+            con.execute(f"ATTACH {literal(str(file))} AS written")
+            con.execute("USE written")
+            _define(con, current, changed)
+            con.execute("USE memory")
+            con.execute("DETACH written")
+        except BaseException:
+            _session.cache_clear()
+            con.close()
+            raise
+
+
+@functools.lru_cache(maxsize=1)
+def _session(_: int) -> Any:
+    """The session in which this process defines views: to open one takes longer than they do."""
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"threads": 1, "autoinstall_known_extensions": False})
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:
