@@ -145,6 +145,47 @@ def _scheduler(moment: str) -> int:
     return 0
 
 
+class _Forked:
+    """Stands for ``subprocess.Popen`` where the warm process is started: forked from here, where all is imported already."""
+
+    def __init__(self, command: list[str], *, env: dict[str, str], pass_fds: list[int], **_: Any) -> None:
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            os.closerange(3, pass_fds[0])
+            os.closerange(pass_fds[0] + 1, 4096)
+            os.environ.clear()
+            os.environ.update(env)
+            sys.argv = ["zygote", str(pass_fds[0])]
+            try:
+                from workbench.runtime import zygote
+
+                zygote.main()
+            finally:
+                os._exit(71)
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            with contextlib.suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout: float = 60) -> None:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("zygote", timeout)
+            time.sleep(0.002)
+
+
+class _Quick:
+    """Stands for the module ``subprocess`` where the warm process is started."""
+
+    Popen = _Forked
+
+
 BODIES = {"command": _command, "scheduler": _scheduler}
 
 
@@ -155,6 +196,11 @@ def _become(request: dict[str, Any], go: int, said: tuple[int, int]) -> None:
     _filter()
     os.chdir(request["below"])
     os.environ.update(request["environment"])
+    from workbench.runtime import forked
+
+    for name in ("DEVNULL", "TimeoutExpired"):
+        setattr(_Quick, name, getattr(subprocess, name))
+    forked.subprocess = _Quick  # type: ignore[assignment]
     for source, descriptor in zip(said, (1, 2), strict=True):
         os.dup2(source, descriptor)
         os.close(source)
