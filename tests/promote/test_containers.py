@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from workbench.promote.module import build_module
 from workbench.promote.refusal import Reason
 
 MADE = """
@@ -162,3 +163,15 @@ def test_the_names_of_a_notebook_as_a_dictionary_are_refused(cut, name):
         f'part = ["UA"]\n{name}()["part"].append("x")\nwb.output("late", flights.filter(flights.carrier.isin(part)))',
     )
     assert [each.reason for each in slicing.refusals] == [Reason.DYNAMIC_NAMES]
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_that_is_kept_has_the_notebooks_effect(cut, twin, change):
+    slicing = cut(
+        f'{MORE_IMPORTS}\nflights = wb.source("flights")',
+        f'{HOLDERS}\n{change}\nwb.output("late", flights.limit(1).select(part=ibis.literal(str(part))))',
+    )
+    theirs = twin.notebook(slicing.notebook, {}, slicing)
+    (late,) = slicing.slices
+    assert twin.module(late, build_module(late, slicing.notebook), {}) == theirs["late"]
