@@ -19,7 +19,7 @@ from workbench.config import Workspace
 from workbench.errors import GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows, tables
-from workbench.store.engine import connect, explained, next_number, place, reading, revision
+from workbench.store.engine import connect, explained, migrate, next_number, place, reading, reading_only, revision
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -45,7 +45,8 @@ class Store:
         self.workspace = workspace
         self._engine = engine
         self._read_only = read_only
-        self._connection: Connection | None = None
+        self._session: Connection | None = None  # the one connection, opened when it is first needed
+        self._connection: Connection | None = None  # the same while a transaction is open
 
     @classmethod
     def open(cls, workspace: Workspace, *, read_only: bool = False) -> Store:
@@ -57,16 +58,15 @@ class Store:
         if read_only:
             return cls(workspace, reading(file), read_only=True)
         file.parent.mkdir(parents=True, exist_ok=True)
-        store = cls(workspace, connect(file, read_only=False), read_only=False)
-        try:
-            with store.transaction() as connection:
-                if revision(connection) != tables.REVISION:
-                    from workbench.store.migrations import upgrade
-
-                    upgrade(connection)
-        except BaseException:
-            store.close()
-            raise
+        store = cls(workspace, engine := connect(file, read_only=False), read_only=False)
+        with contextlib.ExitStack() as unless_open:
+            unless_open.callback(store.close)
+            with store._explained(engine) as session, reading_only(session):
+                found = revision(session)
+            if found != tables.REVISION:
+                with store.transaction() as connection:
+                    migrate(connection)
+            unless_open.pop_all()
         return store
 
     def __enter__(self) -> Store:
@@ -77,8 +77,9 @@ class Store:
 
     def close(self) -> None:
         """Let go of the database."""
-        if self._engine is not None:
-            self._engine.dispose()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -88,14 +89,23 @@ class Store:
             return
         if self._engine is None:
             raise InfrastructureError("there is no store yet", hint="workbench doctor")
+        with self._explained(self._engine) as session, session.begin():
+            self._connection = session
+            try:
+                yield session
+            finally:
+                self._connection = None
+
+    @contextlib.contextmanager
+    def _explained(self, engine: Engine) -> Iterator[Connection]:
+        """The connection; it is not used again after the database complained."""
         try:
-            with self._engine.begin() as connection:
-                self._connection = connection
-                try:
-                    yield connection
-                finally:
-                    self._connection = None
+            if self._session is None:
+                self._session = engine.connect()
+            yield self._session
         except DatabaseError as error:
+            with contextlib.suppress(DatabaseError):
+                self.close()
             raise explained(error, place(self.workspace)) from error
 
     # Promotions
@@ -288,7 +298,7 @@ class Store:
     def write_head(self) -> None:
         """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``, unless a transaction is still open."""
         if self._connection is None:
-            ledger.advance(self.workspace.promoted, self.select(tables.ledger))
+            ledger.advance(self.workspace.promoted, self.select(tables.ledger, ledger.ends(self.workspace.promoted)))
 
     def _numbered(self, table: Table, prefix: str, identity: str) -> Mapping[str, Any] | None:
         serial = rows.number(prefix, identity)
@@ -302,15 +312,9 @@ class Store:
         if self._engine is None:
             return []
         key = [column.desc() if newest_first else column for column in table.primary_key.columns]
-        query = table.select().order_by(*key)
-        if condition is not None:
-            query = query.where(condition)
-        if limit is not None:
-            query = query.limit(limit)
+        wanted = () if condition is None else (condition,)
+        query = table.select().where(*wanted).order_by(*key).limit(limit)
         if self._connection is not None:
             return [dict(row) for row in self._connection.execute(query).mappings()]
-        try:
-            with self._engine.connect() as connection:
-                return [dict(row) for row in connection.execute(query).mappings()]
-        except DatabaseError as error:
-            raise explained(error, place(self.workspace)) from error
+        with self._explained(self._engine) as session, reading_only(session):
+            return [dict(row) for row in session.execute(query).mappings()]

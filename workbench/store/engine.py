@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
 BUSY_SECONDS = 10
+_READS = "workbench reads"
 AGAIN = "type the same command again"
 
 
@@ -46,9 +49,20 @@ def connect(file: Path, *, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if read_only or connection.info.get(_READS) else "BEGIN IMMEDIATE")
 
     return engine
+
+
+@contextlib.contextmanager
+def reading_only(connection: Connection) -> Iterator[None]:
+    """A transaction that only reads, and so need not wait for one that writes to begin, nor keep others from it."""
+    connection.info[_READS] = True
+    try:
+        with connection.begin():
+            yield
+    finally:
+        connection.info.pop(_READS, None)
 
 
 def reading(file: Path) -> Engine | None:
@@ -108,6 +122,16 @@ def revision(connection: Connection) -> str | None:
     there = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
     found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first() if there else None
     return str(found[0]) if found else None
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a database to the newest migration, in the transaction that is open, unless somebody else has meanwhile."""
+    from workbench.store.tables import REVISION
+
+    if revision(connection) != REVISION:
+        from workbench.store.migrations import upgrade
+
+        upgrade(connection)
 
 
 def next_number(connection: Connection, table: Table) -> int:

@@ -125,8 +125,22 @@ def read_anchor(promoted: Path) -> tuple[int, str] | None:
     return (int(number), digest) if number.isdecimal() else (0, digest)
 
 
+def ends(promoted: Path) -> Any:
+    """The condition that chooses what ``advance`` asks for: the first entry, the newest, and the one of ``LEDGER_HEAD``."""
+    from sqlalchemy import func, select
+
+    from workbench.store.tables import ledger
+
+    anchor, seq = read_anchor(promoted), ledger.c.seq
+    first, newest = (select(each(seq)).scalar_subquery() for each in (func.min, func.max))
+    return seq.in_([0 if anchor is None else anchor[0]]) | (seq == first) | (seq == newest)
+
+
 def advance(promoted: Path, entries: Sequence[Row]) -> None:
-    """Let ``LEDGER_HEAD`` say the newest entry, unless it knows one that the ledger lacks: that must stay to be seen."""
+    """Let ``LEDGER_HEAD`` say the newest entry, unless it knows one that the ledger lacks: that must stay to be seen.
+
+    Of all entries only those that ``ends`` chooses are needed, in their order.
+    """
     anchor = read_anchor(promoted)
     known = [(int(row["seq"]), str(row["hash"])) for row in entries]
     if known and (anchor is None or anchor in known or anchor[1] == entries[0]["previous"]) and anchor != known[-1]:
