@@ -102,7 +102,8 @@ class Gates(_Strict):
     """Thresholds of the gates. Shares are 0..1, seconds are wall-clock.
 
     ``drift_tolerance`` is a population stability index, ``slowdown_tolerance`` how many times as long as the live version a
-    candidate may take, ``output_bytes_budget`` what its data may take on disk.
+    candidate may take, ``output_bytes_budget`` what its data may take on disk, ``shadow_runs`` beside how many runs of the live
+    version it has to hold before it is published.
     """
 
     row_count_tolerance: float = Field(default=0.25, ge=0)
@@ -112,6 +113,7 @@ class Gates(_Strict):
     slowdown_tolerance: float = Field(default=3.0, ge=1)
     output_bytes_budget: int = Field(default=10 * 2**30, gt=0)
     undocumented_columns: Literal["allow", "warn", "refuse"] = "warn"
+    shadow_runs: int = Field(default=0, ge=0, le=1000)
 
 
 class Approval(_Strict):

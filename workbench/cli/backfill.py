@@ -129,6 +129,7 @@ def _plan(
 def _carry_out(
     workspace: Workspace, file: Path | None, resume: str | None, most: int, hours: Hours | None, *, as_json: bool
 ) -> int:
+    from workbench.cli.following import quietly
     from workbench.operate.backfill import Worker, alive, change
     from workbench.operate.backfill_plan import from_json, read_plan
 
@@ -144,6 +145,7 @@ def _carry_out(
     worker = Worker(workspace, identity(), max_parallel=most, hours=hours, say=lambda text: click.echo(text, err=True))
     ended = worker.apply(plan)
     _print(ended, as_json=as_json)
+    quietly(workspace, identity(), pipelines=[ended.pipeline])
     return 0 if ended.state == "done" and all(each.state == "succeeded" for each in ended.windows) else 1
 
 

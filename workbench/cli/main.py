@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "waive": ("promotions", "Let a failing gate of a refused promotion pass, with a reason."),
     "publish": ("publish", "Move readers to an approved promotion or an earlier version."),
     "rollback": ("publish", "Move readers of a pipeline back to the version before."),
+    "canary": ("canary", "Candidates that chosen readers see beside what is live: status, check, promote, abort."),
+    "shadow": ("shadow", "Run candidates beside production, seen by nobody, and compare: start, status, stop."),
     "demote": ("demote", "Take a pipeline out of production, or back: readers, schedule, ledger in one step."),
     "run": ("run", "Run the live version of a pipeline, for all data or one interval."),
     "runs": ("run", "List and show runs."),

@@ -20,18 +20,33 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target")
+@click.option(
+    "--canary", "share", metavar="SHARE", help="Show it to this share of readers, such as 5%; others keep what they see."
+)
+@click.option("--to", "readers", multiple=True, metavar="READER", help="Show it to this reader; others keep what they see.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; move nobody.")
 @json_option
-def publish(target: str, dry_run: bool, as_json: bool) -> int:
+def publish(target: str, share: str | None, readers: tuple[str, ...], dry_run: bool, as_json: bool) -> int:
     """Move readers to TARGET: an approved promotion (P-2), or a version that was published before (orders_daily@2).
 
-    All outputs of a promotion become visible in one step.
+    All outputs of a promotion become visible in one step. With --canary or --to only chosen readers see it, in schema canary:
+    see workbench canary.
 
     \b
     Examples:
       workbench publish P-2
+      workbench publish P-2 --canary 5% --to ada@example.org
       workbench publish orders_daily@2 --dry-run
     """
+    if share is not None or readers:
+        from workbench.cli.canary import begin
+
+        return begin(target, share, readers, dry_run=dry_run, as_json=as_json)
+    return publish_promotion(target, dry_run=dry_run, as_json=as_json)
+
+
+def publish_promotion(target: str, *, dry_run: bool = False, as_json: bool) -> int:
+    """Move all readers to a promotion or an earlier version."""
     from workbench.promote.publish import plan_publish
 
     return _carry_out(
@@ -84,7 +99,7 @@ def _carry_out(plan: Any, *, why: str = "", dry_run: bool, as_json: bool) -> int
                 "promotion": planned.promotion,
                 "dry_run": dry_run,
                 "moves": [
-                    {"pipeline": each.pipeline, "from": _plain(each.old), "to": _plain(each.new)} for each in planned.targets
+                    {"pipeline": each.pipeline, "from": plain(each.old), "to": plain(each.new)} for each in planned.targets
                 ],
                 "notes": list(planned.notes),
             }
@@ -119,5 +134,6 @@ def _say(workspace: Workspace, warehouse: Warehouse, plan: PublishPlan, *, dry_r
         click.echo(f"next: duckdb -readonly {place}, or workbench status")
 
 
-def _plain(at: Pointer | None) -> dict[str, Any] | None:
+def plain(at: Pointer | None) -> dict[str, Any] | None:
+    """What readers of a pipeline see, as plain values."""
     return None if at is None else {"version": at.version, "snapshot": at.snapshot}

@@ -186,6 +186,7 @@ def find_run(run_id: str) -> RunRecord:
 def _run(
     pipeline: str, interval: Interval | None, parameters: Mapping[str, Any], engine: str, staged: str = "", *, as_json: bool
 ) -> int:
+    from workbench.cli.following import quietly
     from workbench.operate.run import run_pipeline
     from workbench.render.run import run_json, run_view
 
@@ -206,6 +207,8 @@ def _run(
         emit_json(run_json(record))
     else:
         console().print(run_view(record))
+    sys.stdout.flush()
+    quietly(find_workspace(), identity(), pipelines=[pipeline])
     return 0 if record.status == "succeeded" else 5 if record.facts.get("passing") else 1
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,10 +57,16 @@ def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
         idle, wake = nothing_before(workspace, dt.datetime.now(dt.UTC))
         if idle:
             return _told([], 0, [], wake, as_json=as_json)
+    from workbench.cli.following import quietly
     from workbench.cli.identity import identity
     from workbench.operate.scheduler import Scheduler
 
-    service = Scheduler(workspace, f"scheduler of {identity()}", _say, jobs or workspace.settings.scheduler.jobs)
+    who = f"scheduler of {identity()}"
+
+    def aside(stopping: Callable[[], bool]) -> None:
+        quietly(workspace, who, say=_say, stopping=stopping)
+
+    service = Scheduler(workspace, who, _say, jobs or workspace.settings.scheduler.jobs, aside=aside)
     if once:
         service.once()
     else:

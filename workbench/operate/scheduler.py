@@ -30,13 +30,17 @@ TICK = 1.0  # seconds between two looks
 
 @dataclass(slots=True)
 class Scheduler:
-    """One scheduler of one workspace. ``say`` gets a line for each thing that happens."""
+    """One scheduler of one workspace. ``say`` gets a line for each thing that happens.
+
+    ``aside`` does what runs give rise to and production need not wait for; it is asked to end by what it is given.
+    """
 
     workspace: Workspace
     who: str
     say: Callable[[str], None]
     jobs: int = 2
     clock: Clock = field(default_factory=Clock)
+    aside: Callable[[Callable[[], bool]], None] | None = None
     ended: list[RunRecord] = field(default_factory=list)
     refused: int = 0
     last: Plan = field(default_factory=Plan)
@@ -45,6 +49,8 @@ class Scheduler:
     _watch: lease.Watch = field(default_factory=lease.Watch)
     _futures: dict[str, tuple[Account, Future[None]]] = field(default_factory=dict)
     _key: str = ""
+    _thread: threading.Thread | None = None
+    _done: int = -1
 
     def __post_init__(self) -> None:
         self._reader = Reader(self.workspace)
@@ -77,6 +83,11 @@ class Scheduler:
                 if not self._futures:
                     break
                 self._gather(timeout=TICK)
+        self._step_aside()
+        if self._thread is not None:
+            self._thread.join()
+            if self._key and self._key != idle.fingerprint(self.workspace):
+                self.look()
         if self._key:
             idle.remember(self.workspace, self._key, self.last.wake)
         return self.last
@@ -94,6 +105,8 @@ class Scheduler:
                 self.say(f"waits: {error.message}")
                 stop.wait(5 * TICK)
             beat()
+            if len(self._futures) < self.jobs:
+                self._step_aside()
             if self._futures:
                 self._gather(timeout=TICK / 5)
             else:
@@ -109,7 +122,8 @@ class Scheduler:
         started = time.monotonic()
         while self._futures and time.monotonic() - started < grace():
             self._gather(timeout=TICK / 5)
-        if not self._futures:
+        busy = self._thread is not None and self._thread.is_alive()
+        if not self._futures and not busy:
             return
         from workbench.runtime.forked import cool_down
 
@@ -120,6 +134,15 @@ class Scheduler:
         with Store.open(self.workspace) as store:
             for account in left:
                 give_back(store, account, now=self.clock.now())
+
+    def _step_aside(self) -> None:
+        """Begin, in a thread of its own, what the runs that have ended since the last time give rise to."""
+        busy = self._thread is not None and self._thread.is_alive()
+        if self.aside is None or busy or self._done == len(self.ended):
+            return
+        self._done = len(self.ended)
+        self._thread = threading.Thread(target=self.aside, args=[lambda: self.stopping], name="workbench-aside", daemon=True)
+        self._thread.start()
 
     def reload(self, workspace: Workspace) -> None:
         """Read all settings again."""

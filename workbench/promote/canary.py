@@ -13,6 +13,7 @@ from workbench.catalog.canary import Change, ended, shown
 from workbench.catalog.operation import move_readers
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
+from workbench.model import GateResult, Verdict
 from workbench.promote.decided import promotion_named, refuse_overtaken, refuse_undecided
 from workbench.runtime.canary import BUCKETS, reader_name
 from workbench.runtime.warehouse import Warehouse
@@ -126,7 +127,23 @@ def apply_canary(
     change = shown(plan.record, "begun" if plan.record.number == 0 else "readers changed")
     if plan.replaces is not None:
         change = change.and_also(ended(plan.replaces, "replaced", f"{plan.record.promotion} took its place", at))
-    return move_readers(store, warehouse, "canary", (), who=who, at=at, why=why, promotion=plan.record.promotion, change=change)
+    promotion = plan.record.promotion
+    operation = move_readers(store, warehouse, "canary", (), who=who, at=at, why=why, promotion=promotion, change=change)
+    _wait_again(store, promotion)
+    return operation
+
+
+def _wait_again(store: Store, identity: str) -> None:
+    """After a breach, another canary has to hold beside a run before the promotion may be published."""
+    promotion = store.promotion(identity)
+    for each in promotion.candidates if promotion is not None else ():
+        last = next((gate for gate in each.gates if gate.gate == "canary"), None)
+        if last is not None and last.verdict is Verdict.FAIL:
+            evidence = {**last.evidence, "next": f"workbench canary status {identity}"}
+            said = GateResult(
+                "canary", Verdict.WAITING, "shown to a canary again; waits for a run beside which it holds", evidence
+            )
+            beside.set_gates(store, identity, {each.pipeline: said})
 
 
 def bring_up_to_date(

@@ -180,3 +180,12 @@ def test_the_contract_gate_names_who_reads_what_is_lost():
     assert found.verdict is Verdict.FAIL
     assert "read by totals (revenue)" in found.summary
     assert found.evidence["class"] == "breaking"
+
+
+def test_shadow_waits_for_the_runs_that_the_workspace_asks_for():
+    asked = replace(CASE, thresholds=Gates(shadow_runs=3))
+    assert verdict("shadow", CASE) is Verdict.PASS
+    assert verdict("shadow", asked) is Verdict.WAITING
+    assert verdict("shadow", replace(asked, live_contract=None, logic=None)) is Verdict.PASS
+    assert verdict("shadow", replace(asked, equality=None)) is Verdict.PASS
+    assert gates.worst(gates.judge(asked)) is Verdict.WAITING

@@ -22,6 +22,7 @@ from workbench.promote.gates.policy import policy
 from workbench.promote.gates.privacy import privacy
 from workbench.promote.gates.rows import rows
 from workbench.promote.gates.runtime import runtime
+from workbench.promote.gates.shadow import shadow
 
 GATES: tuple[Callable[[Case], GateResult], ...] = (
     equality,
@@ -37,6 +38,7 @@ GATES: tuple[Callable[[Case], GateResult], ...] = (
     runtime,
     performance,
     cost,
+    shadow,
 )
 
 

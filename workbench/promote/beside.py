@@ -1,0 +1,171 @@
+"""What the gates say of a candidate that ran beside a run of the live version, and whether it may go on.
+
+Both computed the same interval from the same inputs, so that only the code differs: the logic effect, run by run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.catalog.compatibility import lost_columns
+from workbench.catalog.contract import Contract, read_contract
+from workbench.catalog.trace import live_graph
+from workbench.catalog.version import changed_files, version_dir
+from workbench.catalog.writing import rules_of
+from workbench.config import Workspace
+from workbench.errors import WorkbenchError
+from workbench.model import GateResult, Interval, Snapshot, Verdict, VersionId
+from workbench.promote.decided import overtaken
+from workbench.promote.diff import TableDiff, diff, diff_snapshots
+from workbench.promote.gates.case import Case
+from workbench.promote.gates.changed import changed
+from workbench.promote.gates.contract import contract as contract_gate
+from workbench.promote.gates.cost import cost
+from workbench.promote.gates.drift import drift
+from workbench.promote.gates.key import key
+from workbench.promote.gates.performance import performance
+from workbench.promote.gates.rows import rows
+from workbench.promote.gates.runtime import runtime
+from workbench.runtime import checks
+from workbench.runtime.files import write_atomic
+from workbench.runtime.warehouse import Warehouse
+from workbench.store import Store
+from workbench.store.beside import BesideRecord, Outcome, TrialRecord
+from workbench.store.records import CandidateRecord, PromotionRecord, RunRecord
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+# What data says: the others are about code and words, which do not change after a promotion.
+DATA_GATES: tuple[Callable[[Case], GateResult], ...] = (contract_gate, key, rows, changed, drift, runtime, performance, cost)
+DIFF = "diff.json"
+
+
+def judge_trial(
+    workspace: Workspace, warehouse: Warehouse, promotion: PromotionRecord, trial: TrialRecord, run: RunRecord
+) -> TrialRecord:
+    """The trial with what the gates say, and what differs from the run.
+
+    Where its inputs were others, differences tell nothing: what compares the two sides is not asked. What the author declared,
+    or a person waived, when the promotion was judged holds here too.
+    """
+    assert trial.snapshot is not None
+    candidate = next(each for each in promotion.candidates if each.pipeline == trial.pipeline)
+    mine = read_contract(version_dir(workspace, VersionId(trial.pipeline, trial.version)))
+    live = read_contract(version_dir(workspace, VersionId(run.pipeline, run.version)))
+    snapshot = warehouse.snapshot(trial.snapshot, trial.pipeline)
+    con = warehouse.connect()
+    try:
+        read = partial(warehouse.read, con)
+        table = read(snapshot)
+        rules = (checks.not_null(*mine.key), checks.unique(*mine.key)) if mine.key else ()
+        results = checks.evaluate(table, (*mine.checks, *rules))
+        found = None
+        if trial.state == "judged" and run.snapshot is not None:
+            found = _compared(read, warehouse.snapshot(run.snapshot, run.pipeline), snapshot, (live, mine), run.interval)
+    finally:
+        con.disconnect()
+    declared = _declared(candidate)
+    lost = lost_columns(live, mine)
+    case = Case(
+        contract=mine,
+        live_contract=live,
+        equality=None,
+        checks=results[: len(mine.checks)],
+        key_checks=results[len(mine.checks) :],
+        rows=snapshot.rows if found is None else found.rows.candidate,
+        logic=found,
+        seconds=float(trial.facts.get("seconds", 0.0)),
+        thresholds=workspace.settings.gates,
+        allow_change=declared,
+        allow_breaking=True,  # readers were told when it was promoted, and somebody approved
+        live_seconds=float(trial.facts["live"]["seconds"]) if found is not None else None,
+        bytes=snapshot.bytes,
+        lost_by=live_graph(workspace).readers(trial.pipeline, lost) if lost else {},
+    )
+    facts = dict(trial.facts)
+    if found is not None:
+        counts = found.rows
+        facts["differs"] = {
+            name: getattr(counts, name) for name in ("base", "candidate", "added", "removed", "changed", "unchanged")
+        }
+        facts["columns"] = {name: column.changed for name, column in found.columns.items() if column.changed}
+        write_atomic(workspace.runs / trial.id / DIFF, json.dumps(found.to_json(), default=str) + "\n")
+    waived = {gate.gate: gate.evidence["waived"] for gate in candidate.gates if "waived" in gate.evidence}
+    return replace(trial, gates=tuple(_waived(gate(case), waived) for gate in DATA_GATES), facts=facts)
+
+
+def no_longer(
+    workspace: Workspace, store: Store, warehouse: Warehouse, record: BesideRecord, promotion: PromotionRecord
+) -> tuple[Outcome, str]:
+    """Why a promotion may not go on beside production, whatever its runs say; ("", "") while it may."""
+    wanted = ("approved",) if record.kind == "canary" else ("waiting", "approved")
+    if promotion.status not in wanted:
+        return "overtaken", f"{promotion.id} is {promotion.status}"
+    moved = overtaken({name: view.version for name, view in warehouse.current().views.items()}, promotion)
+    if moved:
+        return "overtaken", moved
+    for each in promotion.candidates:
+        version = VersionId(each.pipeline, each.version)
+        known = store.version(version)
+        wrong = changed_files(workspace, version, expected_manifest=None if known is None else known.manifest_sha256)
+        if wrong:
+            return "breach", f"{version} is not as it was promoted: {wrong[0]} was changed"
+        at = record.data.get(each.pipeline)
+        if at is None:
+            continue
+        try:
+            damaged = warehouse.damaged(warehouse.snapshot(at.snapshot, each.pipeline))
+        except WorkbenchError as error:
+            return "breach", f"data of {version}: {error.message}"
+        if damaged:
+            return "breach", f"data of {version} is damaged or missing: {damaged[0]}"
+    return "", ""
+
+
+def stored_diff(workspace: Workspace, trial: TrialRecord) -> TableDiff | None:
+    """The comparison of a trial with its run; None where there was none, or it is gone."""
+    place: Path = workspace.runs / trial.id / DIFF
+    if not place.is_file():
+        return None
+    return TableDiff.from_json(json.loads(place.read_text(encoding="utf-8")))
+
+
+def _compared(
+    read: Callable[[Snapshot], ir.Table],
+    base: Snapshot,
+    candidate: Snapshot,
+    contracts: tuple[Contract, Contract],
+    interval: Interval | None,
+) -> TableDiff:
+    """What the run and the trial computed, row by row: of an interval its partitions, where both sides are cut up alike."""
+    live, mine = contracts
+    named = tuple(mine.key) if {*mine.key} <= base.columns.keys() & candidate.columns.keys() else ()
+    span, column = rules_of(live).reach(interval), base.partition_by
+    if span is None or column is None or candidate.partition_by != column:
+        return diff_snapshots(base, candidate, read, key=named)
+
+    def inside(table: ir.Table) -> ir.Table:
+        moment = table[column].cast("timestamp('UTC')")
+        return table.filter((moment >= span.start) & (moment < span.end))
+
+    return diff(inside(read(base)), inside(read(candidate)), key=named, largest=10)
+
+
+def _declared(candidate: CandidateRecord) -> float | None:
+    """The share of rows that the author said would change."""
+    found = next((gate.evidence.get("declared") for gate in candidate.gates if gate.gate == "changed"), None)
+    return None if found is None else float(found)
+
+
+def _waived(result: GateResult, waived: Mapping[str, Mapping[str, str]]) -> GateResult:
+    if result.verdict is not Verdict.FAIL or result.gate not in waived:
+        return result
+    by = waived[result.gate]
+    said = f"{result.summary}; waived by {by['who']}: {by['why']}"
+    return GateResult(result.gate, Verdict.WARN, said, {**result.evidence, "waived": dict(by)})
