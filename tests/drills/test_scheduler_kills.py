@@ -214,7 +214,9 @@ def test_whatever_is_killed_and_whenever_each_interval_is_published_once(shop: S
     for number in range(KILLS):
         how = kinds[number % len(kinds)]
         shop.grow()
-        hits[how] += strike(shop, how, chance)
+        hit = strike(shop, how, chance)
+        assert hit or how not in PLACES, (number, how, "was not reached")
+        hits[how] += hit
         assert shop.consistent(), (number, how)
         slowest[how] = max(slowest.get(how, 0.0), shop.recover())
         assert shop.problems() == [], (number, how)
