@@ -103,7 +103,8 @@ class Gates(_Strict):
 
     ``drift_tolerance`` is a population stability index, ``slowdown_tolerance`` how many times as long as the live version a
     candidate may take, ``output_bytes_budget`` what its data may take on disk, ``shadow_runs`` beside how many runs of the live
-    version it has to hold before it is published.
+    version it has to hold before it is published, ``overdue_inputs`` what becomes of one that reads a deprecated version whose
+    last day is over.
     """
 
     row_count_tolerance: float = Field(default=0.25, ge=0)
@@ -114,6 +115,7 @@ class Gates(_Strict):
     output_bytes_budget: int = Field(default=10 * 2**30, gt=0)
     undocumented_columns: Literal["allow", "warn", "refuse"] = "warn"
     shadow_runs: int = Field(default=0, ge=0, le=1000)
+    overdue_inputs: Literal["warn", "refuse"] = "warn"
 
 
 class Approval(_Strict):

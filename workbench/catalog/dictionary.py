@@ -38,11 +38,21 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """That readers should leave a version: the last day (ISO 8601) on which it may be read, what to read instead, and why."""
+
+    until: str
+    use: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A table. ``reads`` and ``readers`` are names of tables; only live pipelines count as readers.
 
     Of pipelines: ``versions`` are all on disk, ``version`` is the one described (the live one, else the newest), ``live`` what
-    readers see. ``confirmed`` is when its data was last brought up to date, and ``promised`` in how many seconds it should be.
+    readers see; ``deprecated`` is said of the one described, and ``demoted`` is why nothing runs the pipeline any more.
+    ``confirmed`` is when its data was last brought up to date, and ``promised`` in how many seconds it should be.
     """
 
     name: str
@@ -59,6 +69,8 @@ class Entry:
     semver: str = ""
     confirmed: dt.datetime | None = None
     promised: int | None = None
+    deprecated: Leaving | None = None
+    demoted: str = ""
 
     def stale(self, now: dt.datetime) -> bool:
         """Whether readers were promised newer data than they have."""
@@ -75,13 +87,13 @@ def dictionary(workspace: Workspace, types: Types | None = None) -> tuple[Entry,
     """
     with remembered(workspace.state / "catalog" / "state.json") as kept:
         live = _live(workspace, kept)
-        confirmed = _confirmed(workspace, kept, live)
+        stored = _stored(workspace, kept, live)
     with remembered(workspace.state / "catalog" / "versions.json") as kept:
         found = [_read(workspace, folder, live.get(folder.name), kept) for folder in _folders(workspace)]
     told = [each for each in found if each is not None]
     reading = _readers(each for each in told if each["live"])
     seen = _seen(told, types or {})
-    entries = [_pipeline(each, reading, confirmed.get(each["name"])) for each in told]
+    entries = [_pipeline(each, reading, stored) for each in told]
     entries += [_source(workspace, name, seen.get(name, {}), reading) for name in workspace.settings.sources]
     return tuple(sorted(entries, key=lambda each: (each.name, each.kind)))
 
@@ -108,13 +120,20 @@ def _live(workspace: Workspace, kept: Remembered) -> dict[str, tuple[int, str]]:
     return dict(kept.of(str(workspace.warehouse / "current.duckdb"), read) or {})
 
 
-def _confirmed(workspace: Workspace, kept: Remembered, live: Mapping[str, tuple[int, str]]) -> dict[str, str]:
-    def read(_: str) -> dict[str, str]:
-        from workbench.store import Store
+def _stored(workspace: Workspace, kept: Remembered, live: Mapping[str, tuple[int, str]]) -> dict[str, dict[str, Any]]:
+    """When data was confirmed, what is deprecated (``PIPELINE@N`` to the fields of ``Leaving``) and why what was demoted."""
+
+    def read(_: str) -> dict[str, dict[str, Any]]:
+        from workbench.store import Store, endings
         from workbench.store.freshness import confirmed
 
         with Store.open(workspace, read_only=True) as store:
-            return confirmed(store, live)
+            left = {
+                str(version): [each.until.isoformat(), each.instead, each.why]
+                for version, each in endings.deprecations(store).items()
+            }
+            gone = {name: each.why for name, each in endings.demotions(store).items()}
+            return {"confirmed": confirmed(store, live), "deprecated": left, "demoted": gone}
 
     store = workspace.root / workspace.settings.store.removeprefix("sqlite:")
     shown = [[name, *at] for name, at in sorted(live.items())]
@@ -190,10 +209,13 @@ def _seen(told: Iterable[Mapping[str, Any]], types: Types) -> dict[str, dict[str
     return found
 
 
-def _pipeline(said: Mapping[str, Any], reading: _Readers, confirmed: str | None) -> Entry:
+def _pipeline(said: Mapping[str, Any], reading: _Readers, stored: Mapping[str, Mapping[str, Any]]) -> Entry:
     name, readers = said["name"], reading.get(said["name"], {})
+    confirmed: str | None = stored.get("confirmed", {}).get(name)
+    leaving = stored.get("deprecated", {}).get(f"{name}@{said['version']}")
+    demoted = stored.get("demoted", {}).get(name, "")
     promised = None
-    if said["freshness"]:
+    if said["freshness"] and not demoted:
         with contextlib.suppress(WorkbenchError):  # status says what is wrong with it
             promised = parse_duration(said["freshness"])
     return Entry(
@@ -214,6 +236,8 @@ def _pipeline(said: Mapping[str, Any], reading: _Readers, confirmed: str | None)
         said["semver"],
         None if confirmed is None or said["live"] is None else dt.datetime.fromisoformat(confirmed),
         promised,
+        None if leaving is None else Leaving(*leaving),
+        demoted,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from workbench.runtime import files
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True)

@@ -98,6 +98,9 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
     if warehouse.folder.is_dir():
         with warehouse.lock():
             left = warehouse.tidy()
+            if _annotated(workspace, warehouse):
+                found = True
+                yield Finding("warehouse", "mended", "comments of views said something else than is on record")
             current = _readable(warehouse)
             if current.folder not in (None, str(warehouse.folder)) and current.operation is not None:
                 warehouse.swap(current.operation, {})
@@ -117,6 +120,18 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
         yield Finding("interrupted", "mended", "unfinished version directories of killed processes removed")
     if not found:
         yield Finding("interrupted", "ok", "nothing was interrupted")
+
+
+def _annotated(workspace: Workspace, warehouse: Warehouse) -> bool:
+    """Whether what other tools show beside views had to be changed."""
+    from workbench.catalog.endings import annotate
+    from workbench.store import Store
+
+    try:
+        with Store.open(workspace, read_only=True) as store:
+            return annotate(store, warehouse)
+    except InfrastructureError:  # what can't be read is a finding of its own
+        return False
 
 
 def _readable(warehouse: Warehouse) -> Current:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -41,14 +41,16 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
       workbench lineage late_departures --html lineage.html
     """
     from workbench.catalog.links import Walks
-    from workbench.catalog.trace import live_graph, resolve
+    from workbench.catalog.trace import ROWS, live_graph, resolve
+    from workbench.cli.endings import warn
     from workbench.model import VersionId
     from workbench.render.lineage import table_view, tree_json, tree_view
 
     check_folder(page)
     name, _, column = what.partition(".")
     version = VersionId.parse(name) if "@" in name else None
-    graph = live_graph(find_workspace(), version)
+    workspace = find_workspace()
+    graph = live_graph(workspace, version)
     table, _ = resolve(graph, version.pipeline if version else name)
     if table not in graph.edges:
         raise UsageError(f"{table} is a source: nothing of ours computes it", hint=f"workbench impact {what}")
@@ -61,15 +63,18 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
         f"What {what} rests on",
         f"{what} rests on nothing",
     )
-    more = {} if page is None else {"html": str(page)}
+    tree = graph.upstream(table, column or ROWS)
+    met = {place.table for place in tree.places()} - ({table} if version else set())
+    more: dict[str, Any] = {"deprecated": warn(workspace, met, [version] if version else [])}
+    more |= {} if page is None else {"html": str(page)}
     if as_json and column:
-        emit_json({"pipeline": table, "column": column, "tree": tree_json(graph.upstream(table, column)), **more})
+        emit_json({"pipeline": table, "column": column, "tree": tree_json(tree), **more})
     elif as_json:
         emit_json({"pipeline": table, "edges": [asdict(edge) for edge in graph.edges[table]], **more})
     elif page is not None:
         click.echo(f"the lineage of {what} is drawn in {page}")
     elif column:
-        console().print(tree_view(graph.upstream(table, column)))
+        console().print(tree_view(tree))
     else:
         console().print(table_view(table, graph.edges[table]))
 
@@ -89,17 +94,21 @@ def impact(what: str, page: Path | None, as_json: bool) -> None:
     """
     from workbench.catalog.links import Walks
     from workbench.catalog.trace import ROWS, live_graph, resolve
+    from workbench.cli.endings import warn
     from workbench.render.lineage import readers_json, tree_json, tree_view
 
     check_folder(page)
-    graph = live_graph(find_workspace())
+    workspace = find_workspace()
+    graph = live_graph(workspace)
     table, column = resolve(graph, what)
     _draw(
         page, graph, lambda: Walks.of(graph).downstream(table, column), f"What rests on {what}", f"nothing live rests on {what}"
     )
     tree = graph.downstream(table, column or ROWS)
+    leaving = warn(workspace, {place.table for place in tree.places()})
     if as_json:
         found = {"table": table, "column": column, "reached": readers_json(tree), "tree": tree_json(tree)}
+        found |= {"deprecated": leaving}
         emit_json(found if page is None else {**found, "html": str(page)})
     elif page is not None:
         click.echo(f"what rests on {what} is drawn in {page}")

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("publish", "Move readers of a pipeline back to the version before."),
     "canary": ("canary", "Candidates that chosen readers see beside what is live: status, check, promote, abort."),
     "shadow": ("shadow", "Run candidates beside production, seen by nobody, and compare: start, status, stop."),
+    "deprecate": ("deprecate", "Tell readers of a version to leave it, until a day."),
     "demote": ("demote", "Take a pipeline out of production, or back: readers, schedule, ledger in one step."),
     "run": ("run", "Run the live version of a pipeline, for all data or one interval."),
     "runs": ("run", "List and show runs."),

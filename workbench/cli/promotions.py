@@ -12,6 +12,7 @@ from workbench.cli.identity import identity
 from workbench.cli.map import page_option, show_maps
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
+from workbench.model import VersionId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,7 @@ def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, form
       workbench show orders_daily@3 --json
       workbench show P-2 --format github
     """
+    from workbench.cli.endings import warn
     from workbench.render.promotion import differences_view, promotion_json, promotion_list, promotion_view
 
     workspace, as_json = find_workspace(), as_json or form == "json"
@@ -62,11 +64,13 @@ def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, form
             console().print(promotion_list(found))
         return
     wanted = _find(workspace, promotion)
+    leaving = warn(workspace, versions=[VersionId(each.pipeline, each.version) for each in wanted.candidates])
+    document = promotion_json(wanted) | {"deprecated": leaving}
     if mapped:
         only = promotion.partition("@")[0] if "@" in promotion else None
-        show_maps(_maps(workspace, wanted, only), wanted.id, page, promotion_json(wanted) if as_json else None)
+        show_maps(_maps(workspace, wanted, only), wanted.id, page, document if as_json else None)
     elif as_json:
-        emit_json(promotion_json(wanted))
+        emit_json(document)
     elif form == "github":
         from workbench.promote.evidence import stored_sections
         from workbench.render.github import promotion_comment

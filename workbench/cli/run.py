@@ -14,7 +14,7 @@ from workbench.cli.common import console, emit_json, json_option
 from workbench.cli.identity import identity
 from workbench.config import find_workspace
 from workbench.errors import UnknownName, UsageError
-from workbench.model import Interval
+from workbench.model import Interval, VersionId
 
 if TYPE_CHECKING:
     from workbench.store.records import RunRecord
@@ -186,14 +186,17 @@ def find_run(run_id: str) -> RunRecord:
 def _run(
     pipeline: str, interval: Interval | None, parameters: Mapping[str, Any], engine: str, staged: str = "", *, as_json: bool
 ) -> int:
+    from workbench.catalog.contract import read_contract
+    from workbench.catalog.version import version_dir
+    from workbench.cli.endings import warn
     from workbench.cli.following import quietly
     from workbench.operate.run import run_pipeline
     from workbench.render.run import run_json, run_view
 
-    now = dt.datetime.now(dt.UTC)
+    workspace, now = find_workspace(), dt.datetime.now(dt.UTC)
     with progress() as on_cell:
         record = run_pipeline(
-            find_workspace(),
+            workspace,
             pipeline,
             interval=interval,
             parameters=parameters,
@@ -203,12 +206,15 @@ def _run(
             staged=staged,
             on_cell=on_cell,
         )
+    contract = read_contract(version_dir(workspace, VersionId(record.pipeline, record.version)))
+    reads = [each.name for each in contract.inputs if each.kind == "pipeline"]
+    leaving = warn(workspace, [record.pipeline, *reads])
     if as_json:
-        emit_json(run_json(record))
+        emit_json(run_json(record) | {"deprecated": leaving})
     else:
         console().print(run_view(record))
     sys.stdout.flush()
-    quietly(find_workspace(), identity(), pipelines=[pipeline])
+    quietly(workspace, identity(), pipelines=[pipeline])
     return 0 if record.status == "succeeded" else 5 if record.facts.get("passing") else 1
 
 

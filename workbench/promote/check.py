@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.config import Workspace
-from workbench.errors import NotebookError
+from workbench.errors import ConfigError, InfrastructureError, NotebookError
 from workbench.model import VersionId
 from workbench.promote.finding import Finding, Severity
 from workbench.promote.fix import atomic, fix_underscore
@@ -103,7 +105,24 @@ def _check(workspace: Workspace, notebook: Notebook) -> Checked:
     promoted = {cut.mark.name: _columns(workspace, cut.mark.name) for cut in slicing.slices}
     refused = {refusal.reason for refusal in slicing.refusals}
     theirs = tuple(each for each in theirs if _SAME.get(each.rule) not in refused)
-    return Checked(notebook.path, slicing, _sorted(lint(program, slicing, workspace.settings.sources, promoted), theirs))
+    ours = lint(program, slicing, workspace.settings.sources, promoted, _deprecated(workspace, slicing))
+    return Checked(notebook.path, slicing, _sorted(ours, theirs))
+
+
+def _deprecated(workspace: Workspace, slicing: Slicing) -> dict[str, tuple[str, bool]]:
+    """What is said of deprecated pipelines that outputs read as readers see them, and whether their last day is over."""
+    reads = {each.name for cut in slicing.slices for each in cut.inputs if each.kind == "pipeline"}
+    if not reads:
+        return {}
+    from workbench.catalog.endings import deprecated_live, deprecation_said, overdue
+    from workbench.store import Store
+
+    now = dt.datetime.now(dt.UTC)
+    # Whatever is wrong with the store, it is not the notebook.
+    with contextlib.suppress(ConfigError, InfrastructureError), Store.open(workspace, read_only=True) as store:
+        found = deprecated_live(workspace, store, reads)
+        return {name: (deprecation_said(each, now), overdue(each, now)) for name, each in found.items()}
+    return {}
 
 
 def _sorted(*findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

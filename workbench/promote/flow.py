@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from workbench.catalog.compatibility import lost_columns
+from workbench.catalog.endings import deprecated_live, deprecation_said, overdue
 from workbench.catalog.owner import owner
 from workbench.catalog.policy import load_policies
 from workbench.catalog.privacy import declassified
@@ -30,6 +31,7 @@ from workbench.promote.slice import slice_notebook
 from workbench.promote.trial import Tried, Work, run_trial
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox import registry
+from workbench.store import Store
 
 
 def promote(
@@ -114,7 +116,7 @@ def _judge(
             )
             for each in fresh
         )
-    judged = []
+    judged, leaving = [], _deprecated(workspace, request, tried)
     for each in tried:
         candidate = by_name.get(each.pipeline)
         proof = proofs[each.pipeline] if candidate is not None else None
@@ -138,9 +140,23 @@ def _judge(
             lost_by=graph.readers(each.pipeline, lost_columns(each.live_contract, each.contract)),
             policies=policies,
             owner=owner(workspace, each.pipeline) or request.who,
+            deprecated=dict(leaving[name] for name in _reads(each) if name in leaving),
         )
         judged.append(Judged(each.pipeline, each.version, candidate, proof, each, gates.judge(case)))
     return tuple(judged)
+
+
+def _deprecated(workspace: Workspace, request: Request, tried: Sequence[Tried]) -> dict[str, tuple[str, bool]]:
+    """What is said of deprecated versions that are read as readers see them, and whether their last day is over."""
+    made = {each.pipeline for each in tried}
+    with Store.open(workspace, read_only=True) as store:
+        found = deprecated_live(workspace, store, {name for each in tried for name in _reads(each)} - made)
+    return {name: (deprecation_said(each, request.at), overdue(each, request.at)) for name, each in found.items()}
+
+
+def _reads(tried: Tried) -> tuple[str, ...]:
+    """The pipelines that a candidate reads."""
+    return tuple(each.name for each in tried.contract.inputs if each.kind == "pipeline")
 
 
 def _all_gates(judged: Sequence[Judged]) -> tuple[GateResult, ...]:

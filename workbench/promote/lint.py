@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from workbench.promote.finding import Finding, Severity
 from workbench.promote.fix import fix_underscore, underscore_imports
@@ -21,16 +22,22 @@ _MARKS = ("workbench.output", "workbench.model")
 
 
 def lint(
-    program: Program, slicing: Slicing, sources: Collection[str], promoted: Mapping[str, Collection[str]]
+    program: Program,
+    slicing: Slicing,
+    sources: Collection[str],
+    promoted: Mapping[str, Collection[str]],
+    deprecated: Mapping[str, tuple[str, bool]] = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """The findings of all rules in a notebook that marks something, by line.
 
-    ``promoted`` maps outputs that have a version to the columns of its latest one.
+    ``promoted`` maps outputs that have a version to the columns of its latest one, ``deprecated`` pipelines whose readers
+    should leave what is live to what is said of it and whether its last day is over.
     """
     marks = read_marks(program, sources)
     found = [*ibis_underscore(program), *parameters(slicing, marks), *unused_marks(slicing, program, marks)]
     for output in marks.outputs:
         found += outputs(output, promoted.get(output.mark.name, ()))
+        found += deprecated_inputs(output, slicing, deprecated)
     found += limits(program, slicing, marks)
     return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
 
@@ -131,6 +138,18 @@ def outputs(output: Output, promoted: Collection[str]) -> Iterator[Finding]:
     if silent:
         hint = f'describe each, with its unit: columns={{"{silent[0]}": "…"}}'
         yield _at(statement, call, "column-doc", f"output {mark.name} does not describe {', '.join(silent)}", hint)
+
+
+def deprecated_inputs(output: Output, slicing: Slicing, deprecated: Mapping[str, tuple[str, bool]]) -> Iterator[Finding]:
+    """An output that reads another pipeline, whose readers should leave the version that is live."""
+    read = [each.name for cut in slicing.slices if cut.mark.name == output.mark.name for each in cut.inputs]
+    for name in read:
+        if name in deprecated:
+            said, over = deprecated[name]
+            severity = Severity.WARNING if over else Severity.NOTE
+            hint = f"promote a new version of {name} with it, or read what takes its place"
+            message = f"output {output.mark.name} reads {name}: {said}"
+            yield _at(output.statement, output.call, "deprecated-input", message, hint, severity)
 
 
 def limits(program: Program, slicing: Slicing, marks: Marks) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ def list_view(hits: Sequence[Hit], now: dt.datetime, *, columns: bool) -> Render
         table.add_row(
             Text(each.name, style="bold" if each.kind == "pipeline" else ""),
             each.kind,
-            "-" if each.live is None else f"v{each.live}",
+            _live(each),
             _fresh(each, now),
             Text(each.owner or "-"),
             Text(each.doc),
@@ -86,6 +86,10 @@ def entry_json(entry: Entry, now: dt.datetime) -> dict[str, Any]:
         "live": entry.live,
         "up_to_date": None if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         "stale": entry.stale(now),
+        "deprecated": None
+        if entry.deprecated is None
+        else {"until": entry.deprecated.until, "use": entry.deprecated.use or None, "why": entry.deprecated.why},
+        "demoted": entry.demoted or None,
         "reads": list(entry.reads),
         "readers": list(entry.readers),
         "columns": [
@@ -117,10 +121,35 @@ def _facts(entry: Entry, now: dt.datetime) -> list[tuple[str, Text]]:
         live = "nothing is published" if entry.live is None else f"v{entry.live}"
         known += [("live", f"{live}{f' ({entry.semver})' if entry.semver and entry.live else ''}"), ("versions", others)]
     found = [(name, Text(said)) for name, said in known if said]
+    ended = (("deprecated", leaving_said(entry)), ("demoted", entry.demoted))
+    found += [(name, Text(said, style="yellow")) for name, said in ended if said]
     if entry.confirmed is not None:
         found.append(("up to date", _fresh(entry, now)))
     tables = (("reads", ", ".join(entry.reads)), ("read by", ", ".join(entry.readers) or "no live pipeline"))
     return found + [(name, Text(said)) for name, said in tables if said]
+
+
+def _live(entry: Entry) -> Text:
+    """What readers see, and whether they should go on to."""
+    from rich.text import Text
+
+    said = "-" if entry.live is None else f"v{entry.live}"
+    ended = ", ".join(word for word, so in (("deprecated", entry.deprecated), ("demoted", entry.demoted)) if so)
+    return Text(f"{said}, {ended}", style="yellow") if ended else Text(said)
+
+
+def leaving_said(entry: Entry) -> str:
+    """What readers of a deprecated version are told; "" of any other.
+
+    >>> from workbench.catalog.dictionary import Leaving
+    >>> leaving_said(Entry("daily", "pipeline", version=2, deprecated=Leaving("2026-12-31", "daily@3", "counts returns twice")))
+    'v2 may be read until 2026-12-31; use daily@3: counts returns twice'
+    """
+    each = entry.deprecated
+    if each is None:
+        return ""
+    use = f"use {each.use}" if each.use else "nothing replaces it"
+    return f"v{entry.version} may be read until {each.until}; {use}: {each.why}"
 
 
 def _fresh(entry: Entry, now: dt.datetime) -> Text:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from workbench.catalog.changelog import Told
 from workbench.catalog.dictionary import Entry
 from workbench.catalog.links import Walks
+from workbench.render.catalog import leaving_said
 from workbench.render.grid import clean
 from workbench.render.lineage_layout import layout
 from workbench.render.lineage_page import ROLES, environment, used
@@ -44,6 +45,7 @@ def pages(
             roles=ROLES if part is None else used(part),
             versions=versions(entry.name) if entry.kind == "pipeline" else (),
             duration=_duration,
+            leaving=leaving_said(entry),
         )
         yield f"{entry.kind}/{entry.name}.html", text + "\n"
 

@@ -26,7 +26,8 @@ class Case:
     ``personal`` maps columns to the personal ones that they are computed from, ``declassified`` those of them that name nobody
     to the reason. ``readers`` are the live pipelines that rest on this one, ``lost_by`` those that read a column which readers
     lose. ``allow_change`` is the share of rows that the author declared to change, ``allow_breaking`` that readers may lose
-    what the contract promised.
+    what the contract promised. ``deprecated`` says of versions that this one reads why readers should leave them, and whether
+    their last day is over.
     """
 
     contract: Contract
@@ -48,6 +49,7 @@ class Case:
     lost_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policies: tuple[Rule, ...] = ()
     owner: str = ""
+    deprecated: Mapping[str, bool] = field(default_factory=dict)
 
 
 def broken_rows(result: CheckResult) -> dict[str, Any]:
