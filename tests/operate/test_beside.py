@@ -1,0 +1,363 @@
+"""Candidates beside production: they follow each run, are judged, and never touch what the run gave its readers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+
+import duckdb
+import pytest
+
+from workbench.cli.main import main
+from workbench.config import find_workspace
+from workbench.model import Check, GateResult, Verdict, VersionId
+from workbench.promote.module import load_module
+from workbench.runtime.warehouse import Warehouse
+from workbench.store import Store, beside
+from workbench.store.records import CandidateRecord, promotion_digest
+
+from .conftest import DAILY, DAILY_CONTRACT, Production
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+CAPPED = DAILY.replace("_.amount >= min_amount", "(_.amount >= min_amount) & (_.amount < 1000)")
+
+
+def candidate(body: str) -> str:
+    """The daily sales once more, after some lines that only a candidate has."""
+    return DAILY.replace("    return orders", f"    {body}\n    return orders")
+
+
+@dataclass
+class Beside:
+    """A production with P-1, a second version of the daily sales that is approved."""
+
+    production: Production
+    capsys: pytest.CaptureFixture[str]
+
+    def type(self, *arguments: str) -> tuple[int, str]:
+        code = main(list(arguments))
+        captured = self.capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return code, captured.out + captured.err
+
+    def json(self, *arguments: str) -> dict:
+        main([*arguments, "--json"])
+        return json.loads(self.capsys.readouterr().out)
+
+    def promote(self, code: str, *, contract=DAILY_CONTRACT, declared: float | None = None, gates=()) -> str:
+        production = self.production
+        folder = production.version(contract, code, number=2)
+        production.workspace.notebooks.mkdir(exist_ok=True)
+        (production.workspace.notebooks / "sales.py").write_text("app")
+        live = production.warehouse.live()["daily_sales"]
+        con = production.warehouse.connect()
+        # Its trial saw what the live version computes: a hand-made candidate may not run at all.
+        snapshot = production.warehouse.write(
+            load_module(production.root / "promoted" / "daily_sales" / "v1" / "__init__.py", "daily_sales")(
+                production.warehouse.source(con, "orders")
+            ),
+            pipeline="daily_sales",
+            version=2,
+            key=("day",),
+            partition_by="day",
+        )
+        con.disconnect()
+        files = json.loads((folder / "manifest.json").read_text())["files"]
+        notebook = hashlib.sha256(b"app").hexdigest()
+        changed = GateResult("changed", Verdict.PASS, "", {"declared": declared})
+        one = CandidateRecord(
+            "daily_sales",
+            2,
+            snapshot.id,
+            live.version,
+            True,
+            files["__init__.py"],
+            files["contract.yaml"],
+            "",
+            (changed, *gates),
+        )
+        manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+        with Store.open(production.workspace) as store:
+            made = store.add_promotion(
+                notebook="notebooks/sales.py",
+                notebook_sha256=notebook,
+                why="because",
+                who="ann",
+                at=dt.datetime.now(dt.UTC),
+                status="waiting",
+                candidates=[one],
+                manifests={VersionId("daily_sales", 2): manifest},
+            )
+            store.add_approval(made.id, who="bo", at=NOW, digest=promotion_digest(notebook, [one]), decision="approve")
+        return made.id
+
+    def canary(self) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.production.workspace.warehouse / "current.duckdb"), read_only=True) as con:
+            con.execute("SET search_path = 'canary,main'")
+            return con.execute("SELECT * FROM daily_sales ORDER BY ALL").fetchall()
+
+    def last(self) -> dict:
+        return self.json("canary", "status", "P-1")["canaries"][-1]
+
+
+@pytest.fixture
+def shop(production, capsys) -> Beside:
+    return Beside(production, capsys)
+
+
+def test_a_canary_follows_each_run_and_its_readers_get_the_new_days_too(shop):
+    shop.promote(DAILY.replace("_.count()", "_.count() + 1"), declared=1.0)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    shop.production.orders(5)
+    code, said = shop.type("run", "daily_sales")
+    assert code == 0
+    assert "T-1 holds" in said
+    live, seen = shop.production.read("daily_sales"), shop.canary()
+    assert [row[1] for row in live] == [10] * 5
+    assert [row[1] for row in seen] == [11] * 5
+    shop.production.orders(1, first="2024-01-06", name="more")
+    assert shop.type("run", "daily_sales", "--interval", "2024-01-06..2024-01-07")[0] == 0
+    assert len(shop.canary()) == 6
+    trials = shop.last()["trials"]
+    assert [each["differs"]["changed"] for each in trials] == [5, 1]  # of an interval its days alone
+    assert shop.type("canary", "promote", "P-1")[0] == 0
+    assert shop.production.read("daily_sales") == shop.canary()
+    assert len(shop.canary()) == 6
+    assert shop.type("audit", "verify")[0] == 0
+
+
+def test_a_breach_takes_the_candidate_away_and_stops_its_publication(shop):
+    shop.promote(CAPPED)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    before = shop.canary()
+    shop.production.orders(3, amount="5000.0")
+    code, said = shop.type("run", "daily_sales", "--interval", "2024-01-02..2024-01-03")
+    assert code == 0  # the run's own answer
+    assert "was withdrawn" in said
+    assert shop.canary() == shop.production.read("daily_sales") != before
+    ended = shop.last()
+    assert (ended["state"], ended["outcome"]) == ("ended", "breach")
+    assert "computed no rows beside R-1, which has 3" in ended["reason"]
+    code, said = shop.type("publish", "P-1")
+    assert code == 4
+    assert "gate canary: withdrawn" in said
+    kinds = [entry["kind"] for entry in shop.json("audit", "log", "--limit", "9")["entries"]]
+    assert kinds[0] == "withdraw"
+    # Shown to a canary again, it has to hold beside a run before all readers may see it.
+    shop.production.orders(3)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    assert shop.type("publish", "P-1")[0] == 3
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert shop.type("publish", "P-1")[0] == 0
+
+
+def test_what_the_author_declared_is_no_breach_and_what_nobody_did_is(shop):
+    shop.promote(DAILY.replace("_.amount.sum()", "_.amount.sum() * 2"))
+    assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert "gate changed: 3 row(s) differ" in shop.last()["reason"]
+
+
+def test_a_check_that_only_the_candidate_breaks_is_a_breach_with_its_rows(shop):
+    tight = replace(DAILY_CONTRACT, checks=(Check("between", ("revenue",), {"low": 0, "high": 10}),))
+    shop.promote(DAILY, contract=tight)
+    assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    ended = shop.last()
+    assert ended["reason"].startswith("T-1 beside R-1: gate contract: 1 of 1 check(s) broken")
+    (gate,) = (gate for gate in ended["trials"][0]["gates"] if gate["gate"] == "contract")
+    assert gate["evidence"]["checks"][0]["violations"] == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('raise ValueError("no such luck")', "ValueError: no such luck"),
+        ('orders = orders.mutate(amount=_.amount.cast("string").cast("date"))', "cell"),
+        ("import time; time.sleep(60)", "TimeLimit"),
+    ],
+)
+def test_whatever_becomes_of_the_candidate_the_run_knows_nothing_of_it(shop, body, said):
+    shop.promote(candidate(body))
+    assert shop.type("shadow", "start", "P-1", "--runs", "1", "--time-limit", "2s")[0] == 0
+    shop.production.orders(4)
+    code, out = shop.type("run", "daily_sales")
+    assert code == 0
+    assert len(shop.production.read("daily_sales")) == 4
+    assert shop.json("runs", "show", "R-1")["status"] == "succeeded"
+    told = shop.json("shadow", "status", "P-1")["shadows"][0]
+    assert (told["state"], told["outcome"], told["counted"]) == ("ended", "done", 1)
+    assert said in told["trials"][0]["breach"]
+    assert shop.type("shadow", "status", "P-1")[0] == 1
+
+
+def test_a_shadow_is_seen_by_nobody_ends_after_its_runs_and_is_compared(shop, tmp_path):
+    shop.promote(DAILY.replace("_.count()", "_.count() + 1"), declared=1.0)
+    assert shop.type("shadow", "start", "P-1", "--runs", "2")[0] == 0
+    assert shop.type("shadow", "status", "P-1")[0] == 3
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 1  # one thing at a time
+    for days in (4, 5, 6):
+        shop.production.orders(days)
+        assert shop.type("run", "daily_sales")[0] == 0
+        assert shop.canary() == shop.production.read("daily_sales")
+    told = shop.json("shadow", "status", "P-1")["shadows"][0]
+    assert (told["outcome"], [each["run"] for each in told["trials"]]) == ("done", ["R-1", "R-2"])
+    assert [each["differs"]["changed"] for each in told["trials"]] == [4, 5]
+    page = tmp_path / "shadow.html"
+    code, out = shop.type("shadow", "status", "P-1", "--rows", "1", "--html", str(page))
+    assert code == 0
+    assert "2 of 2 trial(s) held" in out
+    assert "T-2, daily_sales@2 beside R-2" in page.read_text()
+
+
+def test_a_shadow_that_is_asked_for_holds_up_the_publication_until_it_has_happened(shop):
+    shop.promote(DAILY, gates=(GateResult("shadow", Verdict.WAITING, "waits for 2 run(s)", {"wanted": 2}),))
+    code, said = shop.type("publish", "P-1")
+    assert code == 3
+    assert "waits for 2 run(s)" in said
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 3
+    assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    code, said = shop.type("publish", "P-1")
+    assert code == 3
+    assert "shadow start P-1 --runs 2" in said
+    assert shop.type("shadow", "start", "P-1", "--runs", "2")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert shop.type("publish", "P-1")[0] == 3
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert shop.type("publish", "P-1")[0] == 0
+
+
+def test_a_shadow_that_did_not_hold_refuses_the_publication_until_another_one_does(shop):
+    shop.promote(CAPPED, gates=(GateResult("shadow", Verdict.WAITING, "waits for 1 run(s)", {"wanted": 1}),))
+    assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
+    shop.production.orders(3, amount="5000.0")
+    assert shop.type("run", "daily_sales")[0] == 0
+    code, said = shop.type("publish", "P-1")
+    assert code == 4
+    assert "1 of 1 trial(s) did not hold" in said
+    shop.production.orders(3)
+    assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert shop.type("publish", "P-1")[0] == 0
+
+
+def test_a_shadow_can_be_stopped_and_started_again(shop):
+    shop.promote(DAILY)
+    assert shop.type("shadow", "stop", "P-1", "--why", "no")[0] == 2
+    assert shop.type("shadow", "start", "P-1", "--runs", "0")[0] == 2
+    assert shop.type("shadow", "start", "P-1", "--time-limit", "0s")[0] == 2
+    assert shop.type("shadow", "start", "P-9")[0] == 2
+    assert shop.type("shadow", "start", "P-1")[0] == 0
+    assert shop.type("shadow", "start", "P-1", "--runs", "3")[0] == 0
+    assert shop.json("shadow", "status")["shadows"][0]["runs"] == 3
+    assert shop.type("shadow", "stop", "P-1", "--why", "another idea")[0] == 0
+    assert shop.json("shadow", "status")["shadows"] == []
+    assert shop.type("shadow", "status", "P-1")[0] == 1
+    assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
+
+
+@pytest.mark.parametrize("status", ["rejected", "superseded"])
+def test_a_promotion_that_is_no_longer_open_is_taken_away_from_its_canary(shop, status):
+    shop.promote(DAILY)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    with Store.open(shop.production.workspace) as store:
+        store.set_promotion_status("P-1", status)
+    assert shop.type("canary", "promote", "P-1")[0] == 1
+    code, said = shop.type("canary", "check")
+    assert code == 1
+    assert f"P-1 is {status}" in said
+    assert Warehouse.open(shop.production.workspace).current().canaries == {}
+    assert shop.type("canary", "check")[0] == 0
+
+
+def test_a_version_that_is_changed_while_a_canary_reads_it_ends_it(shop):
+    shop.promote(DAILY)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    with (shop.production.root / "promoted" / "daily_sales" / "v2" / "__init__.py").open("a") as stream:
+        stream.write("# later\n")
+    assert shop.type("canary", "check", "P-1")[0] == 1
+    assert "__init__.py was changed" in shop.last()["reason"]
+
+
+def test_sources_that_changed_since_the_run_are_not_compared(shop):
+    shop.promote(DAILY.replace("_.amount.sum()", "_.amount.sum() * 2"))
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    shop.production.go()
+    shop.production.orders(4)
+    assert shop.type("canary", "check")[0] == 0
+    (trial,) = shop.last()["trials"]
+    assert (trial["state"], trial["differs"], trial["breach"]) == ("other inputs", None, None)
+    assert "orders changed after R-1" in trial["error"]
+    assert len(shop.canary()) == 4
+
+
+def test_what_ran_between_a_promotion_and_its_canary_is_made_up_for(shop):
+    shop.promote(DAILY)
+    shop.production.orders(5)
+    shop.production.go()
+    code, said = shop.type("publish", "P-1", "--canary", "5%")
+    assert code == 0
+    assert "runs beside R-1" in said
+    assert len(shop.canary()) == 5
+
+
+@pytest.mark.parametrize("point", ["after_trial_begun", "after_trial_executed"])
+def test_killed_in_the_middle_of_a_trial_the_next_check_takes_it_up(shop, point):
+    shop.promote(DAILY)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    shop.production.orders(4)
+    killed = subprocess.run(
+        [sys.executable, "-m", "workbench", "run", "daily_sales"],
+        env=os.environ | {"WORKBENCH_FAIL_AT": point},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == 137
+    assert "R-1 daily_sales@1 succeeded" in killed.stdout
+    assert len(shop.production.read("daily_sales")) == 4
+    assert shop.type("canary", "check")[0] == 0
+    (trial,) = shop.last()["trials"]
+    assert (trial["state"], trial["attempt"], trial["breach"]) == ("judged", 2, None)
+    assert len(shop.canary()) == 4
+
+
+@pytest.mark.parametrize("point", ["after_intent", "after_swap"])
+def test_killed_while_a_breach_is_withdrawn_it_is_withdrawn_by_the_next_check(shop, point):
+    shop.promote(CAPPED)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    shop.production.orders(3, amount="5000.0")
+    shop.production.go()
+    killed = subprocess.run(
+        [sys.executable, "-m", "workbench", "canary", "check"],
+        env=os.environ | {"WORKBENCH_FAIL_AT": point},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == 137
+    assert shop.type("doctor")[0] in (0, 1)
+    shop.type("canary", "check")
+    assert Warehouse.open(shop.production.workspace).current().canaries == {}
+    assert shop.last()["outcome"] == "breach"
+    assert shop.type("publish", "P-1")[0] == 4
+
+
+def test_what_a_canary_and_a_shadow_read_is_no_garbage(shop):
+    shop.promote(DAILY.replace("_.count()", "_.count() + 1"), declared=1.0)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    warehouse = shop.production.warehouse
+    seen = shop.canary()
+    warehouse.remove(warehouse.garbage(()))
+    assert shop.canary() == seen
+    assert shop.type("canary", "abort", "P-1", "--why", "no")[0] == 0
+    assert any("v2" in path.parts for path in warehouse.garbage(()))
+    assert shop.type("shadow", "start", "P-1")[0] == 0
+    with Store.open(find_workspace(), read_only=True) as store:
+        kept = beside.kept(store)["daily_sales"]
+    assert not any("v2" in path.parts for path in warehouse.garbage(kept))
