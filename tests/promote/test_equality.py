@@ -183,3 +183,23 @@ def test_the_process_reaches_no_other_file_of_the_workspace(proved, tmp_path, ac
     secret.write_text("a\n1\n")
     assert "PermissionError" in proved(act.format(str(secret)) + '\nwb.output("kept", orders)').why
     assert secret.read_text() == "a\n1\n"
+
+
+UNIQUE = """
+def unique(names):
+    return {ALL}
+
+picked = [each for each in unique(["ab", "cd", "ef", "gh", "ij", "kl"])]
+wb.output("kept", orders.mutate(first=ibis.literal(picked[0])), key=["id"])
+"""
+
+
+def test_a_query_that_differs_from_process_to_process_is_not_equal(proved):
+    equality = proved(UNIQUE.replace("{ALL}", "set(names)").strip())
+    assert equality.verdict == "different"
+    assert "another process" in equality.why
+    assert "sorted(" in equality.why
+
+
+def test_a_set_whose_order_does_not_count_is_no_reason(proved):
+    assert proved(UNIQUE.replace("{ALL}", "sorted(set(names))").strip()).verdict == "equal"

@@ -11,13 +11,14 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from workbench.errors import UsageError
 from workbench.parameter import Parameter, encode
+from workbench.promote import repeat
 from workbench.promote.module import Module, with_values
 from workbench.promote.notebook import Notebook
 from workbench.promote.sandboxed import run_job, stage
@@ -153,11 +154,20 @@ def prove(
         result, log = run_job(
             worker, job, folder, root=root, notebook=notebook.path, sandbox=sandbox, timeout=timeout, meanwhile=meanwhile
         )
+        restless = (
+            repeat.differing(slices, modules, folder, root=root, notebook=notebook.path, sandbox=sandbox, timeout=timeout)
+            if result is not None
+            else frozenset()
+        )
     if result is None:
         why = f"the sandbox process ended: {log}"
         return {each.mark.name: Equality(each.mark.name, "not proved", (), why) for each in slices}
     texts = {module.pipeline: module.text for module in modules}
-    return {each.mark.name: _judge(each.mark.name, result[each.mark.name], texts[each.mark.name]) for each in slices}
+    proofs = {each.mark.name: _judge(each.mark.name, result[each.mark.name], texts[each.mark.name]) for each in slices}
+    return {
+        name: replace(proof, verdict="different", why=repeat.WHY) if name in restless and proof.verdict == "equal" else proof
+        for name, proof in proofs.items()
+    }
 
 
 def _run(

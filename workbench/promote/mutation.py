@@ -20,7 +20,6 @@ from workbench.promote.program import Key, Program, Statement
 from workbench.promote.refusal import Reason, Refusal
 from workbench.promote.targets import aliases_in, argument_names, changed_targets, held_names
 
-
 _NAMESPACES = ("builtins.globals", "builtins.locals", "builtins.vars")
 
 
@@ -279,9 +278,9 @@ class _Finder:
         kind = self.kinds.kind(statement, held)
         if kind is Kind.PLAIN:
             return
-        if kind is Kind.CODE or (self.program.dotted(statement, held) or "").startswith("builtins."):
-            if method in CHANGING and call.args:  # list.append(names, "UA")
-                yield from held_names(call.args[0])
+        of_class = kind is Kind.CODE or (self.program.dotted(statement, held) or "").startswith("builtins.")
+        if of_class and method in CHANGING and call.args:  # list.append(names, "UA")
+            yield from held_names(call.args[0])
         own = self.methods.get(method, []) if kind in (Kind.CODE, Kind.OBJECT, Kind.UNKNOWN) else []
         for summary in own:
             if summary.arguments[:1] and summary.arguments[0] in summary.changed:

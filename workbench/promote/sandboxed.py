@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from workbench.config import find_workspace
@@ -55,11 +56,12 @@ def run_job(
     timeout: float,
     write: Sequence[Path] = (),
     meanwhile: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Any, str]:
     """What ``python -m worker`` wrote as its result, or None and the last line that it said before it ended.
 
     ``timeout`` is in seconds of wall-clock time. ``write`` are folders, besides ``folder``, that the job may change.
-    ``meanwhile`` is called in this process while the other one works.
+    ``meanwhile`` is called in this process while the other one works; ``environment`` are variables for that one.
     """
     result = folder / "result.json"
     notebooks = notebook.resolve().parent
@@ -76,7 +78,7 @@ def run_job(
     with subprocess.Popen(
         [sys.executable, "-m", worker, str(file)],
         cwd=folder,
-        env=analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder)},
+        env=analyst_environment(root, sandbox) | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(folder), **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
