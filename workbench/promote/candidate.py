@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from workbench.catalog.contract import Contract, read_contract, to_yaml
@@ -111,13 +111,22 @@ def contract_of(candidate: Candidate) -> Contract:
     )
 
 
-def recomputed(workspace: Workspace, live: dict[str, Live], changed: Sequence[str]) -> tuple[Work, ...]:
-    """Live versions, unchanged themselves, that read a changed pipeline directly or through others: inputs first."""
+def recomputed(
+    workspace: Workspace, live: dict[str, Live], changed: Sequence[str], *, without: Collection[str] = ()
+) -> tuple[Work, ...]:
+    """Live versions, unchanged themselves, that read a changed pipeline directly or through others: inputs first.
+
+    Those in ``without`` can't be computed any more, and stay as they are with all that reads them alone.
+    """
     contracts = {name: read_contract(version_dir(workspace, VersionId(name, at.version))) for name, at in live.items()}
     reached, order = set(changed), []
     while True:
         for name, contract in sorted(contracts.items()):
-            if name not in reached and any(source.kind == "pipeline" and source.name in reached for source in contract.inputs):
+            if (
+                name not in reached
+                and name not in without
+                and any(source.kind == "pipeline" and source.name in reached for source in contract.inputs)
+            ):
                 reached.add(name)
                 order.append(name)
                 break

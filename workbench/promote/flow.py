@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,7 @@ from workbench.catalog.trace import live_graph
 from workbench.config import Workspace
 from workbench.model import GateResult, Verdict
 from workbench.promote import gates
+from workbench.promote.ahead import Foreseen, Lost, look_ahead
 from workbench.promote.candidate import Candidate, candidates, choose, contract_of, in_order, recomputed, unsettled
 from workbench.promote.equality import Equality, prove
 from workbench.promote.evidence import Report
@@ -54,20 +55,37 @@ def promote(
     if not fresh:
         return Outcome("unchanged", notebook, slicing, unchanged=unchanged)
     progress("proof that modules equal the notebook")
-    proofs = prove(
-        notebook,
-        slices,
-        [each.module for each in found],
-        root=workspace.root,
-        sandbox=registry.active(workspace).path,
-        meanwhile=_warm_up,
-    )
     with _warehouse(workspace, dry_run=request.dry_run) as warehouse, TemporaryDirectory(prefix="workbench-promote-") as folder:
-        if all(proofs[each.pipeline].verdict == "equal" for each in fresh):
-            tried = run_trial(workspace, warehouse, _work(workspace, warehouse, Path(folder), fresh), progress)
+        new = _work(Path(folder), fresh)
+        lost: dict[str, Lost] = {}
+
+        def meanwhile() -> None:
+            _warm_up()
+            lost.update(look_ahead(workspace, warehouse, new))
+            if lost and not request.allow_breaking:
+                raise Foreseen
+
+        try:
+            proofs = prove(
+                notebook,
+                slices,
+                [each.module for each in found],
+                root=workspace.root,
+                sandbox=registry.active(workspace).path,
+                meanwhile=meanwhile,
+            )
+        except Foreseen:
+            judged = _refused_ahead(fresh, lost)
         else:
-            tried = ()
-        judged = _judge(workspace, request, fresh, proofs, tried)
+            if all(proofs[each.pipeline].verdict == "equal" for each in fresh):
+                left = {reader for each in lost.values() for reader in each.readers}
+                work = in_order(
+                    [*new, *recomputed(workspace, warehouse.live(), [each.pipeline for each in fresh], without=left)]
+                )
+                tried = run_trial(workspace, warehouse, work, progress)
+            else:
+                tried = ()
+            judged = _judge(workspace, request, fresh, proofs, tried)
         status: Status = "waiting" if gates.worst(_all_gates(judged)) is not Verdict.FAIL else "refused"
         outcome = Outcome(status, notebook, slicing, judged, unchanged)
         if request.dry_run:
@@ -92,7 +110,7 @@ def _warehouse(workspace: Workspace, *, dry_run: bool) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _work(workspace: Workspace, warehouse: Warehouse, folder: Path, fresh: Sequence[Candidate]) -> tuple[Work, ...]:
+def _work(folder: Path, fresh: Sequence[Candidate]) -> tuple[Work, ...]:
     new = []
     for each in fresh:
         place = folder / "modules" / each.pipeline
@@ -101,7 +119,15 @@ def _work(workspace: Workspace, warehouse: Warehouse, folder: Path, fresh: Seque
             (place / name).write_text(text, encoding="utf-8")
         function = load_module(place / "__init__.py", each.pipeline)
         new.append(Work(each.pipeline, each.version, function, contract_of(each), each.cut.mark.columns, each.cut.mark.units))
-    return in_order([*new, *recomputed(workspace, warehouse.live(), [each.pipeline for each in fresh])])
+    return in_order(new)
+
+
+def _refused_ahead(fresh: Sequence[Candidate], lost: Mapping[str, Lost]) -> tuple[Judged, ...]:
+    return tuple(
+        Judged(each.pipeline, each.version, each, None, None, (gates.judge_lost(found.how, found.readers),) if found else ())
+        for each in fresh
+        for found in (lost.get(each.pipeline),)
+    )
 
 
 def _judge(

@@ -136,7 +136,7 @@ def _try(
     tables = _inputs(warehouse, con, work.contract.inputs, live, snapshots)
     expr = _call(work.function, tables, work.contract)
     contract = complete(work.contract, {name: str(kind) for name, kind in expr.schema().items()}, work.docs, work.units)
-    unbound = _unbound(work.function, tables, contract)
+    unbound = unbound_table(work.function, tables, contract)
     edges = column_lineage(unbound, {each.argument: each.name for each in contract.inputs}, inputs_of)
     personal = personal_columns(workspace.settings, edges, contracts)
     contract = classify(contract, personal.keys() - declassified(workspace.settings, work.pipeline).keys())
@@ -287,7 +287,7 @@ def _explained(what: str) -> Iterator[None]:
         ) from error
 
 
-def _unbound(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> ir.Table:
+def unbound_table(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> ir.Table:
     """The version's expression over empty tables that are named as its arguments."""
     import ibis
 

@@ -46,6 +46,11 @@ def waive(
         )
     refuse_approver(workspace, promotion, who, command=f'workbench waive {promotion.id} {gate} --why "…"')
     refuse_changed_notebook(workspace, promotion)
+    if any(result.evidence.get("computed") is False for each in promotion.candidates for result in each.gates):
+        raise GuardRefused(
+            f"{promotion.id} was refused before anything was computed, so that there is nothing to let pass",
+            hint=f'workbench promote {promotion.notebook} --allow-breaking --why "…"',
+        )
     last = failing == (gate,)
     if last:
         _write_versions(workspace, promotion, pipeline_toml)

@@ -50,6 +50,8 @@ def _judged_view(judged: Judged, rows: int) -> RenderableType:
         settings = f"{len(judged.proof.checked)} parameter setting(s)"
         said = f"proved at {settings}" if judged.proof.verdict == "equal" else f"{judged.proof.verdict}: {judged.proof.why}"
         parts.append(Text(f"  module equals notebook: {said}"))
+    if judged.proof is None and judged.candidate is not None:
+        parts.append(Text("  neither proved nor tried"))
     if judged.tried is not None:
         tried = judged.tried
         parts.append(Text(f"  trial on production data: {tried.snapshot.rows:,} rows in {tried.seconds:.1f} s"))

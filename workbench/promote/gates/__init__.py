@@ -10,7 +10,7 @@ from collections.abc import Callable
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
 from workbench.promote.gates.changed import changed
-from workbench.promote.gates.contract import contract
+from workbench.promote.gates.contract import contract, judge_lost
 from workbench.promote.gates.cost import cost
 from workbench.promote.gates.documented import documented
 from workbench.promote.gates.drift import drift
@@ -57,4 +57,4 @@ def worst(results: tuple[GateResult, ...]) -> Verdict:
     return max((result.verdict for result in results), key=order.index, default=Verdict.PASS)
 
 
-__all__ = ["GATES", "Case", "judge", "judge_equality", "worst"]
+__all__ = ["GATES", "Case", "judge", "judge_equality", "judge_lost", "worst"]

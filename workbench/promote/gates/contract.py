@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from workbench.catalog.compatibility import compatibility
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case, broken_rows
+
+
+def judge_lost(lost: Mapping[str, str], read_by: Mapping[str, Sequence[str]]) -> GateResult:
+    """The verdict on a candidate before anything is computed: live pipelines that stay as they are read what it no longer has.
+
+    ``lost`` says of each column how it is lost, ``read_by`` which of them each pipeline reads.
+    """
+    names = ", ".join(read_by)
+    evidence = {"class": "breaking", "lost": dict(lost), "lost_by": {name: list(read) for name, read in read_by.items()}}
+    summary = f"{_said(lost, read_by)}; keep it, promote {names} along, or declare it with --allow-breaking"
+    return GateResult("contract", Verdict.FAIL, summary, evidence | {"computed": False})
+
+
+def _said(lost: Mapping[str, str], read_by: Mapping[str, Sequence[str]]) -> str:
+    summary = "readers lose " + ", ".join(f"{name} ({how})" for name, how in lost.items())
+    if read_by:
+        summary += "; read by " + ", ".join(f"{name} ({', '.join(read)})" for name, read in read_by.items())
+    return summary
 
 
 def contract(case: Case) -> GateResult:
@@ -27,10 +47,7 @@ def contract(case: Case) -> GateResult:
         summary = f"{len(broken)} of {len(case.checks)} check(s) broken; {worst.check}: {worst.violations} row(s)"
         return GateResult("contract", Verdict.FAIL, summary, evidence)
     if found.lost:
-        summary = "readers lose " + ", ".join(f"{name} ({how})" for name, how in found.lost.items())
-        if case.lost_by:
-            summary += "; read by " + ", ".join(f"{name} ({', '.join(read)})" for name, read in case.lost_by.items())
         verdict = Verdict.WARN if case.allow_breaking else Verdict.FAIL
-        return GateResult("contract", verdict, summary, evidence)
+        return GateResult("contract", verdict, _said(found.lost, case.lost_by), evidence)
     summary = f"{len(case.checks)} check(s) hold; {found.change.value}, nothing lost"
     return GateResult("contract", Verdict.PASS, summary, evidence)
