@@ -25,6 +25,7 @@ from workbench.sandbox.sample import CORE, Sampling
 from workbench.sandbox.survey import check_keys
 
 MAX_ROWS = 5_000_000
+FEW = 500_000  # rows of a sample up to which a second thread costs more processor time than it saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ def create(
             sampling = _sampling(settings.sources, production, all_links, steps, recipe, tell, reuse)
             check_keys(sampling.sources, production, tell)
             sampling.take()
+            if sum(sampling.taken.values()) <= FEW:
+                production.con.execute("SET threads = 1")
             tell("looking for personal data")
             _refuse_undecided_values(sampling.sources, rules, sampling)
             file = workspace.sandboxes / identity / f"{identity}.duckdb"

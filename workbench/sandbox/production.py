@@ -69,8 +69,8 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None], *, w
             if postgres.is_address(read):
                 at = postgres.place(name, read)
                 remotes[name] = there = Remote.open(name, at, postgres_reading(backend, at.address), con)
-                relations[name], columns[name], rows[name] = there.relation, there.types, there.rows()
-                digests[name], sizes[name] = there.reading.digest(at), there.bytes()
+                relations[name], columns[name], sizes[name] = there.relation, there.types, there.bytes()
+                rows[name], digests[name] = there.state()
                 if whole:
                     there.fetch_all()
                 continue

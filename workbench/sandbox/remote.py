@@ -6,6 +6,8 @@ that the server has to answer with enough rows, and can never add one to the sam
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -55,8 +57,41 @@ class Remote:
     def types(self) -> dict[str, str]:
         return {name: column.duckdb for name, column in self.columns.items()}
 
-    def rows(self) -> int:
-        return int(self.reading.rows(f"SELECT count(*) FROM {self.at.relation}")[0][0])
+    def state(self) -> tuple[int, str]:
+        """How many rows there are, and what tells this state of the table from all others; one scan there.
+
+        A row never changes in its place: what is written has another place (``ctid``) or another transaction (``xmin``). So the
+        set of both is hashed, which reads no value. The rest says of which table of which server they are, and what could
+        show the same rows otherwise. Views and foreign tables have no such places, and before version 14 there are no hashes
+        of them; there the values are hashed.
+        """
+        if not self.located or int(self._setting("server_version_num")) < 140_000:
+            count = int(self.reading.rows(f"SELECT count(*) FROM {self.at.relation}")[0][0])
+            return count, self.reading.digest(self.at)
+        places = "bit_xor(hash_record_extended(ROW(s.tableoid, s.ctid, s.xmin), 0))"
+        count, held = self.reading.rows(f"SELECT count(*), coalesce({places}, 0) FROM {self.at.relation} s")[0]
+        server = (
+            "SELECT d.oid::bigint, CAST($1 AS regclass)::oid::bigint FROM pg_database d WHERE d.datname = current_database()"
+        )
+        (there,) = self.reading.rows(server, (self.at.relation,))
+        known: tuple[str, ...] = ()
+        if self.reading.rows("SELECT has_function_privilege('pg_catalog.pg_control_system()', 'execute')")[0][0]:
+            known = self.reading.rows("SELECT system_identifier::text FROM pg_catalog.pg_control_system()")[0]
+        columns = [(each.name, each.kind, each.duckdb, each.pulled) for each in self.columns.values()]
+        # Labels may be renamed, and columns computed when they are read be defined anew, without any row being written.
+        shown = self.reading.rows(
+            "SELECT e.enumtypid::bigint, e.enumsortorder::float8, e.enumlabel::text FROM pg_catalog.pg_enum e "
+            "JOIN pg_catalog.pg_attribute a ON e.enumtypid = a.atttypid WHERE a.attrelid = CAST($1 AS regclass) "
+            "UNION SELECT d.adnum, 0, pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d "
+            "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum "
+            "WHERE d.adrelid = CAST($1 AS regclass) AND a.attgenerated <> '' ORDER BY 1, 2, 3",
+            (self.at.relation,),
+        )
+        material = [self.reading.label, known, there, columns, shown, count, held]
+        return int(count), hashlib.sha256(json.dumps(material, default=list).encode()).hexdigest()
+
+    def _setting(self, name: str) -> str:
+        return str(self.reading.rows("SELECT current_setting($1)", (name,))[0][0])
 
     def bytes(self) -> int:
         """What the table takes on the server's disk; 0 for views."""
@@ -148,7 +183,7 @@ class Remote:
         named = {column.name for column in parsed.find_all(exp.Column)}
         if any(self.columns[name].duckdb.startswith(("DOUBLE", "FLOAT", "BLOB")) for name in named):
             return None
-        if self.reading.rows("SELECT current_setting('server_encoding')")[0][0] != "UTF8":
+        if self._setting("server_encoding") != "UTF8":
             return None
         for cast in list(parsed.find_all(exp.TryCast)):
             inner = cast.this
