@@ -13,6 +13,7 @@ from workbench.config import Workspace
 from workbench.errors import UnknownName
 from workbench.model import Interval
 from workbench.operate.definitions import Reader
+from workbench.operate.intervals import Account
 from workbench.operate.plan import Definition, Held, Plan, Progress, plan
 from workbench.store import Store, intervals
 from workbench.store.records import IntervalRecord
@@ -61,7 +62,13 @@ def agenda(workspace: Workspace, now: dt.datetime) -> Agenda:
 
 def entries(found: Agenda) -> tuple[Entry, ...]:
     """One entry a published pipeline, by name."""
-    return tuple(_entry(found, name, mine) for name, mine in sorted(found.definitions.items()))
+    opened = {each.pipeline: each for each in found.progress.unsettled}  # the last of each
+    waits: dict[str, Held | Account] = {each.pipeline: each for each in found.plan.held}
+    waits |= {each.pipeline: each for each in found.plan.due}
+    return tuple(
+        _entry(mine, opened.get(name), found.progress.newest.get(name), waits.get(name))
+        for name, mine in sorted(found.definitions.items())
+    )
 
 
 def firings(found: Agenda, count: int, now: dt.datetime, pipeline: str | None = None) -> tuple[Firing, ...]:
@@ -91,22 +98,20 @@ def _begun(mine: Definition, now: dt.datetime) -> dt.datetime:
     return max(preceding(mine.config.cron or "", mine.zone, now) or now, first or now) if mine.config.cron else now
 
 
-def _entry(found: Agenda, name: str, mine: Definition) -> Entry:
-    opened = [each for each in found.progress.unsettled if each.pipeline == name]
-    last = opened[-1] if opened else found.progress.newest.get(name)
-    due = next((each for each in found.plan.due if each.pipeline == name), None)
-    held: Held | None = next((each for each in found.plan.held if each.pipeline == name), None)
-    waits = due or held
-    interval = _next(mine, found.progress.newest.get(name)) if waits is None else waits.interval
+def _entry(
+    mine: Definition, opened: IntervalRecord | None, newest: IntervalRecord | None, waits: Held | Account | None
+) -> Entry:
+    last = opened or newest
+    interval = _next(mine, newest) if waits is None else waits.interval
     moment = None if interval is None else interval.end
     return Entry(
-        name,
+        mine.pipeline,
         mine.config.schedule or "never",
         mine.config.timezone,
         last,
         moment,
         interval,
-        _reason(mine, last, held),
+        _reason(mine, last, waits if isinstance(waits, Held) else None),
         mine.upstream,
     )
 
