@@ -35,7 +35,7 @@ class _Channel(Session):
         self.channel = channel
         self.lock = threading.RLock()
         self.owner = os.getpid()
-        self.streams: list[_Stream] = []
+        self.streams: list[OutStream] = []
 
     def msg(
         self, msg_type: str, content: Any = None, parent: Any = None, header: Any = None, metadata: Any = None
@@ -56,11 +56,11 @@ class _Channel(Session):
             stream.flush()
 
 
-class _Stream(io.TextIOBase):
-    """``sys.stdout`` or ``sys.stderr`` of the cells: sent soon, in order with displays."""
+class OutStream(io.TextIOBase):
+    """``sys.stdout`` or ``sys.stderr`` of the cells: sent soon, in order with displays. Errors tell its name: a kernel's."""
 
-    encoding = "utf-8"
-    errors = "replace"
+    encoding = "UTF-8"
+    errors = None
 
     def __init__(self, channel: _Channel, name: str, descriptor: int) -> None:
         self.channel, self.name, self.descriptor = channel, name, descriptor
@@ -113,9 +113,7 @@ def prepare() -> Any:
     config = Config()
     config.HistoryManager.enabled = False  # it has a thread
     kernel = SimpleNamespace(eventloop=None)  # all that ``exit`` asks of it
-    return ZMQInteractiveShell.instance(
-        config=config, user_ns={"__name__": "__main__"}, compiler_class=XCachingCompiler, kernel=kernel
-    )
+    return ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel)
 
 
 def run_cells(channel: socket.socket) -> None:
@@ -143,18 +141,12 @@ async def _serve(channel: socket.socket) -> None:
 
 def _shell(channel: socket.socket) -> tuple[Any, _Channel]:
     shell, session = prepare(), _Channel(channel)
-    sys.stdout = _Stream(session, "stdout", 1)
-    sys.stderr = _Stream(session, "stderr", 2)
+    sys.stdout = OutStream(session, "stdout", 1)
+    sys.stderr = OutStream(session, "stderr", 2)
     for part in (shell.displayhook, shell.display_pub):
         part.session, part.pub_socket, part.topic = session, channel, b""
-    shell._showtraceback = lambda etype, evalue, stb: _show_error(shell, session, etype, evalue, stb)
     _refuse_input()
     return shell, session
-
-
-def _show_error(shell: Any, session: _Channel, etype: Any, evalue: Any, stb: list[str]) -> None:
-    shell._last_traceback = stb
-    session.send(None, "error", {"traceback": stb, "ename": str(etype.__name__), "evalue": str(evalue)})
 
 
 def _refuse_input() -> None:
@@ -168,6 +160,7 @@ def _refuse_input() -> None:
 
     builtins.input = refuse
     getpass.getpass = refuse
+    sys.breakpointhook = lambda *_, **__: None  # a kernel's passes over them, too, while no debugger is there
 
 
 async def _run(shell: Any, code: str) -> dict[str, Any]:
@@ -177,7 +170,7 @@ async def _run(shell: Any, code: str) -> dict[str, Any]:
         transformed = shell.transform_cell(code)
     except Exception:
         transformed, failed = code, sys.exc_info()
-    shell._last_traceback = None
+    shell._last_traceback, shell._last_traceback_during_displayhook = None, False
     if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
         task = asyncio.ensure_future(
             shell.run_cell_async(code, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failed)
@@ -196,7 +189,7 @@ async def _run(shell: Any, code: str) -> dict[str, Any]:
         result = shell.run_cell(code, store_history=True)
     error = result.error_before_exec or result.error_in_exec
     reply: dict[str, Any] = {"status": "ok", "execution_count": shell.execution_count - 1}
-    if error is not None:
+    if error is not None or shell._last_traceback_during_displayhook:  # what a cell shows may fail to show itself
         lines = shell._last_traceback or []
         reply |= {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": lines}
     return reply
