@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workbench.config import Settings, Workspace
-from workbench.promote.diff import diff, diff_snapshots, flow, narrow, parts
+from workbench.promote.diff import aligned, beside, diff, diff_snapshots, flow, narrow, parts
 from workbench.promote.diff.chunks import match
 from workbench.promote.diff.files import open_table
+from workbench.runtime.duck import Listed, note_files
 from workbench.runtime.warehouse import Warehouse
 
 GROUP = 2048
@@ -120,6 +121,42 @@ def test_a_place_says_nothing_where_keys_have_copies(folder, taken):
     theirs = open_table(con, str(folder / f"{list(CHANGES).index('copies of keys swap values')}.parquet"), "theirs")
     assert diff(ours, theirs, key=["pair"]).rows.changed > 0
     assert [left.lone is not None for left in taken] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "known"),
+    [
+        ("two columns everywhere", {"key": ["id"]}, True),
+        ("some texts", {"key": ["pair", "id"]}, True),
+        ("one row", {"key": ["id"], "where": "delta_d > 0"}, True),
+        ("rows appended and a text", {"key": ["id"]}, True),
+        ("two columns everywhere", {"key": ["id"], "rel_tol": 1e-3}, False),
+        ("some texts", {"key": ["id"], "ignore_case": True}, False),
+        ("one list", {"key": ["id"]}, False),
+        ("some texts", {"key": ["day", "id"]}, False),  # the rows are not in the order of this key
+    ],
+)
+def test_columns_whose_equality_arrow_knows_are_compared_there(folder, taken, monkeypatch, change, options, known):
+    said = []
+    monkeypatch.setattr(aligned, "beside", lambda *arguments: said.append(beside.beside(*arguments)) or said[-1])
+    con = ibis.duckdb.connect()
+    ours = open_table(con, str(folder / "base.parquet"), "ours")
+    theirs = open_table(con, str(folder / f"{list(CHANGES).index(change)}.parquet"), "theirs")
+    found = diff(ours, theirs, **options)
+    assert [each is not None for each in said] == [known]
+    assert found.to_json() == diff(ours, theirs, verify=True, **options).to_json()
+
+
+def test_numbers_of_another_type_in_the_file_are_not_compared_in_arrow(tmp_path, taken):
+    con = ibis.duckdb.connect()
+    for name, kind in (("a", "INTEGER"), ("b", "BIGINT")):
+        con.raw_sql(f"COPY (SELECT i AS id, (i % 50)::{kind} AS v FROM range(5000) r(i)) TO '{tmp_path}/{name}.parquet'")
+        con.raw_sql(
+            f"CREATE TEMP VIEW {name} AS SELECT id, CAST(v AS BIGINT) AS v FROM read_parquet('{tmp_path}/{name}.parquet')"
+        )
+        note_files(con.con, name, [Listed(tmp_path / f"{name}.parquet")])
+    assert diff(con.table("a"), con.table("b"), key=["id"]).identical
+    assert taken[0].lone is not None
 
 
 def test_verify_decodes_everything(folder, taken):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.promote.diff.beside import beside
 from workbench.promote.diff.chunks import Matched, Span
 from workbench.promote.diff.fuzzy import Tolerance
 from workbench.promote.diff.narrow import Narrowed
@@ -50,11 +51,11 @@ def by_place(
     all that differ are fetched, and None says that those are too many.
     """
     positions = [i for i, column in enumerate(columns.all) if column.name in matched.columns]
-    found = _positions(session, columns, parts, matched.aligned, positions, tolerance, max(samples, 1))
+    found = _in_arrow(columns, parts, matched, positions, None if whole else max(samples, 1))
     if found is None:
-        return None
-    if found.count and not _unique(session, columns, parts, matched, found):
-        return None
+        found = _positions(session, columns, parts, matched.aligned, positions, tolerance, max(samples, 1))
+        if found is None or (found.count and not _unique(session, columns, parts, matched, found)):
+            return None
     if whole:
         if found.count > _FEW * _rows(matched.aligned):
             return None
@@ -68,6 +69,18 @@ def by_place(
     shown = differing(session, columns, base, candidate, tolerance)
     left = {i: count - shown.changed_by_column[i] for i, count in found.by_column.items()}
     return Narrowed(base, candidate, found.count - shown.changed, left)
+
+
+def _in_arrow(
+    columns: Columns, parts: tuple[Part, Part], matched: Matched, positions: Sequence[int], places: int | None
+) -> _Found | None:
+    """What differs, where Arrow can tell; keys then ascend, so that each stands once and the first are the lowest."""
+    paths, loose = (parts[0].path, parts[1].path), (matched.base, matched.candidate)
+    found = beside(paths, matched.aligned, loose, columns.key, [columns.all[i] for i in positions], places)
+    if found is None:
+        return None
+    by_column = {i: found.by_column[columns.all[i].name] for i in positions}
+    return _Found(found.count, by_column, found.places, found.places, None)
 
 
 def _rows(spans: Sequence[Span]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from workbench.promote.diff.sql import literal
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
 
 Form = Callable[[str], str]
+
+# A column of the name of a variable would be taken for it, and columns may have any name.
+_VARIABLE = f"e{uuid4().hex}_"
 
 # Decimal digits that the widest value of an integer type has.
 _DIGITS = {
@@ -236,7 +240,7 @@ def _lists(base: DuckDBPyType, candidate: DuckDBPyType, ignore_case: bool, depth
         if element is _as_is and base.id == candidate.id and str(base) == str(candidate):
             return _as_is
         flat: Form = _as_is if kind.id == "list" else _cast(f"{_child(kind, 'child')}[]")
-        return lambda x: f"list_transform({flat(x)}, lambda e{depth}: {element(f'e{depth}')})"
+        return lambda x: f"list_transform({flat(x)}, lambda {_VARIABLE}{depth}: {element(f'{_VARIABLE}{depth}')})"
 
     return form(base, inner[0]), form(candidate, inner[1])
 
@@ -272,7 +276,7 @@ def _maps(base: DuckDBPyType, candidate: DuckDBPyType, ignore_case: bool, depth:
         return None
 
     def form(side: int) -> Form:
-        entry = f"e{depth}"
+        entry = f"{_VARIABLE}{depth}"
         pair = f"struct_pack(k := {keys[side](f'{entry}.key')}, v := {values[side](f'{entry}.value')})"
         return lambda x: f"list_sort(list_transform(map_entries({x}), lambda {entry}: {pair}))"
 

@@ -112,22 +112,27 @@ def _longer(session: Session, columns: Columns, parts: tuple[Part, Part], matche
     start, stop = matched.base[-1][0], min(matched.base[-1][1], matched.candidate[-1][1])
     if stop - start > _HEAD:
         return matched
-    ours, theirs = (
-        listing((f"{column.form(which)} AS {'bc'[which]}{i}" for i, column in enumerate(columns.all)), lead=True)
-        for which in (0, 1)
-    )
-    differs = any_true(["b <> c", *(f"b{i} IS DISTINCT FROM c{i}" for i in range(len(columns.all)))])
-    base, candidate = (part.rows([(start, stop)], place=True) for part in parts)
-    (differing,) = session.row(
-        f"SELECT count(*) FROM (SELECT {_ROW} AS b{ours} FROM {base}) "
-        f"POSITIONAL JOIN (SELECT {_ROW} AS c{theirs} FROM {candidate}) WHERE {differs}"
-    )
-    if differing:
+    if not _equal(session, columns, parts, (start, stop)):
         return matched
     rest = (
         (*spans[:-1], *([(stop, spans[-1][1])] if spans[-1][1] > stop else [])) for spans in (matched.base, matched.candidate)
     )
     return replace(matched, equal=matched.equal + stop - start, base=next(rest), candidate=next(rest))
+
+
+def _equal(session: Session, columns: Columns, parts: tuple[Part, Part], span: Span) -> bool:
+    """Whether both files have equal rows at the same places, as the engine sees it."""
+    ours, theirs = (
+        listing((f"{column.form(which)} AS {'bc'[which]}{i}" for i, column in enumerate(columns.all)), lead=True)
+        for which in (0, 1)
+    )
+    differs = any_true(["b <> c", *(f"b{i} IS DISTINCT FROM c{i}" for i in range(len(columns.all)))])
+    base, candidate = (part.rows([span], place=True) for part in parts)
+    (differing,) = session.row(
+        f"SELECT count(*) FROM (SELECT {_ROW} AS b{ours} FROM {base}) "
+        f"POSITIONAL JOIN (SELECT {_ROW} AS c{theirs} FROM {candidate}) WHERE {differs}"
+    )
+    return bool(differing == 0)
 
 
 def _cast(columns: Mapping[str, DuckDBPyType]) -> list[str]:
