@@ -65,7 +65,7 @@ def move_readers(
     """
     with warehouse.lock():
         recover(store, warehouse, at=at)
-        _refuse_broken_ledger(store)
+        refuse_broken_ledger(store)
         if lease is not None:
             leases.require(store, lease)
         current = warehouse.current()
@@ -196,7 +196,8 @@ def _payload(operation: OperationRecord) -> dict[str, Any]:
     return facts | {name: value for name, value in (("promotion", operation.promotion), ("run", operation.run)) if value}
 
 
-def _refuse_broken_ledger(store: Store) -> None:
+def refuse_broken_ledger(store: Store) -> None:
+    """Nothing of production changes while its record can't be trusted."""
     problems = store.verify_ledger()
     if problems:
         raise GuardRefused(

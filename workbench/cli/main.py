@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("reproduce", "Run a run again on what it read, and say whether the result is the same."),
     "backfill": ("backfill", "Compute a range of a pipeline again, by a plan: plan, apply, pause, resume, cancel."),
     "quarantine": ("quarantine", "Rows that broke a check and were held back: list, show, release, discard."),
+    "gc": ("gc", "Remove data of production that nobody needs any more."),
     "scheduler": ("scheduler", "Run pipelines when they are due."),
     "schedule": ("schedule", "Say what is due when."),
     "export": ("export", "Write what runs the pipelines with Airflow, cron, GitHub Actions or Kubernetes."),

@@ -59,6 +59,10 @@ def reproduce(workspace: Workspace, run: RunRecord, *, on_cell: Cells | None = N
     a run that gave no result, ``GuardRefused`` when the version's files were changed.
     """
     version = VersionId(run.pipeline, run.version)
+    if "expired" in run.facts:
+        raise UsageError(
+            f"its record was let go on {run.facts['expired'][:10]}, so {run.id} can't be done again", hint="workbench runs ls"
+        )
     if run.snapshot is None or "inputs" not in run.facts:
         raise UsageError(f"{run.id} is {run.status} and gave no result to compare with", hint=f"workbench runs show {run.id}")
     check_untouched(workspace, version)

@@ -30,7 +30,8 @@ class PipelineConfig(BaseModel):
     """All of ``pipeline.toml``. Durations are text such as ``36h``.
 
     ``schedule`` is a cron expression, a nickname, "after inputs" (whenever the pipelines that it reads are done), or "never"
-    (also None): only when someone runs it. ``start`` is where catching up begins, when that is not the first publication.
+    (also None): only when someone runs it. ``retention`` is how long the past is kept: data that readers no longer see, and the
+    records of runs; None for ever. ``start`` is where catching up begins, when that is not the first publication.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -47,6 +48,7 @@ class PipelineConfig(BaseModel):
     pool: str | None = None
     priority: int = Field(default=0, ge=-1000, le=1000)
     freshness: str | None = "36h"
+    retention: str | None = None
     time_limit: str = "1h"
     memory_limit: str | None = None
 
@@ -70,7 +72,7 @@ class PipelineConfig(BaseModel):
             raise ValueError(f"there is no time zone {value!r}{tail}") from None
         return value
 
-    @field_validator("freshness", "time_limit", "retry_delay", "retry_limit")
+    @field_validator("freshness", "retention", "time_limit", "retry_delay", "retry_limit")
     @classmethod
     def _duration(cls, value: str | None) -> str | None:
         if value is not None:
@@ -95,6 +97,11 @@ class PipelineConfig(BaseModel):
     def fresh_for(self) -> dt.timedelta | None:
         """How old the data may be; None when nobody promised anything."""
         return None if self.freshness is None else dt.timedelta(seconds=parse_duration(self.freshness))
+
+    @property
+    def kept_for(self) -> dt.timedelta | None:
+        """How long the past is kept; None for ever."""
+        return None if self.retention is None else dt.timedelta(seconds=parse_duration(self.retention))
 
     @property
     def cron(self) -> str | None:
@@ -149,6 +156,7 @@ schedule = "0 6 * * *"      # cron: minute hour day month weekday; "@daily" and 
 timezone = "UTC"            # the clock that the schedule goes by, for example "Europe/Berlin"
 
 freshness = "36h"           # how old the data may become before `workbench status` calls it stale
+# retention = "400d"        # how long `workbench gc` keeps what readers no longer see, and records of runs; without it, for ever
 
 time_limit = "1h"           # a run that takes longer is stopped; readers keep what they have
 # memory_limit = "4GB"      # a run that needs more ends with MemoryError; readers keep what they have

@@ -70,6 +70,38 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o666, durable: b
         fsync(path.parent)
 
 
+def used_again(path: Path, size: int | None = None) -> bool:
+    """Whether a file of that size is there; then it counts as written now, so that nobody removes it for its age.
+
+    >>> used_again(Path("nowhere"))
+    False
+    """
+    try:
+        if size is not None and path.stat().st_size != size:
+            return False
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove_old(path: Path, before: float) -> bool:
+    """Delete a file unless it was written, or used again, at or after a moment (seconds since 1970); False when it stays.
+
+    Whoever uses it again meanwhile finds it, or finds it gone and writes it anew.
+    """
+    aside = path.with_name(f"{TEMPORARY}{path.name}-{secrets.token_hex(4)}")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return False
+    if aside.stat().st_mtime >= before:
+        os.replace(aside, path)
+        return False
+    aside.unlink()
+    return True
+
+
 def sha256(path: Path) -> str:
     """Digest of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:

@@ -116,7 +116,7 @@ def file_of(folder: Path, pipeline: str, identity: str) -> Path:
 def save(folder: Path, snapshot: Snapshot) -> None:
     """Keep the list of a snapshot's files beside the data."""
     path = file_of(folder, snapshot.pipeline, snapshot.id)
-    if path.exists():
+    if files.used_again(path):
         return
     listed = [[file.path, file.rows, file.bytes, file.sha256, file.partition] for file in snapshot.files]
     document = {
@@ -238,7 +238,7 @@ def _write_partitions(
                 continue
             relative = place / f"{_slug(text)}-{digest[:16]}.parquet"
             target, size = folder / relative, temporary.stat().st_size
-            if not (target.exists() and target.stat().st_size == size):
+            if not files.used_again(target, size):
                 files.fsync(temporary)
                 os.replace(temporary, target)
             found.append(DataFile(relative.as_posix(), count, size, digest, text))

@@ -13,6 +13,7 @@ Ibis computes and reads; all writing is here and in the modules beside it.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,6 +117,16 @@ class Warehouse:
     def snapshots(self, pipeline: str) -> tuple[str, ...]:
         """The ids of all snapshots that are kept of a pipeline."""
         return tuple(sorted(path.stem for path in (self.folder / "data" / pipeline / "snapshots").glob("*.json")))
+
+    def pipelines(self) -> tuple[str, ...]:
+        """The pipelines that there is data of."""
+        return tuple(sorted(path.name for path in (self.folder / "data").glob("*") if path.is_dir()))
+
+    def written(self, identity: str, pipeline: str) -> float:
+        """When a snapshot was written, or computed again, in seconds since 1970."""
+        from workbench.runtime.parquet import file_of
+
+        return file_of(self.folder, pipeline, identity).stat().st_mtime
 
     # Writing where no reader looks
 
@@ -293,10 +304,10 @@ class Warehouse:
                     needed.update(self.folder / file.path for file in self.snapshot(listed.stem, folder.name).files)
         return tuple(sorted(every - needed))
 
-    def remove(self, paths: Collection[Path]) -> None:
-        """Delete files that ``garbage`` named."""
+    def remove(self, paths: Collection[Path], written_before: dt.datetime | None = None) -> None:
+        """Delete files that ``garbage`` named, but for those that were written or used again since that moment."""
         for path in paths:
-            path.unlink(missing_ok=True)
+            files.remove_old(path, float("inf") if written_before is None else written_before.timestamp())
 
     def _place(self, relative: str) -> Path:
         found = (folder / relative for folder in self.folders)
