@@ -32,6 +32,14 @@ def parse_duration(text: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
+def _span(text: str) -> int:
+    """As :func:`parse_duration`, in the words of a setting."""
+    try:
+        return parse_duration(text)
+    except UsageError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+
+
 def parse_share(text: str) -> float:
     """The share that ``2%`` or ``0.02`` stands for, above 0 and at most 1.
 
@@ -83,7 +91,8 @@ class Source(_Strict):
     ``postgresql://USER@HOST/DATABASE#SCHEMA.TABLE``, or ``env:NAME#SCHEMA.TABLE`` with the address in a variable.
     ``mask`` maps columns to token, redact, keep, generalise:…, shift_dates:… or noise:….
     ``sample`` is "anchor" (rows are chosen by the hash of ``key``), "follow" (rows follow their references) or "whole".
-    ``quasi_identifiers`` are columns that together may single a person out.
+    ``quasi_identifiers`` are columns that together may single a person out. ``freshness`` is how old the newest ``time`` may
+    become, as 36h or 1d; without ``time``, how long ago its files last changed.
     """
 
     read: str
@@ -92,10 +101,20 @@ class Source(_Strict):
     sample: Literal["anchor", "follow", "whole"] | None = None
     mask: dict[str, MaskRule] = {}
     time: str | None = None
+    freshness: str | None = None
     doc: str = ""
     owner: str = ""
     units: dict[str, str] = {}
     quasi_identifiers: list[str] = []
+
+    @model_validator(mode="after")
+    def _fresh(self) -> Source:
+        """A span of time; and a server does not say when a table last changed."""
+        if self.freshness is not None and _span(self.freshness) == 0:
+            raise ValueError(f"freshness {self.freshness!r} is never kept; write how old the newest row may become, as 1d")
+        if self.freshness is not None and self.time is None and self.read.startswith(("postgres://", "postgresql://", "env:")):
+            raise ValueError("freshness of a table in a PostgreSQL needs time, the column that says how new a row is")
+        return self
 
 
 class Gates(_Strict):
@@ -152,7 +171,7 @@ class Sandbox(_Strict):
     @field_validator("ttl")
     @classmethod
     def _duration(cls, value: str) -> str:
-        parse_duration(value)
+        _span(value)
         return value
 
 
@@ -170,7 +189,7 @@ class Scheduler(_Strict):
     @field_validator("lease")
     @classmethod
     def _duration(cls, value: str) -> str:
-        if parse_duration(value) == 0:
+        if _span(value) == 0:
             raise ValueError("a lease of no time is never held; write for example 30s")
         return value
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Literal
 
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError
+from workbench.errors import InfrastructureError, WorkbenchError
 from workbench.model import VersionId
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def diagnose(workspace: Workspace, *, who: str, deep: bool = False) -> tuple[Fin
         *_ledger(workspace),
         *_versions(workspace),
         *_data(workspace, deep=deep),
+        *_sources(workspace),
     )
 
 
@@ -221,6 +222,23 @@ def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
         else:
             checked = "read again" if deep else "there"
             yield Finding("data", "ok", f"{pipeline}@{view.version}: {len(snapshot.files)} file(s), all {checked}")
+
+
+def _sources(workspace: Workspace) -> Iterator[Finding]:
+    """Whether sources are as fresh as they are declared to be; nothing about those of which nobody says so."""
+    from workbench.operate.fresh import freshness
+
+    now = dt.datetime.now(dt.UTC)
+    for name in workspace.settings.sources:
+        try:
+            found = freshness(workspace, name)
+        except WorkbenchError as error:
+            yield Finding("sources", "problem", f"{name}: {error.message}", error.hint)
+            continue
+        if found is not None:
+            stale = found.stale(now)
+            hint = f"ask {found.owner or 'whoever'} {'what became of' if found.owner else 'fills'} {name}"
+            yield Finding("sources", "warning" if stale else "ok", found.said(now), hint if stale else "")
 
 
 def _published(workspace: Workspace) -> dict[str, str]:
