@@ -186,7 +186,7 @@ def test_whatever_becomes_of_the_candidate_the_run_knows_nothing_of_it(shop, bod
     shop.promote(candidate(body))
     assert shop.type("shadow", "start", "P-1", "--runs", "1", "--time-limit", "2s")[0] == 0
     shop.production.orders(4)
-    code, out = shop.type("run", "daily_sales")
+    code, _ = shop.type("run", "daily_sales")
     assert code == 0
     assert len(shop.production.read("daily_sales")) == 4
     assert shop.json("runs", "show", "R-1")["status"] == "succeeded"
@@ -361,3 +361,50 @@ def test_what_a_canary_and_a_shadow_read_is_no_garbage(shop):
     with Store.open(find_workspace(), read_only=True) as store:
         kept = beside.kept(store)["daily_sales"]
     assert not any("v2" in path.parts for path in warehouse.garbage(kept))
+
+
+def test_status_alerts_of_a_withdrawn_canary_until_somebody_decides(shop):
+    shop.promote(CAPPED)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    (told,) = shop.json("status")["pipelines"]
+    assert (told["beside"]["promotion"], told["beside"]["alert"]) == ("P-1", False)
+    shop.production.orders(3, amount="5000.0")
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert "daily_sales: ALERT canary of P-1 was withdrawn: T-1 beside R-1" in shop.type("status")[1]
+    assert shop.type("reject", "P-1", "--why", "no")[0] == 0
+    assert shop.json("status")["pipelines"][0]["beside"] is None
+
+
+def test_rejecting_a_promotion_takes_it_away_from_its_canary_at_once(shop):
+    shop.promote(DAILY)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    assert shop.type("reject", "P-1", "--why", "no")[0] == 0
+    assert Warehouse.open(shop.production.workspace).current().canaries == {}
+    assert shop.last()["outcome"] == "overtaken"
+
+
+def test_what_a_shadow_or_a_canary_showed_is_waived_by_a_second_person(shop):
+    shop.promote(DAILY, gates=(GateResult("shadow", Verdict.WAITING, "waits for 2 run(s)", {"wanted": 2}),))
+    assert shop.type("waive", "P-1", "canary", "--why", "no time")[0] == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_USER", "ann")
+        assert shop.type("waive", "P-1", "shadow", "--why", "no time")[0] == 4
+    code, said = shop.type("waive", "P-1", "shadow", "--why", "no time")
+    assert code == 0
+    assert "next: workbench publish P-1" in said
+    assert shop.json("show", "P-1")["candidates"][0]["gates"][-1]["verdict"] == "warn"
+    assert shop.type("publish", "P-1")[0] == 0
+    assert shop.json("audit", "log", "--kind", "waive")["entries"][0]["payload"]["gate"] == "shadow"
+
+
+def test_the_doctor_names_damaged_data_of_a_canary(shop):
+    shop.promote(DAILY.replace("_.count()", "_.count() + 1"), declared=1.0)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    for file in (shop.production.workspace.warehouse / "data" / "daily_sales" / "v2").glob("*.parquet"):
+        file.unlink()
+    code, said = shop.type("doctor")
+    assert code == 1
+    assert "shown to the canary of P-1" in said
+    assert shop.type("canary", "check")[0] == 1
+    assert "is damaged or missing" in shop.last()["reason"]

@@ -222,6 +222,21 @@ def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
         else:
             checked = "read again" if deep else "there"
             yield Finding("data", "ok", f"{pipeline}@{view.version}: {len(snapshot.files)} file(s), all {checked}")
+    yield from _canaries(warehouse, deep=deep)
+
+
+def _canaries(warehouse: Warehouse, *, deep: bool) -> Iterator[Finding]:
+    """The data that chosen readers see beside the others."""
+    for canary in warehouse.current().canaries.values():
+        for pipeline, (version, snapshot) in canary.data.items():
+            try:
+                damaged = warehouse.damaged(warehouse.snapshot(snapshot, pipeline), deep=deep)
+                said = f"{damaged[0]} is missing or damaged" if damaged else ""
+            except InfrastructureError as error:
+                said = error.message
+            if said:
+                message = f"{pipeline}@{version}, shown to the canary of {canary.promotion}: {said}"
+                yield Finding("data", "problem", message, f"workbench canary check {canary.promotion}")
 
 
 def _sources(workspace: Workspace) -> Iterator[Finding]:

@@ -54,6 +54,17 @@ def quietly(
         say(f"what runs beside production was left: {error}; next: workbench doctor")
 
 
+def withdraw_closed(workspace: Workspace, who: str) -> None:
+    """End what runs beside production for promotions that were rejected or superseded just now."""
+    from workbench.store import Store, beside
+
+    with Store.open(workspace, read_only=True) as store:
+        running = [(each, store.promotion(each.promotion)) for each in beside.running(store)]
+    for record, promotion in running:
+        if promotion is None or promotion.status not in ("waiting", "approved"):
+            quietly(workspace, who, promotion=record.promotion)
+
+
 def catch_up(
     workspace: Workspace,
     who: str,

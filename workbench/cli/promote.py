@@ -45,6 +45,7 @@ def promote(
       workbench promote notebooks/orders.py orders_daily --why "returns count as negative"
       workbench promote notebooks/orders.py --dry-run --json
     """
+    from workbench.cli.following import withdraw_closed
     from workbench.cli.progress import steps
     from workbench.operate.schedule import default_pipeline_toml
     from workbench.promote.flow import promote as run_promotion
@@ -76,6 +77,8 @@ def promote(
             pipeline_toml=default_pipeline_toml(who),
             progress=progress,
         )
+    if not dry_run:
+        withdraw_closed(workspace, who)  # of what it supersedes
     if as_json:
         emit_json(outcome_json(outcome, outputs_json(outcome.slicing), dry_run=dry_run))
     else:

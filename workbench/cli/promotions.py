@@ -138,7 +138,8 @@ def reject(promotion: str, why: str, as_json: bool) -> None:
 def waive(promotion: str, gate: str, why: str, as_json: bool) -> None:
     """Let a failing GATE of a refused PROMOTION pass, with a reason. Authors can't waive for themselves.
 
-    When no other gate fails, the promotion waits for approval. The proof of equality is never waived.
+    When no other gate fails, the promotion waits for approval. The proof of equality is never waived. What a shadow or a canary
+    showed later, or is still to show, can be waived too (gates shadow and canary).
 
     \b
     Examples:
@@ -158,16 +159,20 @@ def waive(promotion: str, gate: str, why: str, as_json: bool) -> None:
         emit_json(promotion_json(found))
         return
     click.echo(f"{gate.lower()} of {found.id} is waived by {who}; it is {found.status}")
-    click.echo(f"next: workbench {'approve' if found.status == 'waiting' else 'gates'} {found.id}")
+    verbs = {"waiting": "approve", "approved": "publish"}
+    click.echo(f"next: workbench {verbs.get(found.status, 'gates')} {found.id}")
 
 
 def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:
+    from workbench.cli.following import withdraw_closed
     from workbench.promote.approval import decide
     from workbench.render.promotion import promotion_json
 
     workspace = find_workspace()
     wanted = _find(workspace, promotion)
     decided = decide(workspace, wanted, decision=decision, who=identity(), why=words(why), at=dt.datetime.now(dt.UTC))
+    if decision == "reject":
+        withdraw_closed(workspace, identity())
     if as_json:
         emit_json(promotion_json(decided))
         return

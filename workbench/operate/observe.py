@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from workbench.catalog.aside import Aside, asides
 from workbench.catalog.endings import demotion_said, deprecation_said
 from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
@@ -38,6 +39,7 @@ class PipelineStatus:
 
     ``published`` is when readers were last moved, ``confirmed`` when their data was last brought up to date or found to be so,
     ``through`` the latest partition in time. ``lost`` says that the process of the last run is gone though it never ended.
+    ``beside`` is its canary or shadow.
     ``demoted`` says that the pipeline was taken out of production, ``deprecated`` that readers should leave the live version.
     ``held_by`` is the pipeline whose failure keeps the scheduler from running this one, ``held_back`` counts the rows in
     quarantine that nobody has decided on.
@@ -58,6 +60,7 @@ class PipelineStatus:
     held_back: int = 0
     demoted: DemotionRecord | None = None
     deprecated: DeprecationRecord | None = None
+    beside: Aside | None = None
 
 
 def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]:
@@ -73,8 +76,9 @@ def status(workspace: Workspace, now: dt.datetime) -> tuple[PipelineStatus, ...]
             for name in sorted({*pipelines(workspace), *shown, *recorded})
         ]
         gone, leaving = endings.demotions(store), endings.deprecations(store)
+        aside = asides(store)
     held = {each.pipeline: each.cause for each in agenda(workspace, now).plan.held if each.error} if failed else {}
-    known = (replace(each, held_by=held.get(each.pipeline)) for each in found)
+    known = (replace(each, held_by=held.get(each.pipeline), beside=aside.get(each.pipeline)) for each in found)
     return tuple(_ended(each, gone.get(each.pipeline), leaving, now) for each in known)
 
 

@@ -13,6 +13,7 @@ from workbench.errors import GuardRefused, UnknownName, UsageError, WorkbenchErr
 from workbench.model import VersionId
 from workbench.promote.approval import refuse_approver, refuse_changed_notebook
 from workbench.promote.evidence import write_version
+from workbench.promote.later import LATER, waive_later
 from workbench.promote.record import CHANGELOG_ENTRY, add_to_changelog
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.store import Store, waivers
@@ -34,6 +35,8 @@ def waive(
     """
     if not why.strip():
         raise UsageError("a waiver needs a reason", hint=f'workbench waive {promotion.id} {gate} --why "…"')
+    if gate in LATER and promotion.status in ("waiting", "approved"):
+        return waive_later(workspace, promotion, gate, who=who, why=why, at=at)
     if promotion.status != "refused":
         hint = f"workbench show {promotion.id}"
         raise WorkbenchError(f"{promotion.id} is {promotion.status}; no gate refuses it", hint=hint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from workbench.operate.age import age
@@ -47,6 +48,9 @@ def view(found: Sequence[PipelineStatus], now: dt.datetime) -> RenderableType:
             more = f"; holds {', '.join(holds)}; next: workbench schedule ls" if holds else ""
             style = "yellow" if each.deprecated or each.demoted else STYLES[each.readers]
             reasons.append(Text(f"{each.pipeline}: {said}{more}", style=style))
+        if each.beside is not None:
+            alert = "ALERT " if each.beside.alert else ""
+            reasons.append(Text(f"{each.pipeline}: {alert}{each.beside.text}", style="bold red" if alert else ""))
     return Group(table, *reasons)
 
 
@@ -65,6 +69,7 @@ def status_json(each: PipelineStatus) -> dict[str, Any]:
         "next_due": _iso(each.due),
         "held_by": each.held_by,
         "held_back": each.held_back,
+        "beside": None if each.beside is None else asdict(each.beside),
         "demoted": None
         if each.demoted is None
         else {"at": _iso(each.demoted.at), "who": each.demoted.who, "why": each.demoted.why, "readers": each.demoted.readers},

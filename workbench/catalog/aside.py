@@ -1,0 +1,55 @@
+"""What runs beside a pipeline, or was taken away from its chosen readers, in a line for whoever looks at production."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workbench.store import Store, beside
+from workbench.store.beside import BesideRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A canary or a shadow of a pipeline in words. An ``alert`` asks somebody to decide."""
+
+    kind: str
+    promotion: str
+    text: str
+    alert: bool = False
+
+
+def asides(store: Store) -> dict[str, Aside]:
+    """The newest canary or shadow of each pipeline, by name, where it runs or wants a decision."""
+    found: dict[str, Aside] = {}
+    for record in beside.find(store):
+        for name in record.data:
+            found.pop(name, None)
+            said = _said(store, record, name)
+            if said is not None:
+                found[name] = said
+    return found
+
+
+def _said(store: Store, record: BesideRecord, pipeline: str) -> Aside | None:
+    promotion = store.promotion(record.promotion)
+    is_open = promotion is not None and promotion.status in ("waiting", "approved")
+    what, trials = f"{record.kind} of {record.promotion}", beside.trials(store, record.number)
+    if record.state == "running":
+        version = f"v{record.data[pipeline].version}"
+        mine = [each for each in trials if each.pipeline == pipeline]
+        held = sum(each.counts and not each.breach for each in mine)
+        seen = (
+            f"{version}, which {held} of {len(mine)} trial(s) held"
+            if mine
+            else f"{version}, which no run was compared with yet"
+        )
+        if not is_open and promotion is not None:
+            again = f"{record.promotion} is {promotion.status}; next: workbench canary check"
+            return Aside(record.kind, record.promotion, f"{what}: {version}, but {again}", alert=True)
+        return Aside(record.kind, record.promotion, f"{what}: {seen}")
+    broken = record.kind == "shadow" and any(each.breach for each in trials)
+    if is_open and (record.outcome in ("breach", "overtaken") or broken):
+        verb = "was withdrawn" if record.kind == "canary" else "ended"
+        again = f"next: workbench {record.kind} status {record.promotion}"
+        return Aside(record.kind, record.promotion, f"{what} {verb}: {record.reason}; {again}", alert=True)
+    return None
