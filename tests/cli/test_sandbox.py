@@ -56,9 +56,15 @@ def test_the_life_of_a_sandbox(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--sample", "0%"], 2, "not a share"),
+        (["--sample", "0%"], 2, "'0%' is not a share above 0% and up to 100%"),
+        (["--sample", "200%"], 2, "'200%' is not a share above 0% and up to 100%"),
         (["--anchor", "ordrs"], 2, "did you mean 'orders'"),
-        (["--ttl", "soon"], 2, "not a duration"),
+        (["--ttl", "soon"], 2, "'soon' is not a duration"),
+        (["--ttl", "0d"], 2, "'0d' is no time that a sandbox can live"),
+        (["--ttl", "99999999999d"], 2, "'99999999999d' is no time that a sandbox can live"),
+        (["--strata", "region"], 2, "--strata needs a --floor of at least 1"),
+        (["--strata", "shape", "--floor", "5"], 2, "--strata shape: no anchor has that column; the anchors are orders"),
+        (["--floor", "-1"], 2, "-1 is not in the range x>=0"),
         (["--max-rows", "3"], 4, "above the cap of 3"),
         (["--where", "nonsense >"], 2, "--where"),
         (["--bogus"], 2, "No such option"),
@@ -70,6 +76,29 @@ def test_bad_input_is_refused_with_the_next_command(shop: Shop, arguments: list[
     assert message in ran.err
     assert "next:" in ran.err
     assert shop.run("sandbox", "ls", "--json").json["sandboxes"] == []
+
+
+def test_the_same_sandbox_again_says_what_notebooks_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_MASK_KEY", "a key of at least sixteen bytes")
+    half, all_ = ["--sample", "50%"], ["--sample", "100%"]
+    first = shop.run("sandbox", "create", *half, "--json").json["id"]
+    assert shop.run("sandbox", "create", *half).err.splitlines()[-1] == (
+        f"{first} was there already, made of the same data; it only lives longer"
+    )
+    second = shop.run("sandbox", "create", *all_)
+    assert "notebooks still read" not in second.err
+    newest = next(each["id"] for each in shop.run("sandbox", "ls", "--json").json["sandboxes"] if each["active"])
+    assert newest != first
+    again = shop.run("sandbox", "create", *half).err.splitlines()
+    assert again[-2:] == [
+        f"{first} was there already, made of the same data; it only lives longer",
+        f"notebooks still read {newest}; next: workbench sandbox use {first}",
+    ]
+    shop.run("sandbox", "use", first)
+    assert "notebooks still read" not in shop.run("sandbox", "create", *half).err
+    assert shop.run("sandbox", "create", *all_).err.splitlines()[-1] == (
+        f"notebooks still read {first}; next: workbench sandbox use {newest}"
+    )
 
 
 def test_an_undecided_column_exits_4_with_the_line_to_add(shop: Shop) -> None:

@@ -50,14 +50,17 @@ def create(
 
     workspace = find_workspace()
     request = Request(sample, seed, ttl, anchors, where, strata, floor, max_rows, identity())
+    before = {info.id for info in registry.ls(workspace)}
     with steps() as tell:
         info = make(workspace, request, tell=tell, show=lambda guess: click.echo(estimate_line(guess), err=True))
     _show(workspace, info, as_json)
-    pinned = registry.pin(workspace)
     if as_json:
         return 0
-    if pinned not in (None, info.id):
-        click.echo(f"notebooks still read {pinned}; next: workbench sandbox use {info.id}", err=True)
+    if info.id in before:
+        click.echo(f"{info.id} was there already, made of the same data; it only lives longer", err=True)
+    active = registry.pin(workspace) or _active(workspace)
+    if active not in (None, info.id):
+        click.echo(f"notebooks still read {active}; next: workbench sandbox use {info.id}", err=True)
     return 0
 
 

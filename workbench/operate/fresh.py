@@ -30,7 +30,7 @@ class Freshness:
 
     def stale(self, now: dt.datetime) -> bool:
         """Whether the source is older than it is declared to become."""
-        return self.newest is None or now - self.newest > dt.timedelta(seconds=parse_duration(self.promised))
+        return self.newest is None or (now - self.newest).total_seconds() > parse_duration(self.promised)
 
     def said(self, now: dt.datetime) -> str:
         """In words, as ``weather: its newest time_hour is 3 days old, promised within 1d``."""

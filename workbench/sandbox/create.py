@@ -86,7 +86,7 @@ def create(
         )
     recipe = Recipe(parse_share(sample), seed, sample, request.where, request.strata, request.floor, request.max_rows)
     now = now or registry.utc_now()
-    expires = now + dt.timedelta(seconds=parse_duration(request.ttl or settings.sandbox.ttl))
+    expires = _end(now, request.ttl or settings.sandbox.ttl)
     all_links = links(settings.sources)
     rules = mask.decide(settings.sources, all_links)
     key = mask.Key.find(settings.sandbox.mask_key)
@@ -172,6 +172,17 @@ def _sampling(
     chosen = {name: source for name, source in sources.items() if name in reuse.staged}
     within = [link for link in all_links if {link.child, link.parent} <= chosen.keys()]
     return Sampling(production, chosen, within, [step for step in steps if step.source in chosen], recipe, tell)
+
+
+def _end(now: dt.datetime, ttl: str) -> dt.datetime:
+    """The moment at which a sandbox that is made now is over."""
+    seconds = parse_duration(ttl)
+    try:
+        if seconds:
+            return now + dt.timedelta(seconds=seconds)
+    except OverflowError:
+        pass
+    raise UsageError(f"{ttl!r} is no time that a sandbox can live", hint="for example --ttl 14d")
 
 
 def _move(built: Path, info: SandboxInfo) -> None:
