@@ -60,9 +60,20 @@ def stamp(path: str) -> bytes:
 
 
 def _counter(path: str) -> bytes:
-    """The count of changes that SQLite keeps in the header of a database."""
+    """The count of changes that SQLite keeps in the header of a database.
+
+    The file stays open: to close it would take every lock away that this process has on it, also those of SQLite in threads
+    that are in the middle of a transaction.
+    """
     try:
-        with open(path, "rb") as stream:
-            return stream.read(28)[24:]
+        at = os.stat(path)
+        if (at.st_dev, at.st_ino) not in _open:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            at = os.fstat(descriptor)
+            _open.setdefault((at.st_dev, at.st_ino), descriptor)
+        return os.pread(_open[at.st_dev, at.st_ino], 4, 24)
     except OSError:
         return b"-"
+
+
+_open: dict[tuple[int, int], int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -99,7 +100,9 @@ def _rolled_back(file: Path) -> Engine:
     try:
         with TemporaryDirectory(prefix="workbench-store-") as folder:
             copy = Path(folder) / file.name
-            shutil.copyfile(file, copy)
+            # Not closed again: that would take away the locks which other threads of this process hold on the file.
+            held = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+            copy.write_bytes(os.pread(held, os.fstat(held).st_size, 0))
             shutil.copyfile(_journal(file), _journal(copy))
             with closing(sqlite3.connect(copy)) as connection:
                 connection.backup(memory)

@@ -1,0 +1,27 @@
+"""The look at a workspace that a pass with nothing due takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from workbench.operate import idle
+from workbench.store import Store
+
+WRITE = """
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+
+
+def test_a_look_takes_no_lock_of_the_store_away(production):
+    """Closing a file drops all locks that a process has on it, also those of a transaction in another thread."""
+    place = production.workspace.root / production.workspace.settings.store.removeprefix("sqlite:")
+    with Store.open(production.workspace) as store, store.transaction():
+        idle.fingerprint(production.workspace)
+        said = subprocess.run([sys.executable, "-c", WRITE, str(place)], capture_output=True, text=True, check=True)
+    assert "locked" in said.stdout
+    assert subprocess.run([sys.executable, "-c", WRITE, str(place)], capture_output=True, check=True).stdout == b""
