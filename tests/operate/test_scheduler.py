@@ -167,7 +167,7 @@ def test_a_source_without_rows_for_its_day_is_degraded_and_not_tried_again(sched
 def test_what_a_killed_scheduler_published_is_not_run_again(scheduled):
     """Killed after readers were moved, before anybody wrote down that the run had ended."""
     settings(scheduled, 'schedule = "0 6 * * *"\nstart = 2024-01-04\n')
-    assert kill_at(scheduled, "after_run_published", NOON + DAY) == 137
+    assert kill_at(scheduled, "before_done", NOON + DAY) == 137
     assert account(scheduled).state == "running"
     service = scheduler(scheduled, NOON + DAY)
     service.once()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,14 @@ def move_readers(
     lease: Lease | None = None,
     release: QuarantineRecord | None = None,
     change: Change | None = None,
+    ending: Callable[[], object] | None = None,
 ) -> OperationRecord:
     """Show readers of several pipelines other data, all in one atomic step, on the record.
 
     With ``lease``, only while nobody has taken it over: it is held against the store in the transaction that writes down the
     intent, and again before the swap, since a process may be stopped in between. ``release`` are the rows that were held back
     and that the targets now show. ``change`` is what chosen readers see from then on; a canary that all readers overtake ends.
+    ``ending`` writes down what else is true once readers were moved, in the transaction that says so.
 
     Raises ``LeaseLost`` when it was taken over, ``InfrastructureError`` when readers are no longer where ``targets`` say,
     ``GuardRefused`` when the ledger does not verify, ``LockHeld`` when another process publishes.
@@ -94,7 +96,7 @@ def move_readers(
         if lease is not None:
             _still_held(store, lease, operation)
         warehouse.swap(operation.id, changes, _comments(store, operation), change.applied(current))
-        _finish(store, operation, at)
+        _finish(store, operation, at, ending)
     return operation
 
 
@@ -156,7 +158,7 @@ def _comments(store: Store, operation: OperationRecord) -> dict[str, str]:
     return comments(store, seen, leaving, operation.why, back=operation.kind in ("publish", "restore"))
 
 
-def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
+def _finish(store: Store, operation: OperationRecord, at: dt.datetime, ending: Callable[[], object] | None = None) -> None:
     reached("before_done")
     with store.transaction():
         store.end_operation(operation.id, "done")
@@ -171,6 +173,8 @@ def _finish(store: Store, operation: OperationRecord, at: dt.datetime) -> None:
         if settled := beside.settle(store, operation.id, done=True):
             said["beside"] = settled
         store.append_ledger(operation.kind, said, at=at)
+        if ending is not None:
+            ending()
     reached("after_done")
     store.write_head()
     reached("after_ledger_head")

@@ -205,20 +205,35 @@ class _Asked:
 
 @contextlib.contextmanager
 def _written_down(this: UnderWay) -> Iterator[None]:
-    """Whatever ends a run is written down in its record."""
-    run, store = this.run, this.store
+    """Whatever ends a run is written down in its record; what goes wrong after its end does not change how it ended."""
+    run = this.run
     try:
         yield
-    except KeyboardInterrupt:
-        this.end("succeeded" if was_published(store, this.warehouse, run.id) else "killed", error="interrupted")
-        raise
-    except WorkbenchError as error:
-        this.end("failed", error=error.message, passing=isinstance(error, InfrastructureError))
-        version = VersionId(run.pipeline, run.version)
-        raise type(error)(f"{run.id} of {version} failed: {error.message}", hint=error.hint) from error
     except BaseException as error:
-        this.end("failed", error=f"{type(error).__name__}: {error}")
+        if _has_ended(this):
+            raise
+        this.run = run
+        _end(this, run, error)
+        if isinstance(error, WorkbenchError):
+            version = VersionId(run.pipeline, run.version)
+            raise type(error)(f"{run.id} of {version} failed: {error.message}", hint=error.hint) from error
         raise
+
+
+def _has_ended(this: UnderWay) -> bool:
+    if this.run.status == "running":
+        return False
+    known = this.store.run(this.run.id)  # the transaction that ended it may not have been committed
+    return known is not None and known.status != "running"
+
+
+def _end(this: UnderWay, run: RunRecord, error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt):
+        this.end("succeeded" if was_published(this.store, this.warehouse, run.id) else "killed", error="interrupted")
+    elif isinstance(error, WorkbenchError):
+        this.end("failed", error=error.message, passing=isinstance(error, InfrastructureError))
+    else:
+        this.end("failed", error=f"{type(error).__name__}: {error}")
 
 
 def _mend(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:

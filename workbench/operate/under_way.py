@@ -123,9 +123,11 @@ class UnderWay:
         what["facts"]["quarantine"] = hold_back(self.store, self.run, result, held_back(self.contract))
         if result["empty"]:
             return self.end("degraded", error=why_empty(self.run, result), **what)
-        what["facts"]["changed"] = self._publish(result, what)
+        if not self._publish(result, what):
+            return self.end("succeeded", **what)
         reached("after_run_published")
-        return self.end("succeeded", **what)
+        announce.run_told(self.workspace, self.contract, self.run)
+        return self.run
 
     def end(
         self,
@@ -137,8 +139,15 @@ class UnderWay:
         **what: Any,
     ) -> RunRecord:
         """Write down how it ended; what failed for a ``passing`` reason may be tried again."""
+        self._write_down(status, error, passing, facts or {}, what)
+        announce.run_told(self.workspace, self.contract, self.run)
+        return self.run
+
+    def _write_down(
+        self, status: RunStatus, error: str, passing: bool, facts: Mapping[str, Any], what: Mapping[str, Any]
+    ) -> None:
         seconds = time.monotonic() - self.began
-        known = {"changed": False, **self.run.facts, **(facts or {}), "seconds": round(seconds, 3)}
+        known = {"changed": False, **self.run.facts, **facts, "seconds": round(seconds, 3)}
         if passing:
             known["passing"] = True
         record = self.folder / RECORD
@@ -149,7 +158,7 @@ class UnderWay:
             finished=self.run.started + dt.timedelta(seconds=seconds),
             notebook=record.relative_to(self.workspace.root).as_posix() if record.is_file() else "",
             facts=known,
-            **what,
+            **{name: value for name, value in what.items() if name != "facts"},
         )
         claim.end(
             self.store,
@@ -162,8 +171,6 @@ class UnderWay:
             keep=self.keeps_lease,
         )
         self.run = last
-        announce.run_told(self.workspace, self.contract, last)
-        return last
 
     def beat(self, beat: Beat) -> None:
         """Know the process that runs the cells, and how much memory it has."""
@@ -177,7 +184,7 @@ class UnderWay:
             kill_group(self.child)
 
     def _publish(self, result: Mapping[str, Any], what: dict[str, Any]) -> bool:
-        """Show readers the staged result; False when they see the same already."""
+        """Show readers the staged result and end the run; False, and nothing is done, when they see the same already."""
         old, new = Pointer(self.run.version, result["base"]), Pointer(self.run.version, result["snapshot"])
         if self.shown and self.run.interval is not None:
             reach = rules_of(self.contract).reach(self.run.interval)
@@ -200,6 +207,7 @@ class UnderWay:
             why=f"run for {span}",
             run=self.run.id,
             lease=self.held,
+            ending=lambda: self._write_down("succeeded", "", False, {**what["facts"], "changed": True}, what),
         )
         self.shown.append(new.snapshot)
         return True
