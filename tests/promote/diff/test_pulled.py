@@ -17,7 +17,11 @@ from workbench.promote.diff.files import open_table
 VALUES = {
     "a moment": ("timestamp '2024-01-01 12:34:56.7'", "timestamp '2024-01-01 12:34:56.8'", "TIMESTAMP '2024-01-01 12:34:56.7'"),
     "before 1970": ("timestamp '1969-12-31 23:59:59.5'", "timestamp '1970-01-01'", "TIMESTAMP '1969-12-31 23:59:59.5'"),
-    "an instant": ("timestamptz '2024-01-01 01+1'", "timestamptz '2024-01-01 01+2'", "TIMESTAMPTZ '2024-01-01 00:00:00Z'"),
+    "an instant": (
+        "timestamptz '2024-01-01 01:00+01'",
+        "timestamptz '2024-01-01 01:00+02'",
+        "TIMESTAMPTZ '2024-01-01 00:00:00Z'",
+    ),
     "infinite dates": ("date 'infinity'", "date '-infinity'", "DATE 'infinity'"),
     "infinite moments": ("timestamp '-infinity'", "timestamp 'infinity'", "TIMESTAMP '-infinity'"),
     "infinite instants": ("timestamptz 'infinity'", "timestamptz '-infinity'", "TIMESTAMPTZ 'infinity'"),

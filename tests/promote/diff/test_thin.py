@@ -60,9 +60,13 @@ def change(there: Any, statement: str) -> None:
     there.con.commit()
 
 
+def left(one: Any, other: Any, key: list[str]) -> thin.Thinned | None:
+    return thin.thinned(thin.held(one), thin.held(other), key)
+
+
 def test_equal_tables_send_no_row(engines):
     here, there = engines
-    found = thin.thinned(here.table("t"), there.table("t"), ["id"])
+    found = left(here.table("t"), there.table("t"), ["id"])
     assert found is not None
     assert found.shared == 700
     assert found.candidate.count().execute() == 0
@@ -76,9 +80,9 @@ def test_one_changed_value_of_any_type_is_found_in_one_bucket(engines, column, v
     choices = COLUMNS[column][1]
     row = next(i for i in range(300, 700) if i % (len(choices) + 1) == len(choices))
     change(there, f"UPDATE t SET {column} = {value} WHERE id = {row}")
-    left = thin.thinned(here.table("t"), there.table("t"), ["id"])
-    assert left is not None
-    assert left.shared > 500
+    found = left(here.table("t"), there.table("t"), ["id"])
+    assert found is not None
+    assert found.shared > 500
     found = diff(here.table("t"), there.table("t"), key=["id"], thin=True)
     assert (found.rows.base, found.rows.candidate, found.rows.changed) == (700, 700, 1)
     assert found.columns.keys() == {column}
@@ -99,5 +103,56 @@ def test_types_without_a_common_text_are_pulled_whole(engines):
     here, there = engines
     change(there, "CREATE TABLE u AS SELECT id, ARRAY[id] AS l FROM t")
     here.raw_sql("CREATE TABLE u AS SELECT id, [id] AS l FROM t")
-    assert thin.thinned(here.table("u"), there.table("u"), ["id"]) is None
+    assert left(here.table("u"), there.table("u"), ["id"]) is None
     assert diff(here.table("u"), there.table("u"), key=["id"], thin=True).identical
+
+
+def test_the_same_digits_of_another_width_are_another_number(engines):
+    here, there = engines
+    change(there, "CREATE TABLE u AS SELECT 1::int8 AS id, 0.1::float8 AS x")
+    here.raw_sql("CREATE TABLE u AS SELECT 1::BIGINT AS id, 0.1::FLOAT AS x")
+    assert diff(here.table("u"), there.table("u"), key=["id"], thin=True).columns["x"].changed == 1
+    change(there, "CREATE TABLE w AS SELECT 1::int8 AS id, 0.1::float4 AS x")
+    assert diff(there.table("w"), there.table("u"), key=["id"], thin=True).columns["x"].changed == 1
+
+
+@pytest.mark.parametrize("listed", [20_000, 1], ids=["keys sent", "keys found again"])
+@pytest.mark.parametrize("key", [["id"], ["id", "label"], ["small"], []], ids=["key", "two columns", "copies", "no key"])
+def test_two_tables_of_one_server_are_compared_there(engines, monkeypatch, key, listed):
+    _, there = engines
+    monkeypatch.setattr(thin, "_LISTED", listed)
+    for statement in (
+        "CREATE TYPE mood AS ENUM ('calm', 'cross')",
+        "ALTER TABLE t ADD l int[], ADD m mood, ADD j jsonb, ADD i interval, ADD b bytea",
+        "UPDATE t SET l = array[id, NULL], m = 'calm', j = jsonb_build_object('a', id), i = id * interval '1 hour', "
+        "b = CASE WHEN id % 2 = 0 THEN '\\x00ff'::bytea END WHERE id % 3 > 0",
+        "CREATE TABLE u AS TABLE t",
+        "UPDATE u SET ratio = -ratio WHERE ratio = 0",  # no change, but other text
+        "UPDATE u SET m = 'cross' WHERE id = 1",
+        "UPDATE u SET l = array[NULL, id], i = '30 days' WHERE id = 4",
+        "UPDATE u SET label = 'changed' WHERE id IN (10, 11, 12)",
+        "DELETE FROM u WHERE id IN (20, 21)",
+        "INSERT INTO u SELECT * FROM t WHERE id = 30",
+        "INSERT INTO u (id, label) VALUES (NULL, 'no key'), (NULL, 'no key')",
+    ):
+        change(there, statement)
+    one, other = there.table("t"), there.table("u")
+    found = diff(one, other, key=key, thin=True, largest=3)
+    assert found.to_json() == diff(one, other, key=key, distributions=False, largest=3).to_json()
+    assert not found.identical
+    assert diff(one, one.order_by("id"), key=key, thin=True).identical
+
+
+def test_rows_of_equal_keys_do_not_leave_the_server(engines):
+    _, there = engines
+    change(there, "CREATE TABLE u AS SELECT id, CASE id WHEN 5 THEN 'x' ELSE label END AS label, whole FROM t")
+    found = left(there.table("t"), there.table("u"), ["id"])
+    assert found is not None
+    assert (found.shared, found.base.count().execute(), found.candidate.count().execute()) == (699, 1, 1)
+
+
+def test_what_was_perhaps_renamed_is_seen_in_all_rows(engines):
+    _, there = engines
+    change(there, "CREATE TABLE u AS SELECT id, whole AS renamed FROM t")
+    found = diff(there.table("t").select("id", "whole"), there.table("u"), key=["id"], thin=True)
+    assert found.schema.renamed == {"whole": "renamed"}

@@ -69,9 +69,9 @@ def diff(
         largest=largest,
     )
     if thin and not verify:
-        from workbench.promote.diff.thin import thinned
+        from workbench.promote.diff.thin import held, thinned
 
-        left = thinned(base, candidate, key)
+        left = thinned(held(base), held(candidate), key)
         if left is not None:
             return compare_tables(left.base, left.candidate, replace(options, distributions=False), shared=left.shared)
     return compare_tables(base, candidate, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,14 +35,14 @@ def pulled(session: Session, table: ir.Table) -> str:
             enums = {name: f"CAST({ident(name)} AS {kind})" for name, kind in typed if "ENUM(" in str(kind)}
             return session.hold(rows.to_arrow_reader(), enums)
     if origin.name == "postgres" and not prepared:
-        return _from_postgres(session, origin, _query(origin, table))
+        return _from_postgres(session, origin, query_of(origin, table))
     # Rows of another engine bring these as objects, which Arrow can't hold.
     uuids = [name for name, kind in table.schema().items() if kind.is_uuid()]
     batches = table.mutate(**{name: table[name].cast("string") for name in uuids}) if uuids else table
     return session.hold(batches.to_pyarrow_batches(), {name: f"CAST({ident(name)} AS UUID)" for name in uuids})
 
 
-def _query(origin: Any, table: ir.Table) -> str:
+def query_of(origin: Any, table: ir.Table) -> str:
     """A table as it is there, or what an expression compiles to; Ibis would wrap columns of some types in functions."""
     import ibis.expr.operations as ops
 
@@ -52,23 +53,39 @@ def _query(origin: Any, table: ir.Table) -> str:
     return f"SELECT * FROM {'.'.join(ident(part) for part in parts if part)}"
 
 
-def _from_postgres(session: Session, origin: Any, query: str) -> str:
-    """The rows of a query; its types are those that a table of a server has here."""
-    import pyarrow as pa
-
-    from workbench.promote.server import as_decimal, kept
-    from workbench.runtime.postgres import PINNED, column
+@contextlib.contextmanager
+def transaction(origin: Any) -> Iterator[Any]:
+    """A cursor of a connection of Ibis to PostgreSQL, which writes values as text in one way."""
+    from workbench.runtime.postgres import PINNED
 
     with origin.con.transaction(), origin.con.cursor() as cursor:
         # Of the transaction alone, so that whoever uses the connection next finds it as it was.
         for name, value in PINNED.items():
             cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
-        cursor.execute(f"SELECT * FROM ({query}) AS s LIMIT 0".encode())
-        found = [(each.name, each.type_code, cursor.pgresult.fmod(i)) for i, each in enumerate(cursor.description)]
-        named = "SELECT oid::int8, typname::text FROM pg_catalog.pg_type WHERE oid = ANY(%s)"
-        cursor.execute(named, ([kind for _, kind, _ in found],))
-        kinds = dict(cursor.fetchall())
-        columns = [kept(column(name, kinds[kind], modifier, nullable=True)) for name, kind, modifier in found]
+        yield cursor
+
+
+def described(cursor: Any, query: str) -> list[Column]:
+    """The columns that a query gives, each pulled so that nothing of its values is lost."""
+    from workbench.promote.server import kept
+    from workbench.runtime.postgres import column
+
+    cursor.execute(f"SELECT * FROM ({query}) AS s LIMIT 0".encode())
+    found = [(each.name, each.type_code, cursor.pgresult.fmod(i)) for i, each in enumerate(cursor.description)]
+    named = "SELECT oid::int8, typname::text FROM pg_catalog.pg_type WHERE oid = ANY(%s)"
+    cursor.execute(named, ([kind for _, kind, _ in found],))
+    kinds = dict(cursor.fetchall())
+    return [kept(column(name, kinds[kind], modifier, nullable=True)) for name, kind, modifier in found]
+
+
+def _from_postgres(session: Session, origin: Any, query: str) -> str:
+    """The rows of a query; its types are those that a table of a server has here."""
+    import pyarrow as pa
+
+    from workbench.promote.server import as_decimal
+
+    with transaction(origin) as cursor:
+        columns = described(cursor, query)
         ways = [_way(each) for each in columns]
         nulls = listing(f"NULL::{way.kind} AS {ident(each.name)}" for each, way in zip(columns, ways, strict=True))
         schema = session.con.sql(f"SELECT {nulls}").to_arrow_table().schema

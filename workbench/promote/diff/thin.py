@@ -1,133 +1,175 @@
-"""Two engines over a thin link: checksums of buckets travel first, then just the rows of the buckets that differ.
+"""A thin link: checksums travel first, then just the rows in doubt.
 
-Each engine writes the columns that both tables have in one canonical text and sums its md5 for each bucket of keys. Equal texts
+Two engines write the columns that both tables have in one canonical text and sum its md5 for each bucket of keys. Equal texts
 mean equal values, so equal sums mean equal rows, but for chance (60 bits a row); unequal texts prove nothing and only cost the
-transfer of a bucket, whose rows are then compared as ever.
+transfer of a bucket, whose rows are then compared as ever. Two tables of one PostgreSQL are compared row by row there, by
+hashes of 64 bits of the server's own text, and only the rows of the keys in doubt leave it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from workbench.promote.diff.canonical import row_text
 from workbench.promote.diff.sql import ident, listing
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
-ENGINES = ("duckdb", "postgres")
+    from workbench.runtime.postgres import Column
+
 # Hexadecimal digits of the hash that make a bucket, and those that are summed: 60 bits fit into a BIGINT.
 _FEWEST, _MOST = 1, 4
 _ROWS_OF_A_BUCKET = 200
 _SUMMED = 15
+# So many keys in doubt are sent back to the server by name; beyond that it finds them again.
+_LISTED = 20_000
+_WHOLE = {"int2", "int4", "int8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A table where it is: ``relation`` can stand after FROM there, ``place`` is the same object for all tables of one place.
+
+    ``rows`` runs a query there, ``within`` gives the rows of the relation that a condition holds for, ``whole`` all of them.
+    ``types`` are those of Ibis, ``kinds`` the names of the types of PostgreSQL.
+    """
+
+    engine: str
+    place: object
+    relation: str
+    types: Mapping[str, dt.DataType]
+    rows: Callable[[str], Sequence[tuple[Any, ...]]]
+    within: Callable[[str], ir.Table]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Thinned:
-    """The rows in buckets that differ, and how many rows lie in those that do not."""
+    """The rows that may differ, and how many rows were proved to be in both tables and are left out."""
 
     base: ir.Table
     candidate: ir.Table
     shared: int
 
 
-def thinned(base: ir.Table, candidate: ir.Table, key: Sequence[str]) -> Thinned | None:
-    """Leave out what equal checksums prove equal; None where the engines or types have no common text.
-
-    What is left of each table is a query that runs where the table is.
-    """
-    tables = (base, candidate)
-    names = [name for name in base.columns if name in candidate.columns]
+def thinned(base: Held | None, candidate: Held | None, key: Sequence[str]) -> Thinned | None:
+    """Leave out what is proved equal; None where that can't be told, so that both must be read in full."""
+    if base is None or candidate is None:
+        return None
+    names = [name for name in base.types if name in candidate.types]
     if not names or not set(key) <= set(names):
         return None
-    if any(table.get_backend().name not in ENGINES for table in tables):
-        return None
-    rows = [_row(table, candidate if table is base else base, names) for table in tables]
-    keys = [_row(table, candidate if table is base else base, key or names) for table in tables]
-    if None in (*rows, *keys):
-        return None
-    (count,) = base.aggregate(n=base.count()).to_pyarrow()["n"].to_pylist()
-    digits = max(_FEWEST, min(_MOST, (count // _ROWS_OF_A_BUCKET).bit_length() // 4))
-    sums = [_sums(table, str(k), str(row), digits) for table, k, row in zip(tables, keys, rows, strict=True)]
-    equal = {bucket for bucket, found in sums[0].items() if sums[1].get(bucket) == found}
-    shared = sum(sums[0][bucket][0] for bucket in equal)
-    left = [
-        _within(table, str(k), digits, sorted((sums[0].keys() | sums[1].keys()) - equal))
-        for table, k in zip(tables, keys, strict=True)
-    ]
-    return Thinned(left[0], left[1], shared)
+    if len(names) < min(len(base.types), len(candidate.types)):
+        return None  # whether a column was renamed is seen in all rows
+    return _inside(base, candidate, key or names, names) or _by_bucket(base, candidate, key or names, names)
 
 
-def _sums(table: ir.Table, key: str, row: str, digits: int) -> dict[str, tuple[int, int]]:
-    backend: Any = table.get_backend()
-    first = f"substr(md5({row}), 1, {_SUMMED})"
-    number = f"('x' || {first})::bit(60)::bigint" if backend.name == "postgres" else f"CAST('0x' || {first} AS BIGINT)"
-    query = (
-        f"SELECT substr(md5({key}), 1, {digits}) AS bucket, count(*) AS n, CAST(sum({number}) AS VARCHAR(40)) AS total "
-        f"FROM ({backend.compile(table)}) AS t GROUP BY 1"
+def held(table: ir.Table) -> Held | None:
+    """A table or expression of Ibis, of DuckDB or PostgreSQL."""
+    origin: Any = table.get_backend()
+    if origin.name == "duckdb":
+        return in_duckdb(table)
+    if origin.name != "postgres":
+        return None
+    from workbench.promote.diff.pulled import described, query_of, transaction
+
+    query = query_of(origin, table)
+    with transaction(origin) as cursor:
+        columns = described(cursor, query)
+
+    def rows(asked: str) -> list[tuple[Any, ...]]:
+        with transaction(origin) as cursor:
+            cursor.execute(asked.encode())
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    def within(condition: str) -> ir.Table:
+        narrowed: ir.Table = origin.sql(f"SELECT * FROM ({query}) AS s WHERE {condition}", schema=table.schema())
+        return narrowed
+
+    types = dict(table.schema().items())
+    return Held("postgres", origin, f"({query}) AS s", types, rows, within, kinds_of(columns))
+
+
+def in_duckdb(table: ir.Table) -> Held:
+    """A table of a DuckDB session."""
+    origin: Any = table.get_backend()
+    query = origin.compile(table)
+
+    def rows(asked: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = origin.con.execute(asked).fetchall()
+        return found
+
+    def within(condition: str) -> ir.Table:
+        narrowed: ir.Table = origin.sql(f"SELECT * FROM ({query}) AS s WHERE {condition}", schema=table.schema())
+        return narrowed
+
+    return Held("duckdb", origin, f"({query}) AS s", dict(table.schema().items()), rows, within)
+
+
+def kinds_of(columns: Sequence[Column]) -> dict[str, str]:
+    """The names of PostgreSQL's types."""
+    return {each.name: each.kind.partition(" ")[0] for each in columns}
+
+
+def _inside(base: Held, candidate: Held, key: Sequence[str], names: Sequence[str]) -> Thinned | None:
+    """Two tables of one PostgreSQL; None where they are not, or where equal text may be another value."""
+    if base.place is not candidate.place or base.engine != "postgres":
+        return None
+    if any(
+        base.kinds[name] != candidate.kinds[name] and not {base.kinds[name], candidate.kinds[name]} <= _WHOLE for name in names
+    ):
+        return None
+
+    def hashed(columns: Sequence[str]) -> str:
+        return f"hashtextextended(CAST(ROW({listing(f's.{ident(name)}' for name in columns)}) AS text), 0)"
+
+    both = " UNION ALL ".join(
+        f"SELECT {hashed(key)} AS k, {hashed(names)} AS h, {sign} AS n FROM {side.relation}"
+        for side, sign in ((base, 1), (candidate, -1))
     )
-    if backend.name == "duckdb":
-        found = backend.con.execute(query).fetchall()
+    doubt = f"SELECT DISTINCT k FROM (SELECT k FROM ({both}) AS u GROUP BY k, h HAVING sum(n) <> 0) AS d"
+    found = [k for (k,) in base.rows(f"{doubt} LIMIT {_LISTED + 1}")]
+    if not found:
+        condition = "FALSE"
+    elif len(found) <= _LISTED:
+        condition = f"{hashed(key)} IN (VALUES {listing(f'({k}::bigint)' for k in found)})"
     else:
-        with backend.raw_sql(query) as cursor:
-            found = cursor.fetchall()
-    return {bucket: (int(n), int(total)) for bucket, n, total in found}
+        condition = f"{hashed(key)} IN ({doubt})"
+    left = [side.within(condition) for side in (base, candidate)]
+    ((count,),) = base.rows(f"SELECT count(*) FROM {base.relation}")
+    return Thinned(left[0], left[1], count - (int(left[0].count().to_pyarrow().as_py()) if found else 0))
 
 
-def _within(table: ir.Table, key: str, digits: int, buckets: Sequence[str]) -> ir.Table:
-    backend: Any = table.get_backend()
-    chosen = listing(f"'{bucket}'" for bucket in buckets) or "NULL"
-    query = f"SELECT * FROM ({backend.compile(table)}) AS t WHERE substr(md5({key}), 1, {digits}) IN ({chosen})"
-    return backend.sql(query, schema=table.schema())
-
-
-def _row(table: ir.Table, other: ir.Table, names: Sequence[str]) -> str | None:
-    """The canonical text of some columns, each with its length before it so that none runs into the next."""
-    engine = table.get_backend().name
-    parts = []
-    for name in names:
-        text = _text(ident(name), table.schema()[name], other.schema()[name], engine)
-        if text is None:
+def _by_bucket(base: Held, candidate: Held, key: Sequence[str], names: Sequence[str]) -> Thinned | None:
+    """Checksums of buckets of keys, whoever holds the tables; None where a type has no text that both write alike."""
+    sides = (base, candidate)
+    texts = [
+        (row_text(key, own.types, other.types, own.engine), row_text(names, own.types, other.types, own.engine))
+        for own, other in (sides, sides[::-1])
+    ]
+    ((count,),) = base.rows(f"SELECT count(*) FROM {base.relation}")
+    digits = max(_FEWEST, min(_MOST, (count // _ROWS_OF_A_BUCKET).bit_length() // 4))
+    sums, buckets = [], []
+    for side, (keyed, row) in zip(sides, texts, strict=True):
+        if keyed is None or row is None:
             return None
-        parts.append(f"CASE WHEN {ident(name)} IS NULL THEN '-' ELSE CAST(length({text}) AS VARCHAR(20)) || ':' || {text} END")
-    return " || ".join(parts)
+        buckets.append(f"substr(md5({keyed}), 1, {digits})")
+        sums.append(_sums(side, buckets[-1], row))
+    equal = {bucket for bucket, found in sums[0].items() if sums[1].get(bucket) == found}
+    chosen = listing(f"'{bucket}'" for bucket in sorted((sums[0].keys() | sums[1].keys()) - equal)) or "NULL"
+    left = [side.within(f"{bucket} IN ({chosen})") for side, bucket in zip(sides, buckets, strict=True)]
+    return Thinned(left[0], left[1], sum(sums[0][bucket][0] for bucket in equal))
 
 
-def _text(x: str, kind: dt.DataType, other: dt.DataType, engine: str) -> str | None:
-    """A value as text that both engines write alike and that no other value of its kind has; None where there is none."""
-    if kind.is_boolean():
-        return f"CASE WHEN {x} THEN 't' ELSE 'f' END"
-    if kind.is_floating():
-        return _float(x, engine)
-    if kind.is_decimal():
-        scales = [each.scale for each in (kind, other) if each.is_decimal()]
-        if None in scales:
-            return None
-        return f"CAST(CAST({x} AS DECIMAL(38, {max(scales)})) AS VARCHAR)"
-    if kind.is_timestamp() and kind.timezone:
-        if engine == "postgres":
-            return f"CAST({x} AT TIME ZONE 'UTC' AS VARCHAR)"
-        return f"CASE WHEN isfinite({x}) THEN CAST(make_timestamp(epoch_us({x})) AS VARCHAR) ELSE CAST({x} AS VARCHAR) END"
-    if kind.is_integer() or kind.is_string() or kind.is_date() or kind.is_timestamp() or kind.is_time() or kind.is_uuid():
-        return f"CAST({x} AS VARCHAR)"
-    return None
-
-
-def _float(x: str, engine: str) -> str:
-    """Sign, digits and exponent of the shortest text: engines agree on the digits, not on where to put the point."""
-    special = {"nan": "'NaN'", "inf": "'Infinity'", "-inf": "'-Infinity'"}
-    text = f"CAST({x} AS VARCHAR)"
-    mantissa = f"ltrim(split_part({text}, 'e', 1), '-')"
-    exponent = f"coalesce(CAST(nullif(replace(split_part({text}, 'e', 2), '+', ''), '') AS INTEGER), 0)"
-    fraction = f"split_part({mantissa}, '.', 2)"
-    digits = f"replace({mantissa}, '.', '')"
-    trimmed = f"rtrim({digits}, '0')"
-    moved = f"{exponent} - length({fraction}) + length({digits}) - length({trimmed})"
-    double = "DOUBLE PRECISION" if engine == "postgres" else "DOUBLE"
-    cases = " ".join(f"WHEN {x} = CAST({value} AS {double}) THEN '{name}'" for name, value in special.items())
-    return (
-        f"CASE {cases} WHEN {x} = 0 THEN '0' ELSE CASE WHEN {x} < 0 THEN '-' ELSE '' END || ltrim({trimmed}, '0') || 'e' || "
-        f"CAST({moved} AS VARCHAR(20)) END"
+def _sums(side: Held, bucket: str, row: str) -> dict[str, tuple[int, int]]:
+    first = f"substr(md5({row}), 1, {_SUMMED})"
+    number = f"('x' || {first})::bit(60)::bigint" if side.engine == "postgres" else f"CAST('0x' || {first} AS BIGINT)"
+    found = side.rows(
+        f"SELECT {bucket} AS bucket, count(*) AS n, CAST(sum({number}) AS VARCHAR(40)) AS total FROM {side.relation} GROUP BY 1"
     )
+    return {bucket: (int(n), int(total)) for bucket, n, total in found}
