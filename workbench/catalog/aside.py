@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.store import Store, beside
 from workbench.store.beside import BesideRecord
@@ -28,6 +30,27 @@ def asides(store: Store) -> dict[str, Aside]:
             if said is not None:
                 found[name] = said
     return found
+
+
+def beside_said(payload: Mapping[str, Any]) -> str:
+    """What an entry of the ledger tells of canaries and shadows, in a few words.
+
+    >>> beside_said({"beside": [{"promotion": "P-7", "what": "begun", "share": 500, "readers": ["bi"]}]})
+    'canary of P-7 begun: 5% of readers, bi'
+    >>> beside_said({"what": "begun", "promotion": "P-7", "runs": 5})
+    'begun, 5 run(s)'
+    """
+    told = []
+    for each in payload.get("beside", ()):
+        readers = [f"{each['share'] / 100:g}% of readers"] if each.get("share") else []
+        readers += each.get("readers", ())
+        parts = [each["outcome"]] if each["what"] == "ended" else [f"by {each['trial']}"] if each.get("trial") else readers
+        told.append(f"canary of {each['promotion']} {each['what']}{': ' * bool(parts)}{', '.join(parts)}")
+    if not told:
+        runs = payload.get("runs")
+        more = f"{runs} run(s)" if runs is not None else str(payload.get("outcome", ""))
+        told.append(f"{payload.get('what', '')}, {more}")
+    return "; ".join(told)
 
 
 def _said(store: Store, record: BesideRecord, pipeline: str) -> Aside | None:

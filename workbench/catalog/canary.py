@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.runtime.canary import Canary
@@ -61,20 +61,17 @@ def ended_by(
     """The canaries that an operation ends, since it shows all readers the same, or another version than they were judged by."""
     change = Change()
     for canary in current.canaries.values():
-        moved = [each for each in targets if each.pipeline in canary.data and _version(each.old) != _version(each.new)]
+        mine = [each for each in targets if each.pipeline in canary.data]
+        moved = [each for each in mine if kind == "demote" or _version(each.old) != _version(each.new)]
         brought = kind == "publish" and promotion == canary.promotion
         if not moved and not brought:
             continue
         reason = "" if brought else f"readers of {moved[0].pipeline} were moved to {_named(moved[0].new)}"
+        reason = f"{moved[0].pipeline} was demoted" if kind == "demote" else reason
         outcome: Outcome = "promoted" if brought else "overtaken"
         found = beside.running(store, promotion=canary.promotion)
         change = change.and_also(ended(found[0], outcome, reason, at) if found else Change({canary.promotion: None}))
     return change
-
-
-def data_of(pointers: Iterable[tuple[str, int, str]]) -> dict[str, Pointer]:
-    """Pointers by pipeline."""
-    return {name: Pointer(version, snapshot) for name, version, snapshot in pointers}
 
 
 def _version(at: Pointer | None) -> int | None:

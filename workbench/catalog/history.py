@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.catalog.aside import beside_said
 from workbench.catalog.version import pipelines
 from workbench.config import Workspace
 from workbench.errors import UnknownName
@@ -27,6 +28,10 @@ _HAPPENED = {
     "restore": "restored",
     "deprecate": "deprecated",
     "undeprecate": "deprecation taken back",
+    "canary": "canary",
+    "follow": "canary refreshed",
+    "withdraw": "canary withdrawn",
+    "shadow": "shadow",
 }
 
 
@@ -85,6 +90,8 @@ def _entries(
         elif entry.kind in ("deprecate", "undeprecate"):
             version = int(said["version"])
             what = f"until {said['until']}{', use ' if said['use'] else ''}{said['use']}" if "until" in said else ""
+        elif said.get("beside") or entry.kind == "shadow":
+            what = beside_said(said)
         elif "gate" in said:
             what = f"gate {said['gate']}"
         subject = next((str(said[name]) for name in ("promotion", "quarantine", "operation") if said.get(name)), "")

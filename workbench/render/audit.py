@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.catalog.aside import beside_said
 from workbench.store.records import LedgerEntry
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def said(entry: LedgerEntry) -> str:
         f"{name}: {_version(move.get('from'))} -> {_version(move.get('to'))}" for name, move in facts.get("moves", {}).items()
     )
     subject = [str(facts[name]) for name in ("promotion", "run", "gate", "pipeline", "sandbox") if facts.get(name)]
+    aside = beside_said(facts) if facts.get("beside") or entry.kind == "shadow" else ""
     reason = [f'"{facts["why"]}"'] if facts.get("why") else []
-    return "  ".join([*subject, *([moves] if moves else []), *reason])
+    return "  ".join([*subject, *(part for part in (moves, aside) if part), *reason])
 
 
 def entry_json(entry: LedgerEntry) -> dict[str, Any]:
