@@ -106,6 +106,7 @@ def _(departures, ibis, min_delay, wb):
             "seats_affected": "seats of the planes that left late, where the registry knows them",
             "rate": "late / departures, 0..1; NULL on a day without departures",
         },
+        units={"departures": "flights", "cancelled": "flights", "late": "flights", "seats_affected": "seats"},
         checks=[
             wb.check.not_null("day", "origin"),
             wb.check.between("rate", 0, 1),
@@ -158,6 +159,7 @@ def _(ibis, late_departures, wb):
             "late": "flights that left late, as late_departures counts them",
             "rate": "late / departures, 0..1; NULL in a month without departures",
         },
+        units={"departures": "flights", "late": "flights"},
         checks=[wb.check.not_null("month", "origin"), wb.check.between("rate", 0, 1)],
     )
     monthly_lateness

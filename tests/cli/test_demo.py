@@ -43,7 +43,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 
 def test_the_story_holds_and_is_short(told: tuple[Path, dict[str, Any], str]) -> None:
     _, document, printed = told
-    assert document["cpu"] < 45, "seconds of processor time, which a busy machine does not lengthen"
+    assert document["cpu"] < 60, "seconds of processor time: 30 on an idle machine; others on the same cores add a half"
     expected = [
         (step.text, step.exit_code) for chapter in story.CHAPTERS for step in chapter.steps if isinstance(step, story.Command)
     ]
@@ -108,9 +108,11 @@ def _without_environment(file: Path) -> str:
 
 
 def test_marimo_finds_nothing_to_correct_in_the_notebooks(tmp_path: Path) -> None:
-    for name in ("first.py.txt", "corrected.py.txt"):
-        file = tmp_path / name.removesuffix(".txt")
-        file.write_text(story.asset(name), encoding="utf-8")
+    texts = {"first": story.asset("first.py.txt"), "corrected": story.asset("corrected.py.txt"), "renaming": story.renaming()}
+    assert texts["renaming"].count("delayed") == len(story.RENAMED)
+    for name, text in texts.items():
+        file = tmp_path / f"{name}.py"
+        file.write_text(text, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "marimo", "check", "--strict", file], capture_output=True, text=True, check=False
         )

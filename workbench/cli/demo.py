@@ -55,7 +55,7 @@ def demo(folder: Path, data_only: bool, quiet: bool, as_json: bool) -> None:
     screen = console()
     screen.print(f"\nThat took {seconds:.0f} s. Go on in {folder}:", style="bold", soft_wrap=True)
     for text, why in (f"cd {folder}", ""), *NEXT:
-        screen.print(f"  {text:<46}{why}".rstrip(), markup=False, soft_wrap=True)
+        screen.print(f"  {text:<54}{why}".rstrip(), markup=False, soft_wrap=True)
 
 
 def _other(folder: Path) -> str:

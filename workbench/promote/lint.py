@@ -136,7 +136,7 @@ def outputs(output: Output, promoted: Collection[str]) -> Iterator[Finding]:
     known += [name for check in mark.checks for name in check.columns]
     silent = [name for name in dict.fromkeys([*known, *promoted]) if name and not mark.columns.get(name, "").strip()]
     if silent:
-        hint = f'describe each, with its unit: columns={{"{silent[0]}": "…"}}'
+        hint = f'describe each: columns={{"{silent[0]}": "…"}}; what it is counted in goes into units='
         yield _at(statement, call, "column-doc", f"output {mark.name} does not describe {', '.join(silent)}", hint)
 
 
