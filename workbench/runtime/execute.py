@@ -7,6 +7,7 @@ nothing of ours that could be a secret reaches it, so nothing of that kind can b
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,11 +64,12 @@ def execute(
     if engine == "workbench":
         prepare(modules)
 
+    with _importing:  # papermill and what it finds of ours import each other, which threads must not do at the same time
+        _register()
     from papermill.exceptions import PapermillExecutionError
 
     from workbench.runtime.record import write_record
 
-    _register()
     log = folder / "kernel.log"
     attempt = Attempt(
         record=record,
@@ -119,7 +121,11 @@ def interval_parameters(interval: Interval | None) -> dict[str, str]:
     return {"interval_start": interval.start.isoformat(), "interval_end": interval.end.isoformat()}
 
 
+_importing = threading.Lock()
+
+
 def _register() -> None:
+    import papermill.execute  # noqa: F401  # first of all, since it imports the others
     from papermill.engines import papermill_engines
 
     from workbench.runtime.engines import FORKED, KERNEL, ForkedEngine, KernelEngine
