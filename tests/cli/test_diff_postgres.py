@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from workbench.cli.main import main
+from workbench.runtime.postgres import Reading
 
 Typed = Callable[..., tuple[int, str, str]]
 
@@ -215,3 +216,56 @@ def test_without_the_driver_the_hint_says_how_to_install_it(
     code, _, err = typed(f"{postgres}#t", f"{postgres}#t")
     assert code == 2
     assert "pip install 'ibis-workbench[postgres]'" in err
+
+
+def test_a_thin_comparison_says_the_same_and_reads_what_differs_alone(
+    postgres: str, typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql(
+        postgres,
+        "CREATE TYPE mood AS ENUM ('calm', 'cross')",
+        "CREATE TABLE a AS SELECT i::int8 AS id, i % 7 AS v, i::numeric(10, 2) / 4 AS price, 'calm'::mood AS m, array[i] AS l, "
+        "i / 8.0 AS loose, date '2024-01-01' + i AS day FROM generate_series(1, 3000) i",
+        "CREATE TABLE b AS SELECT * FROM a WHERE id <> 40",
+        "UPDATE b SET v = 100, l = array[NULL, 1] WHERE id = 50",
+        "UPDATE b SET loose = loose + 0.001 WHERE id = 60",
+        "CREATE TABLE c AS SELECT id, v, m, day FROM a",
+    )
+    pulled: list[int] = []
+
+    def counting(self: Reading, con: Any, query: str, columns: Any, into: str, *more: Any) -> None:
+        pull(self, con, query, columns, into, *more)
+        pulled.append(con.execute(f"SELECT count(*) FROM {into}").fetchone()[0])
+
+    pull = Reading.pull
+    monkeypatch.setattr(Reading, "pull", counting)
+    with duckdb.connect() as con:
+        con.execute(
+            "COPY (SELECT i AS id, (i % 7 + (i = 9)::INT)::INT AS v, 'calm' AS m, DATE '2024-01-01' + i::INT AS day "
+            "FROM range(1, 3001) r(i)) TO 'c.parquet'"
+        )
+    for one, other, most in ((f"{postgres}#a", f"{postgres}#b", 3), (f"{postgres}#c", "c.parquet", 600)):
+        for key in (("--key", "id"), ()):
+            wide = said(typed, one, other, *key)
+            pulled.clear()
+            thin = said(typed, one, other, *key, "--thin")
+            assert {**thin, "distributions": {}} == {**wide, "distributions": {}}
+            assert not thin["distributions"]
+            assert max(pulled) <= most
+    pulled.clear()
+    assert said(typed, f"{postgres}#a", f"{postgres}#a", "--thin")["identical"]
+    assert max(pulled) == 0
+
+
+def test_thin_is_for_servers_and_not_for_every_row(postgres: str, typed: Typed) -> None:
+    sql(postgres, "CREATE TABLE a AS SELECT 1 AS id")
+    with duckdb.connect() as con:
+        con.execute("COPY (SELECT 1 AS id) TO 'a.parquet'")
+    code, _, err = typed("a.parquet", "a.parquet", "--thin")
+    assert (code, "--thin is for a side on a server" in err) == (2, True)
+    code, _, err = typed(f"{postgres}#a", "a.parquet", "--thin", "--verify")
+    assert (code, "--verify compares every row" in err) == (2, True)
+    code, _, err = typed(f"{postgres}#a", f"{postgres}#nothing", "--thin")
+    assert (code, "nothing" in err) == (2, True)
+    code, _, err = typed(f"{postgres}#a", "a.parquet", "--key", "idd", "--thin")
+    assert (code, "did you mean 'id'" in err) == (2, True)

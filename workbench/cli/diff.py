@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page to FILE.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 when anything differs.")
 @click.option("--verify", is_flag=True, help="Compare every row by value, not by 64-bit hashes first.")
+@click.option("--thin", is_flag=True, help="Compare checksums on the server first, and read only rows that may differ.")
 @click.option(
     "--format",
     "form",
@@ -49,6 +50,7 @@ def diff(
     page: Path | None,
     exit_code: bool,
     verify: bool,
+    thin: bool,
     form: str,
     as_json: bool,
 ) -> int:
@@ -67,6 +69,7 @@ def diff(
       workbench diff orders_daily@2 orders_daily@3 --rows 20 --where "delta_revenue > 100"
       workbench diff orders_daily new.csv --rel-tol 1e-9 --html report.html --exit-code
       workbench diff postgres://ada@db.example.org/shop#public.orders orders.parquet --key order_id
+      workbench diff postgres://ada@db/shop#public.orders postgres://ada@db/shop#next.orders --key order_id --thin
       workbench diff P-2 --format github
       workbench diff R-3
     """
@@ -74,6 +77,7 @@ def diff(
     from workbench.promote.sides import is_run, opened
 
     check_folder(page)
+    _check_thin(thin, verify, (base, candidate or ""))
     form = "json" if as_json else form
     if candidate is None and not is_run(base):
         name, sections = _promotion(base)
@@ -83,7 +87,7 @@ def diff(
     else:
         from workbench.promote.diff import diff as compare
 
-        with steps() as progress, opened(base, candidate, progress) as sides:
+        with steps() as progress, opened(base, candidate, progress, thin=thin) as sides:
             progress(f"comparing {' with '.join(sides.names)}")
             matched = tuple(name.strip() for name in key.split(",") if name.strip()) or sides.key
             if where is not None and not matched:
@@ -91,9 +95,10 @@ def diff(
                     "--where chooses among changed rows, and without a key no row counts as changed",
                     hint="add --key with the columns that identify a row",
                 )
+            left = sides.thinned(matched) if thin else None
             found = compare(
-                sides.base,
-                sides.candidate,
+                left.base if left else sides.base,
+                left.candidate if left else sides.candidate,
                 key=matched,
                 abs_tol=abs_tol,
                 rel_tol=rel_tol,
@@ -102,6 +107,8 @@ def diff(
                 where=where,
                 verify=verify,
                 largest=10 if page is not None else 0,
+                distributions=not thin,
+                shared=left.shared if left else 0,
             )
         name, sections = " and ".join(sides.names), [("", "", found)]
         if form == "json":
@@ -113,6 +120,15 @@ def diff(
     if form != "json":
         _say(name, sections, form, rows, where)
     return int(exit_code and not all(found.identical for _, _, found in sections))
+
+
+def _check_thin(thin: bool, verify: bool, sides: Sequence[str]) -> None:
+    from workbench.promote.server import is_server
+
+    if thin and verify:
+        raise UsageError("--verify compares every row by value, and --thin leaves rows out", hint="leave one of them out")
+    if thin and not any(is_server(side) for side in sides):
+        raise UsageError("--thin is for a side on a server, and none is", hint="leave --thin out")
 
 
 def _promotion(text: str) -> tuple[str, list[tuple[str, str, TableDiff]]]:

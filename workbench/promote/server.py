@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
+    from workbench.promote.diff.thin import Held
     from workbench.runtime.postgres import Column, Place, Reading
 
 ENV = "env:"
@@ -59,6 +60,31 @@ class Servers:
         Raises ``UsageError`` for an address or table that is not there or may not be read, and ``InfrastructureError`` when
         the server does not answer. No message has a password in it.
         """
+        return self._within(con, self._found(text), name, "TRUE")
+
+    def held(self, con: Backend, text: str, name: str) -> tuple[ir.Table, Held]:
+        """The same table without its rows, and as it is there; what of it is read later becomes the table ``name``."""
+        import ibis.expr.datatypes as dt
+
+        from workbench.promote.diff.thin import Held, kinds_of
+
+        found = self._found(text)
+        reading, columns = found.reading, found.columns
+        empty = self._within(con, found, f"{name} of no rows", "FALSE")
+        exact = {each.name: each.kind != "numeric" for each in columns}
+        # A numeric without precision has no type before its values are seen; two servers write those in ways of their own.
+        types = {each: kind if exact[each] else dt.Decimal() for each, kind in empty.schema().items()}
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            with _without_secrets(found.at.address):
+                return reading.rows(query)
+
+        def within(condition: str) -> ir.Table:
+            return self._within(con, found, name, condition)
+
+        return empty, Held("postgres", reading, f"{found.at.relation} AS s", types, rows, within, kinds_of(columns))
+
+    def _found(self, text: str) -> _Found:
         from workbench.runtime.postgres import Place, Reading
 
         shown = without_password(text)
@@ -67,15 +93,29 @@ class Servers:
             reading = self._open.get(address) or Reading(address)
             self._open[address] = reading
             at = Place(address, schema, table)
-            columns = _columns(reading, at, shown)
-            made = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
+            return _Found(reading, at, _columns(reading, at, shown))
+
+    def _within(self, con: Backend, found: _Found, name: str, condition: str) -> ir.Table:
+        """The rows that a condition holds for, which calls the table ``s``."""
+        with _without_secrets(found.at.address):
+            made = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in found.columns)
             con.con.execute(f"CREATE TEMP TABLE {identifier(name)} ({made})")
-            query = f"SELECT {', '.join(each.pulled for each in columns)} FROM {at.relation} s"
-            reading.pull(con.con, query, columns, f"temp.main.{identifier(name)}")
-        for each in columns:
+            selected = ", ".join(each.pulled for each in found.columns)
+            query = f"SELECT {selected} FROM {found.at.relation} s WHERE {condition}"
+            found.reading.pull(con.con, query, found.columns, f"temp.main.{identifier(name)}")
+        for each in found.columns:
             if each.kind.startswith("numeric"):
                 as_decimal(con.con, f"temp.main.{identifier(name)}", each)
         return con.table(name, database=("temp", "main"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A table of a server that is open, and how its columns are pulled."""
+
+    reading: Reading
+    at: Place
+    columns: Sequence[Column]
 
 
 def _parts(text: str, shown: str) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
+    from workbench.promote.diff.thin import Held, Thinned
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """Both sides as tables of one session.
 
     ``names`` are the sides for people, without passwords and folders, and ``typed`` as they were typed, without passwords;
-    ``key`` is that of the contract, where a side is a pipeline's and both sides have its columns.
+    ``key`` is that of the contract, where a side is a pipeline's and both sides have its columns. ``held`` are the sides on
+    servers where nothing was pulled yet: their tables have no rows.
     """
 
     base: ir.Table
@@ -35,6 +38,19 @@ class Opened:
     names: tuple[str, str]
     typed: tuple[str, str]
     key: tuple[str, ...]
+    held: tuple[Held | None, Held | None] = (None, None)
+
+    def thinned(self, key: Sequence[str]) -> Thinned:
+        """What is left to compare of both once checksums have told which rows are equal; all rows where they can't tell."""
+        from workbench.promote.diff.thin import Thinned, in_duckdb, thinned
+
+        tables = (self.base, self.candidate)
+        one, other = (held or in_duckdb(table) for held, table in zip(self.held, tables, strict=True))
+        found = thinned(one, other, key)
+        if found is not None:
+            return found
+        base, candidate = (held.within("TRUE") if held else table for held, table in zip(self.held, tables, strict=True))
+        return Thinned(base, candidate, 0)
 
 
 def name_of(text: str) -> str:
@@ -62,8 +78,10 @@ def _is_file(text: str) -> bool:
 
 
 @contextlib.contextmanager
-def opened(base: str, candidate: str | None, progress: Callable[[str], None]) -> Iterator[Opened]:
+def opened(base: str, candidate: str | None, progress: Callable[[str], None], *, thin: bool = False) -> Iterator[Opened]:
     """Open both sides, read-only; without ``candidate``, ``base`` names a run, and what was before it is the base.
+
+    With ``thin`` what lies on a server stays there, until ``Opened.thinned``.
 
     Raises ``UsageError`` for what does not exist or can't be read, ``InfrastructureError`` for what does not answer.
     """
@@ -76,6 +94,7 @@ def opened(base: str, candidate: str | None, progress: Callable[[str], None]) ->
         kept = [is_stored(text) and not _is_file(text) for text in texts]
         shelf = stack.enter_context(_shelf(texts[kept.index(True)])) if any(kept) else None
         tables: list[ir.Table] = []
+        held: list[Held | None] = [None, None]
         key: tuple[str, ...] = ()
         for which, text in enumerate(texts):
             progress(f"reading {name_of(text)}")
@@ -83,12 +102,16 @@ def opened(base: str, candidate: str | None, progress: Callable[[str], None]) ->
                 found = shelf.before(text) if candidate is None and which == 0 else shelf.find(text, texts[1 - which])
                 tables.append(shelf.warehouse.read(con, found.snapshot))
                 key = key or _key(shelf, found)
+            elif thin and is_server(text):
+                empty, held[which] = servers.held(con, text, ("base", "candidate")[which])
+                tables.append(empty)
             else:
                 tables.append(_elsewhere(con, servers, text, ("base", "candidate")[which]))
         names = (f"before {texts[0]}" if candidate is None else name_of(texts[0]), name_of(texts[1]))
         typed = (names[0] if candidate is None else without_password(texts[0]), without_password(texts[1]))
         both = set(tables[0].columns) & set(tables[1].columns)
-        yield Opened(tables[0], tables[1], names, typed, key if set(key) <= both else ())
+        key = key if set(key) <= both else ()
+        yield Opened(tables[0], tables[1], names, typed, key, (held[0], held[1]))
 
 
 @contextlib.contextmanager

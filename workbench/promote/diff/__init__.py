@@ -34,6 +34,7 @@ def diff(
     verify: bool = False,
     largest: int = 0,
     thin: bool = False,
+    shared: int = 0,
 ) -> TableDiff:
     """Compare two Ibis tables, exactly.
 
@@ -44,8 +45,8 @@ def diff(
     work first; ``verify`` compares every row by value instead. Of each column of numbers the ``largest`` changes are kept.
 
     The tables stay where they are when one DuckDB connection holds both; otherwise both are pulled into memory. With
-    ``thin``, for tables of DuckDB and PostgreSQL, only checksums and the rows of buckets that differ are pulled, and there are
-    no distributions.
+    ``thin``, for tables of DuckDB and PostgreSQL, only checksums and the rows that may differ are pulled, and there are no
+    distributions. ``shared`` equal rows are left out of both tables already, and count as unchanged.
 
     >>> import ibis
     >>> old = ibis.memtable({"id": [1, 2], "price": [1.0, 2.0]})
@@ -73,8 +74,8 @@ def diff(
 
         left = thinned(held(base), held(candidate), key)
         if left is not None:
-            return compare_tables(left.base, left.candidate, replace(options, distributions=False), shared=left.shared)
-    return compare_tables(base, candidate, options)
+            return compare_tables(left.base, left.candidate, replace(options, distributions=False), shared=left.shared + shared)
+    return compare_tables(base, candidate, options, shared=shared)
 
 
 def diff_snapshots(
