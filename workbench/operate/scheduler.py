@@ -15,7 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, LockHeld, WorkbenchError
+from workbench.errors import FileLocked, InfrastructureError, LockHeld, WorkbenchError
 from workbench.operate import idle, lease
 from workbench.operate.clock import Clock
 from workbench.operate.definitions import Reader
@@ -26,6 +26,8 @@ from workbench.store import Store, intervals, leases
 from workbench.store.records import RunRecord
 
 TICK = 1.0  # seconds between two looks
+SHARE = 0.1  # of the time is spent on planning at most, while what was planned last is not all begun
+PATIENCE = 2  # times in a row that what is due finds a lock held, before a single pass gives up
 
 
 @dataclass(slots=True)
@@ -49,14 +51,18 @@ class Scheduler:
     _watch: lease.Watch = field(default_factory=lease.Watch)
     _futures: dict[str, tuple[Account, Future[None]]] = field(default_factory=dict)
     _key: str = ""
+    _held_up: list[FileLocked] = field(default_factory=list)
     _thread: threading.Thread | None = None
     _done: int = -1
+    _begun: set[str] = field(default_factory=set)  # since the last look
+    _fresh: float = 0.0  # until when what that found due is begun without another
 
     def __post_init__(self) -> None:
         self._reader = Reader(self.workspace)
 
     def look(self) -> Plan:
         """Plan from what is written down now. Changes nothing."""
+        started = time.monotonic()
         key = idle.fingerprint(self.workspace)
         with Store.open(self.workspace, read_only=True) as store:
             definitions = self._reader.read(store)
@@ -66,23 +72,37 @@ class Scheduler:
         # While somebody else runs something its process may die, which no file tells.
         settled = not progress.running and not self.last.due and not self.last.skipped
         self._key = key if settled else ""
+        self._begun.clear()
+        self._fresh = time.monotonic() + (time.monotonic() - started) / SHARE
         return self.last
 
     def look_again(self) -> Plan:
         """The plan, made anew only when something has changed or its time has come."""
-        unchanged = self._key and not self._futures and self._key == idle.fingerprint(self.workspace)
+        if self._futures:
+            return self._rest()
+        unchanged = self._key and self._key == idle.fingerprint(self.workspace)
         if unchanged and (self.last.wake is None or self.clock.now() < self.last.wake):
             return self.last
         return self.look()
 
+    def _rest(self) -> Plan:
+        """What is left of a plan that is fresh enough, else another; whether it is still due its run finds out."""
+        left = tuple(each for each in self.last.due if each.pipeline not in self._begun)
+        return Plan(left) if left and time.monotonic() < self._fresh else self.look()
+
     def once(self) -> Plan:
-        """Run what is due until nothing is, and return what is left: what is held, and when to look again."""
+        """Run what is due until nothing is, and return what is left: what is held, and when to look again.
+
+        Raises ``FileLocked`` when another process, which may be stopped, keeps the store or the right to publish.
+        """
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run") as pool:
             while not self.stopping:
-                self._begin(pool, self.look())
+                self._begin(pool, self._rest() if self._futures else self.look())
                 if not self._futures:
                     break
                 self._gather(timeout=TICK)
+                if len(self._held_up) >= PATIENCE:
+                    raise self._held_up[-1]
         self._step_aside()
         if self._thread is not None:
             self._thread.join()
@@ -159,6 +179,7 @@ class Scheduler:
                 return
             if account.pipeline not in self._futures:
                 reached("before_scheduled")
+                self._begun.add(account.pipeline)
                 self._futures[account.pipeline] = account, pool.submit(self._run, account)
 
     def _gather(self, *, timeout: float) -> None:
@@ -187,6 +208,7 @@ class Scheduler:
         except NothingToDo:
             return
         except LockHeld as error:
+            self._held_up += [error] if isinstance(error, FileLocked) else []
             self.say(f"{what} waits: {error.message}")
             time.sleep(TICK)
         except WorkbenchError as error:
@@ -197,6 +219,7 @@ class Scheduler:
             self.say(f"{what} failed: {type(error).__name__}: {error}")
         else:
             reached("after_scheduled")
+            self._held_up.clear()
             self.ended.append(run)
             self.say(f"{what} {run.id} {run.status} in {run.facts['seconds']:.1f} s{': ' * bool(run.error)}{run.error}")
 

@@ -64,8 +64,7 @@ def execute(
     if engine == "workbench":
         prepare(modules)
 
-    with _importing:  # papermill and what it finds of ours import each other, which threads must not do at the same time
-        _register()
+    load()
     from papermill.exceptions import PapermillExecutionError
 
     from workbench.runtime.record import write_record
@@ -104,6 +103,12 @@ def execute(
     if outcome == "timed out" and not error.startswith("TimeLimit:"):
         error = f"TimeLimit: the run took longer than {time_limit:g} s"
     return Execution(outcome, record, seconds, attempt.recorder.seconds(), cell, error, attempt.peak_memory)
+
+
+def load() -> None:
+    """Import what executing takes, which the first run does otherwise: most of a second."""
+    with _importing:  # papermill and what it finds of ours import each other, which threads must not do at the same time
+        _register()
 
 
 def prepare(modules: tuple[str, ...]) -> None:
