@@ -13,12 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.operate.conftest import production
 from workbench.config import Workspace, find_workspace
 from workbench.errors import LockHeld
 from workbench.locks import is_stopped, writers
+from workbench.operate.clock import Clock
+from workbench.operate.scheduler import Scheduler
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, engine, leases
 
+__all__ = ["production"]  # a fixture
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds a lock")
 # Stops itself where a commit would: with the right to write taken, or with readers shut out, too.
 HOLDER = """
@@ -73,7 +77,7 @@ def end(process: subprocess.Popen[bytes], *how: signal.Signals) -> None:
 @pytest.mark.parametrize("begun", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
 def test_a_writer_that_is_stopped_in_a_commit_is_named_and_killing_it_loses_nothing(workspace, stopped, begun):
     process = stopped(HOLDER, str(engine.place(workspace)), begun)
-    with pytest.raises(LockHeld) as held, Store.open(workspace):
+    with pytest.raises(LockHeld) as held, Store.open(workspace) as store, store.transaction():
         pass
     assert held.value.message == f"another process writes to the store: process {process.pid}, which is stopped"
     assert held.value.hint.startswith(f"kill -CONT {process.pid}, or kill -KILL {process.pid}; then ")
@@ -97,6 +101,23 @@ def test_readers_are_not_shut_out_before_the_commit(workspace, stopped):
     with Store.open(workspace, read_only=True) as store:
         assert [each.holder for each in leases.held(store)] == ["whole"]
     end(process, signal.SIGKILL)
+
+
+def test_a_single_pass_of_the_scheduler_gives_up_and_says_who_holds_it_up(production, stopped, monkeypatch):
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("workbench.operate.scheduler.TICK", 0.1)
+    (production.root / "promoted" / "daily_sales" / "pipeline.toml").write_text('schedule = "0 6 * * *"\nstart = 2024-01-03\n')
+    production.orders(5)
+    with Store.open(production.workspace):
+        pass
+    process = stopped(HOLDER, str(engine.place(production.workspace)), "BEGIN IMMEDIATE")
+    noon = dt.datetime(2024, 1, 4, 12, tzinfo=dt.UTC)
+    service = Scheduler(production.workspace, "it", lambda _: None, 2, Clock(wall=lambda: noon, ticks=lambda: 0.0))
+    with pytest.raises(LockHeld, match=f"process {process.pid}, which is stopped"):
+        service.once()
+    end(process, signal.SIGKILL)
+    assert service.once().due == ()
+    assert len(service.ended) == 1
 
 
 def test_a_publisher_that_is_stopped_is_named(workspace, stopped):

@@ -13,6 +13,7 @@
     +-- GuardRefused          4  policy, cost, permission, budget
     +-- InfrastructureError   5  retryable: disk, network, database
         +-- LockHeld
+            +-- FileLocked
             +-- LeaseLost
 
 Every error says what happened in ``message`` and how to go on in ``hint``, which ends with a command to type
@@ -103,6 +104,10 @@ class InfrastructureError(WorkbenchError):
 
 class LockHeld(InfrastructureError):
     """Another process holds what this one needs."""
+
+
+class FileLocked(LockHeld):
+    """Another process, which may be stopped, keeps the store or the right to publish."""
 
 
 class LeaseLost(LockHeld):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from workbench.errors import LockHeld
+from workbench.errors import FileLocked
 
 
-def lock_held(what: str, file: Path, again: str) -> LockHeld:
+def lock_held(what: str, file: Path, again: str) -> FileLocked:
     """The error that another process holds a lock on ``file``: by its number where it is known, and how to make it go on.
 
     ``what`` says what it does, ``again`` how to try again.
@@ -21,9 +21,11 @@ def lock_held(what: str, file: Path, again: str) -> LockHeld:
     stopped = [pid for pid in pids if is_stopped(pid)]
     if stopped:
         pid = stopped[0]
-        return LockHeld(f"{what}: process {pid}, which is stopped", hint=f"kill -CONT {pid}, or kill -KILL {pid}; then {again}")
+        return FileLocked(
+            f"{what}: process {pid}, which is stopped", hint=f"kill -CONT {pid}, or kill -KILL {pid}; then {again}"
+        )
     named = f": process {pids[0]}" if pids else ""
-    return LockHeld(f"{what}{named}", hint=f"wait for it to end, then {again}")
+    return FileLocked(f"{what}{named}", hint=f"wait for it to end, then {again}")
 
 
 def writers(file: Path) -> tuple[int, ...]:

@@ -89,8 +89,31 @@ class Struck:
     err: str
 
 
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A command that runs beside, as ``subprocess.Popen`` tells of one."""
+
+    server: Server
+    pid: int
+
+    def poll(self) -> int | None:
+        code: int | None = self.server.ask({"poll": self.pid})["code"]
+        return code
+
+    def wait(self, timeout: float = 200) -> int:
+        deadline = time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            assert time.monotonic() < deadline, "it did not end"
+            time.sleep(0.01)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
 class Server:
-    """Starts commands under the eyes of a tracer. Use as a context manager."""
+    """Starts commands from a process that has imported all they need, also under the eyes of a tracer. A context manager."""
 
     def __enter__(self) -> Server:
         from workbench.runtime.environment import kernel_environment
@@ -110,15 +133,25 @@ class Server:
         """Run a command in a folder, with a blow or to its end; returns when all its processes are gone."""
         request = {"below": str(below), "body": body, "arguments": arguments, "environment": environment}
         request["blow"] = None if blow is None else asdict(blow)
+        told = self.ask(request)
+        calls = tuple(Call(*each) for each in told["calls"])
+        return Struck(calls, told["code"], told["fell"], told["out"], told["err"])
+
+    def launch(self, below: Path, body: str, *arguments: str, mutant: str = "", **environment: str) -> Launched:
+        """Start a command in a folder, unwatched; ``mutant`` is code that breaks it first."""
+        request = {"launch": body, "below": str(below), "arguments": arguments, "environment": environment, "mutant": mutant}
+        return Launched(self, self.ask(request)["pid"])
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One question to the process that starts others, and its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "the tracer ended"
-        told = json.loads(line)
-        calls = tuple(Call(*each) for each in told["calls"])
-        return Struck(calls, told["code"], told["fell"], told["out"], told["err"])
+        told: dict[str, Any] = json.loads(line)
+        return told
 
 
 def supported() -> bool:
@@ -194,6 +227,11 @@ def _become(request: dict[str, Any], go: int, said: tuple[int, int]) -> None:
     os.read(go, 1)
     os.setpgid(0, 0)
     _filter()
+    _run(request, request["body"], said)
+
+
+def _run(request: dict[str, Any], body: str, said: tuple[int, int]) -> None:
+    """Run a body as a process of its own would, and end."""
     os.chdir(request["below"])
     os.environ.update(request["environment"])
     from workbench.runtime import forked
@@ -203,10 +241,12 @@ def _become(request: dict[str, Any], go: int, said: tuple[int, int]) -> None:
     forked.subprocess = _Quick  # type: ignore[assignment]
     for source, descriptor in zip(said, (1, 2), strict=True):
         os.dup2(source, descriptor)
+    for source in set(said):
         os.close(source)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115  # as a new process has
     try:
-        code = BODIES[request["body"]](*request["arguments"])
+        exec(request.get("mutant", ""))
+        code = BODIES[body](*request["arguments"])
     except BaseException:
         import traceback
 
@@ -396,6 +436,17 @@ def serve() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         assert len(os.listdir("/proc/self/task")) == 1
+        if "poll" in request:
+            pid, status = os.waitpid(request["poll"], os.WNOHANG)
+            print(json.dumps({"code": os.waitstatus_to_exitcode(status) if pid else None}), flush=True)
+            continue
+        if "launch" in request:
+            pid = os.fork()
+            if pid == 0:
+                null = os.open(os.devnull, os.O_WRONLY)
+                _run(request, request["launch"], (null, null))
+            print(json.dumps({"pid": pid}), flush=True)
+            continue
         said = os.memfd_create("out"), os.memfd_create("err")
         ready, go = os.pipe()
         pid = os.fork()

@@ -12,14 +12,15 @@ import datetime as dt
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests.drills.strokes import Launched, Server, supported
 from tests.operate.conftest import TOTALS, TOTALS_CONTRACT, Production, production
 from workbench.catalog import operation
 from workbench.config import find_workspace
@@ -31,6 +32,7 @@ from workbench.operate.scheduler import Scheduler
 from workbench.store import Store, intervals, leases
 
 __all__ = ["production"]  # a fixture
+pytestmark = pytest.mark.skipif(not supported(), reason="processes can be watched so on Linux, x86_64")
 
 UTC = dt.UTC
 FIRST = dt.date(2024, 1, 1)
@@ -39,15 +41,6 @@ PLACES = (
     "before_scheduled after_run_begun after_run_executed after_intent before_swap after_write_new after_swap before_done "
     "after_done after_ledger_head after_run_published after_scheduled"
 ).split()
-VICTIM = """
-import datetime as dt, sys
-{mutant}
-from workbench.config import find_workspace
-from workbench.operate.clock import Clock
-from workbench.operate.scheduler import Scheduler
-moment = dt.datetime.fromisoformat(sys.argv[1])
-Scheduler(find_workspace(), "scheduler", print, 2, Clock(wall=lambda: moment, ticks=lambda: 0.0)).once()
-"""
 
 
 @dataclass
@@ -55,6 +48,7 @@ class Shop:
     """Two pipelines, one after the other, and a source that grows by a day each round."""
 
     production: Production
+    server: Server | None = None
     day: int = 3
     watch: Watch = field(default_factory=Watch)
 
@@ -67,11 +61,9 @@ class Shop:
         self.day += 1
         self.production.orders(1, first=str(FIRST + dt.timedelta(days=self.day - 1)), name=f"orders{self.day}")
 
-    def victim(self, mutant: str = "", **environment: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", VICTIM.format(mutant=mutant), self.moment.isoformat()]
-        return subprocess.Popen(
-            command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    def victim(self, mutant: str = "", **environment: str) -> Launched:
+        assert self.server is not None
+        return self.server.launch(self.production.root, "scheduler", self.moment.isoformat(), mutant=mutant, **environment)
 
     def recover(self, seconds: float = 200) -> float:
         """Let a fresh scheduler go on until everything is settled; how long it took."""
@@ -140,8 +132,14 @@ class Shop:
         return seen in (self.day - 1, self.day) and days in (self.day - 1, self.day) and revenue == 245.0 * days
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server() as made:
+        yield made
+
+
 @pytest.fixture
-def shop(production: Production) -> Shop:
+def shop(production: Production, server: Server) -> Shop:
     with (production.root / "pyproject.toml").open("a") as stream:
         stream.write('\n[tool.workbench.scheduler]\nlease = "1s"\n')
     production.publish(TOTALS_CONTRACT, TOTALS)
@@ -149,7 +147,7 @@ def shop(production: Production) -> Shop:
         (production.root / "promoted" / name / "pipeline.toml").write_text(
             f'schedule = "{schedule}"\nstart = 2024-01-03\ncatch_up = "all"\nretries = 100\nretry_delay = "1s"\n'
         )
-    made = Shop(production)
+    made = Shop(production, server)
     made.recover()
     assert made.problems() == []
     return made
@@ -161,7 +159,7 @@ def children(pid: int) -> list[int]:
     return []
 
 
-def below(process: subprocess.Popen[bytes], depth: int) -> int | None:
+def below(process: Launched, depth: int) -> int | None:
     """A process that a scheduler started: at depth 1 the warm process, at depth 2 one that runs cells. Waits for it."""
     while process.poll() is None:
         found = [process.pid]
@@ -251,16 +249,22 @@ def test_recovery_left_out_is_seen(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
 
 def stale_run(shop: Shop, mutant: str) -> list[str]:
     """A scheduler stopped before it publishes and taken for dead, which then goes on; what it did to production."""
-    process = shop.victim(mutant, WORKBENCH_STOP_AT="after_run_executed")
+    # No sign of life falls due meanwhile, and so no commit of another thread is stopped with its lock held.
+    settings = shop.production.root / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('lease = "1s"', 'lease = "300s"'))
+    quiet = "from workbench.operate import under_way; under_way.BEAT_SECONDS = 1e9\n"
+    process = shop.victim(quiet + mutant, WORKBENCH_STOP_AT="after_run_executed")
     deadline = time.monotonic() + 200
     while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    time.sleep(1.2)
     workspace = find_workspace(shop.production.root)
+    ticks = iter((0.0, 1000.0))
+    watch = Watch(clock=lambda: next(ticks))
     with Store.open(workspace) as store:
         (held,) = leases.held(store)
-        claim.take_over(workspace, store, shop.production.warehouse, held.name.split()[1], None, dt.datetime.now(UTC))
+        assert not watch.abandoned(held, 300, dt.datetime.now(UTC))
+        claim.take_over(workspace, store, shop.production.warehouse, held.name.split()[1], watch, dt.datetime.now(UTC))
         moves = len(store.operations(state="done"))
     process.send_signal(signal.SIGCONT)
     until = time.monotonic() + 200

@@ -113,12 +113,12 @@ class Publishing(RuleBasedStateMachine):
 
     def _move(self, kind: str, marks: dict[str, str], point: str) -> None:
         moving = any(self.seen.get(name) != mark for name, mark in marks.items())
-        code = spawn(self.root, kind, {name: self.known[name][mark] for name, mark in marks.items()}, point, self.mutant)
-        assert code == (137 if point and moving else 0)
-        live = self.warehouse.current().views
-        shown = {name: live[name].snapshot == self.known[name][mark][1] for name, mark in marks.items()}
         # Recovery of an earlier kill passes the same points as the end of a move: then this one never began.
         in_recovery = self.unsettled and point in ("before_done", "after_done", "after_ledger_head")
+        code = spawn(self.root, kind, {name: self.known[name][mark] for name, mark in marks.items()}, point, self.mutant)
+        assert code == (137 if point and (moving or in_recovery) else 0)
+        live = self.warehouse.current().views
+        shown = {name: live[name].snapshot == self.known[name][mark][1] for name, mark in marks.items()}
         self.unsettled = code == 137
         if moving and point not in BEFORE and (all(shown.values()) or not in_recovery):
             self.seen |= marks

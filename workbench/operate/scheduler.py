@@ -95,6 +95,7 @@ class Scheduler:
 
         Raises ``FileLocked`` when another process, which may be stopped, keeps the store or the right to publish.
         """
+        self._held_up.clear()
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run") as pool:
             while not self.stopping:
                 self._begin(pool, self._rest() if self._futures else self.look())
