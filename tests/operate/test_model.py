@@ -145,11 +145,13 @@ def test_readers_see_one_version_whatever_is_killed():
 
 
 @pytest.mark.drill
+@pytest.mark.timeout(7200)
 def test_readers_see_one_version_whatever_is_killed_many_times():
     hold(Publishing, examples=60, steps=30)
 
 
 @pytest.mark.drill
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_the_model_notices_a_planted_mutant(mutant):
     broken = type("Broken", (Publishing,), {"mutant": mutant})
