@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.promote.diff import narrow as narrowing
 from workbench.promote.diff.aligned import by_place
+from workbench.promote.diff.fetch import examples
 from workbench.promote.diff.fuzzy import Tolerance
 from workbench.promote.diff.largest import largest
 from workbench.promote.diff.parts import Reduced, reduced
@@ -108,13 +109,23 @@ def _compare_rows(
         doubtful: narrowing.Narrowed | None = narrowing.everything(columns, left.sides)
     else:
         doubtful = narrowing.narrow(
-            session, columns, left.sides, (base, candidate), options.tolerance, samples=options.samples, whole=whole
+            session,
+            columns,
+            left.sides,
+            (base, candidate),
+            options.tolerance,
+            samples=options.samples,
+            whole=whole,
+            # A condition may name any column, and examples are looked up in what is loose alone.
+            full=options.where is not None or aligned is not None,
         )
     doubtful = narrowing.together(doubtful, aligned)
     if doubtful is None:
         return RowCounts(*total, added=0, removed=0, changed=0, unchanged=total[0]), None
     found = differing(session, columns, doubtful.base, doubtful.candidate, options.tolerance)
     found = found.with_more(doubtful.changed, doubtful.by_column)
+    if doubtful.lacking and options.samples > 0:
+        found = replace(found, shown=examples(session, columns, left.sides, found, doubtful.lacking, options.samples))
     unchanged = total[0] - found.removed - found.changed
     return RowCounts(*total, found.added, found.removed, found.changed, unchanged), found
 

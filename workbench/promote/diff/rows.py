@@ -11,6 +11,7 @@ and ``x<i>`` (whether it differs).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workbench.promote.diff.fuzzy import Tolerance, match_within
@@ -25,7 +26,8 @@ ADDED, REMOVED, CHANGED = 1, -1, 0
 class Differing:
     """The rows that differ: a temporary table as described above, and how many there are of each kind.
 
-    ``changed_by_column`` counts changed rows for each compared column, by its position.
+    ``changed_by_column`` counts changed rows for each compared column, by its position. Where ``table`` lacks values, ``shown``
+    is a table like it with the rows of the lowest keys, in full.
     """
 
     table: str
@@ -33,6 +35,7 @@ class Differing:
     removed: int
     changed: int
     changed_by_column: dict[int, int]
+    shown: str | None = None
 
     def with_more(self, changed: int, by_column: dict[int, int]) -> Differing:
         """The same with changed rows that were counted elsewhere and are not in the table."""
@@ -40,10 +43,17 @@ class Differing:
         return replace(self, changed=self.changed + changed, changed_by_column=total)
 
 
-def project(columns: Columns, side: int, source: str, where: str = "") -> str:
-    """One side as positional columns ``c<i>`` (forms) and ``r<i>`` (raw values, where the form is another one)."""
-    parts = []
+def project(
+    columns: Columns, side: int, source: str, where: str = "", *, only: Sequence[int] | None = None, also: Sequence[str] = ()
+) -> str:
+    """One side as positional columns ``c<i>`` (forms) and ``r<i>`` (raw values, where the form is another one).
+
+    With ``only`` just those positions, and ``also`` other SQL beside them.
+    """
+    parts = [*also]
     for i, column in enumerate(columns.all):
+        if only is not None and i not in only:
+            continue
         parts.append(f"{column.form(side)} AS c{i}")
         if not column.how.same:
             parts.append(f"{ident(column.name)} AS r{i}")

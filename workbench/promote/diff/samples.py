@@ -18,19 +18,20 @@ def pick(session: Session, columns: Columns, found: Differing, count: int, where
     """Up to ``count`` rows of each kind; ``where`` (SQL over the table of differing rows) narrows the changed ones."""
     if count <= 0:
         return Samples()
-    changed = _selected(session, columns, found, count, where)
+    table = found.shown or found.table
+    changed = _selected(session, columns, table, count, where)
     return Samples(
-        added=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, ADDED, (1,), count)),
-        removed=tuple(_named(columns, row) for row in _fetch(session, columns, found.table, REMOVED, (0,), count)),
+        added=tuple(_named(columns, row) for row in _fetch(session, columns, table, ADDED, (1,), count)),
+        removed=tuple(_named(columns, row) for row in _fetch(session, columns, table, REMOVED, (0,), count)),
         changed=tuple(_changed(columns, row) for row in changed),
     )
 
 
-def _selected(session: Session, columns: Columns, found: Differing, count: int, where: str) -> list[tuple[Any, ...]]:
+def _selected(session: Session, columns: Columns, table: str, count: int, where: str) -> list[tuple[Any, ...]]:
     import duckdb
 
     try:
-        return _fetch(session, columns, found.table, CHANGED, (0, 1), count, where)
+        return _fetch(session, columns, table, CHANGED, (0, 1), count, where)
     except (
         duckdb.BinderException,
         duckdb.ConversionException,

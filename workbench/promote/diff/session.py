@@ -35,7 +35,6 @@ class Session:
 
     con: duckdb.DuckDBPyConnection
     _made: list[str] = field(default_factory=list)
-    _variables: list[str] = field(default_factory=list)
 
     def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of a query whose values are bound."""
@@ -67,39 +66,36 @@ class Session:
         finally:
             self.con.unregister(moved)
 
+    def arrays(self, sql: str) -> dict[str, Any]:
+        """All rows of a query as NumPy arrays by column."""
+        found: dict[str, Any] = self.con.sql(sql).fetchnumpy()  # in full: a stream takes longer
+        return found
+
     def name(self) -> str:
         """A new quoted name for a temporary table that is dropped with the session."""
         name = f"temp.main.{ident('workbench_diff_' + uuid4().hex)}"
         self._made.append(name)
         return name
 
-    def variable(self, sql: str) -> str:
-        """The one value of a query, kept in the session: SQL that stands for it as a constant."""
-        name = ident("workbench_diff_" + uuid4().hex)
-        self._variables.append(name)
-        self.con.execute(f"SET VARIABLE {name} = ({sql})")
-        return f"getvariable({literal(name[1:-1])})"
-
     @contextlib.contextmanager
     def tuned(self, **settings: object) -> Iterator[None]:
         """Settings of the engine that change how fast it is, and nothing else; as they were before when this ends."""
-        before = dict(self.rows("SELECT name, value FROM duckdb_settings() WHERE name IN (FROM unnest(?))", [list(settings)]))
+        import duckdb
+
+        before: dict[str, Any] = {}
         try:
             for name, value in settings.items():
-                if name in before:  # not every release of the engine has every setting
+                with contextlib.suppress(duckdb.CatalogException):  # not every release of the engine has every setting
+                    before[name] = self.row(f"SELECT current_setting({literal(name)})")[0]
                     self.con.execute(f"SET {name} = {literal(str(value))}")
             yield
         finally:
             for name, value in before.items():
                 with contextlib.suppress(Exception):  # the session may be broken by the very error that ends this
-                    self.con.execute(f"SET {name} = {literal(value)}")
+                    self.con.execute(f"SET {name} = {literal(str(value))}")
 
     def drop(self) -> None:
         """Drop everything that was made."""
-        for name in self._variables:
-            with contextlib.suppress(Exception):
-                self.con.execute(f"RESET VARIABLE {name}")
-        self._variables.clear()
         for name in reversed(self._made):
             with contextlib.suppress(Exception):  # the session may be broken by the very error that ends the comparison
                 self.con.execute(f"DROP TABLE IF EXISTS {name}")

@@ -1,25 +1,28 @@
 """Signatures: what stands for the rows of a table while the rows that differ are looked for.
 
-A signature is a temporary table of one row for each row of a side: ``k``, a 64-bit hash of its key, ``h``, one of its key and
-all that is compared exactly; and what must travel by value: ``t<i>`` for columns under a tolerance or different in many rows.
+A signature has one row for each row of a side: ``k``, a 64-bit hash of its key, ``h``, one of its key and all that is compared
+exactly; and what must travel by value: ``t<i>`` for columns under a tolerance or different in many rows, and with those the key
+as ``c<i>``. It is held in arrays where only hashes travel and the table is not too large, else in a temporary table, which
+spills to disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from workbench.promote.diff import buckets
 from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session, Side
 from workbench.promote.diff.sql import hash_of, listing
 
-# Buckets are 16 bits of the key hash: sums of so many fit in a processor's cache. Larger tables need more of them.
-_BITS = 16
-_LARGE = 1 << 24
-_ROWS_OF_A_BUCKET = 64
-_LEVELS = 4
-# Fewer rows than this need no further narrowing.
-_ENOUGH = 300_000
+# Rows of a side whose hashes are held in memory, 16 bytes each.
+_HELD = 1 << 24
+# Rows read at a time of what is not held.
+_BATCH = 1 << 21
+# Types whose values take most of the time to read: what else differs is looked up without them.
+_WIDE = {"varchar", "blob", "bit", "list", "array", "struct", "map", "union"}
 
 
 def key_hash(columns: Columns, which: int) -> str:
@@ -28,82 +31,144 @@ def key_hash(columns: Columns, which: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Signatures:
-    """The signatures of both sides, as SQL that can stand after FROM.
+class Halves:
+    """Positions of the columns that are hashed with the key: the ``narrow`` ones, and the ``wide`` ones that are slow to read.
 
-    ``heavy`` are the positions of the columns that travel by value; where there are any, the key travels as well, as ``c<i>``.
+    The hash of a row is the exclusive or of one hash for each half. So where the narrow values of two rows are known, their
+    row hashes tell whether the wide ones differ.
     """
+
+    narrow: tuple[int, ...]
+    wide: tuple[int, ...]
+
+    @classmethod
+    def of(cls, columns: Columns, heavy: Sequence[int]) -> Halves:
+        """All compared columns but the key and the ``heavy`` ones, in halves."""
+        light = [i for i in range(len(columns.key), len(columns.all)) if i not in heavy]
+        wide = [i for i in light if {columns.all[i].base.id, columns.all[i].candidate.id} & _WIDE]
+        return cls(tuple(i for i in light if i not in wide), tuple(wide))
+
+    def narrow_hash(self, columns: Columns, which: int) -> str:
+        return hash_of([key_hash(columns, which), *(columns.all[i].hashed(which) for i in self.narrow)])
+
+    def row_hash(self, columns: Columns, which: int) -> str:
+        narrow = self.narrow_hash(columns, which)
+        if not self.wide:
+            return narrow
+        # Hashed twice: the hash of a value in one half must not meet itself in the other one.
+        return f"xor({narrow}, hash({hash_of(columns.all[i].hashed(which) for i in self.wide)}))"
+
+
+@dataclass(slots=True)
+class Prints:
+    """The signatures of one side, in a temporary table of structs or in two arrays."""
+
+    session: Session
+    names: tuple[str, ...]
+    table: str | None = None
+    arrays: tuple[Any, Any] | None = None
+
+    @property
+    def relation(self) -> str:
+        """What can stand after FROM."""
+        if self.table is None:
+            import pyarrow as pa
+
+            self.table = self.session.hold(pa.table(dict(zip(self.names, self.arrays or (), strict=True))))
+        if self.arrays is not None:
+            return self.table
+        return f"(SELECT {listing(f's.{name} AS {name}' for name in self.names)} FROM {self.table})"
+
+    def batches(self) -> Iterator[tuple[Any, Any]]:
+        """Arrays of key hashes and row hashes."""
+        if self.arrays is not None:
+            yield self.arrays
+            return
+        rows = self.session.row(f"SELECT count(*) FROM {self.table}")[0]
+        for start in range(0, rows, _BATCH):
+            some = f"rowid BETWEEN {start} AND {start + _BATCH - 1}"
+            found = self.session.arrays(f"SELECT s.k AS k, s.h AS h FROM {self.table} WHERE {some}")
+            yield found["k"], found["h"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Keys whose rows may differ: a table with the key hashes ``k`` and, of keys that stand once on a side, the row hashes
+    ``hb`` and ``hc``.
+
+    ``rows`` of both sides have such keys. Where they are ``unique`` none has copies.
+    """
+
+    keys: str
+    count: int
+    rows: tuple[int, int]
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """The signatures of both sides. ``heavy`` are the positions of the columns that travel by value."""
 
     session: Session
     heavy: tuple[int, ...]
-    base: str
-    candidate: str
+    base: Prints
+    candidate: Prints
 
     @classmethod
-    def of(cls, session: Session, columns: Columns, sides: Sequence[Side], heavy: Sequence[int]) -> Signatures:
+    def of(
+        cls, session: Session, columns: Columns, sides: Sequence[Side], heavy: Sequence[int], rows: Sequence[int]
+    ) -> Signatures:
         """Read each side once."""
-        base, candidate = (_signature(session, columns, which, side, heavy) for which, side in enumerate(sides))
+        base, candidate = (_prints(session, columns, which, side, heavy, rows[which]) for which, side in enumerate(sides))
         return cls(session, tuple(heavy), base, candidate)
 
     @property
-    def both(self) -> tuple[str, str]:
+    def both(self) -> tuple[Prints, Prints]:
         return self.base, self.candidate
 
-    def signed(self, ours: str, theirs: str) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Each side with its sign, so that equal rows cancel in a sum."""
-        return (ours, self.base), (theirs, self.candidate)
-
     def equal(self) -> bool:
-        """Whether the sums of both are equal."""
-        whole = hash_of(["h", *(f"t{i}" for i in self.heavy)]) if self.heavy else "h"
-        one, other = (self.session.row(f"SELECT count(*), sum({whole}) FROM {name}") for name in self.both)
+        """Whether the sums of all that travels are equal."""
+        whole = hash_of(["h", *(f"t{i}" for i in self.heavy)])
+        one, other = (self.session.row(f"SELECT count(*), sum({whole}) FROM {side.relation}") for side in self.both)
         return bool(one == other)
 
     def narrowed(self, rows: int) -> Signatures | None:
-        """What lies in buckets of key hashes whose sums differ; itself where most differ, None where none does.
+        """What lies in buckets of key hashes whose sums differ; itself where most differ, None where none does."""
+        found = buckets.differing(self.base.batches, self.candidate.batches, rows, _HELD)
+        if found is None:
+            return self
+        if not len(found[0][0]) and not len(found[1][0]):
+            return None
+        base, candidate = (Prints(self.session, ("k", "h"), arrays=arrays) for arrays in found)
+        return Signatures(self.session, (), base, candidate)
 
-        ``rows`` is about how many each side has. Each level sums other bits of the key hash. All copies of a key share a
-        bucket, so none is torn apart; and sums tell two pairs of copies from none, which an exclusive or would not.
-        """
-        found = self
-        bits = _BITS if rows < _LARGE else (rows // _ROWS_OF_A_BUCKET).bit_length()
-        # A bucket of two bytes and a sum of BIGINT: the engine then counts in an array, without a hash table.
-        kind = "USMALLINT" if bits <= 16 else "UINTEGER"
-        for shift in range(64 - bits, max(-1, 63 - bits * _LEVELS), -bits):
-            bucket = f"((k >> {shift}) & {(1 << bits) - 1})"
-            # Never 0, which the hash of zero is, and so at home in a BIGINT.
-            signed = " UNION ALL ".join(
-                f"SELECT k, {sign}CAST((h >> 1) | 1 AS BIGINT) AS s FROM {name}" for sign, name in found.signed("", "-")
-            )
-            flags = self.session.variable(
-                f"SELECT bitstring_agg(g, 0, {(1 << bits) - 1}) FROM (SELECT CAST({bucket} AS {kind}) AS g, sum(s) AS total "
-                f"FROM ({signed}) GROUP BY g HAVING total <> 0)"
-            )
-            (differing,) = self.session.row(f"SELECT bit_count({flags})")
-            if differing is None:
-                return None
-            if differing > 1 << (bits - 1):
-                break
-            condition = f"get_bit({flags}, CAST({bucket} AS INTEGER)) = 1"
-            base, candidate = (self.session.make(f"FROM {name} WHERE {condition}") for name in found.both)
-            found = Signatures(self.session, self.heavy, base, candidate)
-            if self.session.row(f"SELECT count(*) FROM {base}")[0] < _ENOUGH:
-                break
-        return found
-
-    def cancelled(self) -> str:
-        """A table of the keys in doubt, where rows with equal hashes cancel, copy by copy."""
-        both = " UNION ALL ".join(f"SELECT k, h, {sign} AS s FROM {name}" for sign, name in self.signed("1", "-1"))
-        return self.session.make(f"SELECT DISTINCT k FROM (SELECT k FROM ({both}) GROUP BY k, h HAVING sum(s) <> 0)")
+    def cancelled(self) -> Doubt:
+        """The keys that are in doubt once rows with equal hashes cancel, copy by copy."""
+        both = " UNION ALL ".join(
+            f"SELECT k, h, {sign} AS s FROM {side.relation}" for sign, side in zip(("1", "-1"), self.both, strict=True)
+        )
+        keys = self.session.make(
+            "SELECT k, min(h) FILTER (d > 0) AS hb, min(h) FILTER (d < 0) AS hc "
+            f"FROM (SELECT k, h, sum(s) AS d FROM ({both}) GROUP BY k, h HAVING sum(s) <> 0) GROUP BY k"
+        )
+        count, base, candidate, copies = self.session.row(
+            f"SELECT count(*), coalesce(sum(b), 0)::BIGINT, coalesce(sum(c), 0)::BIGINT, count(*) FILTER (b > 1 OR c > 1) "
+            f"FROM (SELECT count(*) FILTER (s > 0) AS b, count(*) FILTER (s < 0) AS c "
+            f"FROM ({both}) WHERE k IN (SELECT k FROM {keys}) GROUP BY k)"
+        )
+        return Doubt(keys, count, (base, candidate), not copies)
 
 
-def _signature(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int]) -> str:
+def _prints(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int], rows: int) -> Prints:
     key = key_hash(columns, which)
-    if not columns.keyed and not heavy:
-        # Without a key a row is its own key, and one hash stands for both.
-        return f"(SELECT k, k AS h FROM {session.make(f'SELECT {key} AS k FROM {side.source}')})"
-    light = [column.hashed(which) for i, column in enumerate(columns.all) if i not in heavy and i >= len(columns.key)]
-    parts = [f"{key} AS k", f"{hash_of([key, *light])} AS h", *(f"{columns.all[i].form(which)} AS t{i}" for i in heavy)]
+    # Without a key a row is its own key; hashed twice, because the sum of a bucket must not be told by its place.
+    row = Halves.of(columns, heavy).row_hash(columns, which) if columns.keyed or heavy else f"hash({key})"
+    parts = {"k": key, "h": row} | {f"t{i}": columns.all[i].form(which) for i in heavy}
     if heavy:
-        parts += [f"{column.form(which)} AS c{i}" for i, column in enumerate(columns.key)]
-    return session.make(f"SELECT {listing(parts)} FROM {side.source}")
+        parts |= {f"c{i}": column.form(which) for i, column in enumerate(columns.key)}
+    if not heavy and rows <= _HELD:
+        found = session.arrays(f"SELECT {listing(f'{sql} AS {name}' for name, sql in parts.items())} FROM {side.source}")
+        return Prints(session, tuple(parts), arrays=(found["k"], found["h"]))
+    # One column of structs: the engine keeps count of distinct values in any other, which takes longer than writing them.
+    packed = listing(f"{name} := {sql}" for name, sql in parts.items())
+    return Prints(session, tuple(parts), table=session.make(f"SELECT struct_pack({packed}) AS s FROM {side.source}"))

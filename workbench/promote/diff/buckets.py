@@ -1,0 +1,89 @@
+"""Sums of hashes in buckets of the key hash: which rows of two tables may differ.
+
+A bucket adds the row hashes of the base and takes away those of the candidate, in 64 bits that wrap around. All copies of a
+key share a bucket, so none is torn apart; and a sum tells two copies from none, which an exclusive or would not. Where nothing
+differs a bucket holds 0; where something does it holds 0 with a chance of 2^-64, since the bucket is told by the hash of the
+key and the sum by that of the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+# Rows at a time: what is in hand fits in a processor's cache.
+_STEP = 1 << 16
+# About so many rows share a bucket, as long as all buckets fit in a cache.
+_ROWS_OF_A_BUCKET = 8
+_BITS = range(16, 25)
+# Fewer rows than this need no further narrowing.
+_ENOUGH = 400_000
+# The hash of zero is zero, which would add nothing to a sum.
+_SALT = 0x9E3779B97F4A7C15
+
+# Yields pairs of arrays of 64 bits: hashes of keys, hashes of rows. It can be called more than once.
+Batches = Callable[[], Iterable[tuple[Any, Any]]]
+# The rows that are left: hashes of keys, hashes of rows.
+Rows = tuple[Any, Any]
+
+
+def differing(base: Batches, candidate: Batches, rows: int, most: int) -> tuple[Rows, Rows] | None:
+    """The rows of both sides in buckets that differ; empty ones when no bucket does, None when too many do to be worth it.
+
+    ``rows`` is about how many each side has, and says how many buckets there are; of more than ``most`` rows nothing is kept.
+    """
+    bits = min(max((rows // _ROWS_OF_A_BUCKET).bit_length(), _BITS.start), _BITS.stop - 1)
+    found: tuple[Rows, Rows] | None = None
+    for shift in range(64 - bits, -1, -bits):
+        flags = _totals(base, candidate, bits, shift) != 0
+        share = flags.sum() / len(flags)
+        if share > 0.5 or share * rows > most:
+            break
+        ours, theirs = _kept(base, flags, bits, shift), _kept(candidate, flags, bits, shift)
+        found = ours, theirs
+        if len(ours[0]) + len(theirs[0]) < _ENOUGH:
+            break
+        rows = max(len(ours[0]), len(theirs[0]))
+        base, candidate = _again(ours), _again(theirs)
+    return found
+
+
+def _again(rows: Rows) -> Batches:
+    return lambda: [rows]
+
+
+def _steps(batches: Batches, bits: int, shift: int) -> Iterator[tuple[Any, Any, Any]]:
+    """Places of buckets, hashes of keys and of rows, some rows at a time; the places are good until the next ones."""
+    import numpy as np
+
+    room = np.empty(_STEP, np.uint64)
+    for keys, rows in batches():
+        for start in range(0, len(keys), _STEP):
+            some = keys[start : start + _STEP]
+            places = room[: len(some)]
+            np.right_shift(some, np.uint64(shift), out=places)
+            if shift + bits < 64:
+                np.bitwise_and(places, np.uint64((1 << bits) - 1), out=places)
+            yield places.view(np.int64), some, rows[start : start + _STEP]
+
+
+def _totals(base: Batches, candidate: Batches, bits: int, shift: int) -> Any:
+    import numpy as np
+
+    totals, room = np.zeros(1 << bits, np.uint64), np.empty(_STEP, np.uint64)
+    for batches, count in ((base, np.add), (candidate, np.subtract)):
+        for places, _, rows in _steps(batches, bits, shift):
+            values = room[: len(rows)]
+            np.bitwise_xor(rows, np.uint64(_SALT), out=values)
+            count.at(totals, places, values)
+    return totals
+
+
+def _kept(batches: Batches, flags: Any, bits: int, shift: int) -> Rows:
+    import numpy as np
+
+    parts: list[Rows] = [(np.empty(0, np.uint64), np.empty(0, np.uint64))]
+    for places, keys, rows in _steps(batches, bits, shift):
+        chosen = flags[places]
+        parts.append((keys[chosen], rows[chosen]))
+    return np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts])
