@@ -26,7 +26,7 @@ from workbench.runtime import checks
 from workbench.runtime.duck import identifier, place_of, rows
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
-from workbench.runtime.warehouse import Warehouse
+from workbench.runtime.warehouse import SPILL, Warehouse
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -219,7 +219,8 @@ class Job:
     def finish(self) -> Shown:
         """Say that every step is done."""
         self._keep(finished=True, durable=True)
-        self.con.disconnect()
+        if (self.workspace.state / SPILL).exists():  # what was spilled goes with the session; all else with the process
+            self.con.disconnect()
         if self.result["empty"]:
             return Shown("no rows were computed: readers keep what they have", (), ())
         return Shown("done: readers see this once it is published", (), ())

@@ -55,8 +55,7 @@ def rehearse() -> None:
         formatter: Any = shell.display_formatter
         for each in [*shown, *said]:
             formatter.format(each)
-        for cell in ("rehearsed: int = 1", "from promoted import rehearsal as rehearsed\nrehearsed"):
-            shell.compile.ast_parse(shell.transform_cell(cell))
+        shell.run_cell("None", silent=True)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +47,30 @@ def session(spill: Path) -> Backend:
     """A fresh in-memory session in UTC that loads nothing from the network and spills to ``spill`` when memory is short."""
     import ibis
 
-    config = {
-        "autoinstall_known_extensions": False,
-        "preserve_insertion_order": True,
-        "temp_directory": str(spill),
-    }
-    return ibis.duckdb.connect(":memory:", **config)
+    made = _take_ready()
+    if made is not None:
+        made.execute("RESET threads")
+        made.execute(f"SET temp_directory = {literal(str(spill))}")
+        return ibis.duckdb.from_connection(made)
+    return ibis.duckdb.connect(":memory:", temp_directory=str(spill), **CONFIG)
+
+
+def make_ready() -> None:
+    """Make a session that the next child of this process takes: in memory, and without a thread of its own."""
+    import duckdb
+
+    _ready[:] = [(os.getpid(), duckdb.connect(":memory:", config={"threads": 1, **CONFIG}))]
+
+
+def _take_ready() -> Any:
+    """The session that the process made from which this one was forked; None where there is none, or it was taken."""
+    if _ready and _ready[0][0] != os.getpid():
+        return _ready.pop()[1]
+    return None
+
+
+CONFIG = {"autoinstall_known_extensions": False, "preserve_insertion_order": True}
+_ready: list[tuple[int, Any]] = []
 
 
 @dataclass(frozen=True, slots=True)

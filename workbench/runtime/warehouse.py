@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from workbench.runtime.canary import Canary
     from workbench.runtime.merge import Rules, Written
 
+SPILL = "spill"  # in the state of a workspace: what memory can't hold
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -75,7 +77,7 @@ class Warehouse:
         """A fresh in-memory DuckDB session in UTC, to read sources and snapshots with."""
         from workbench.runtime.duck import session
 
-        return session(self.workspace.state / "spill")
+        return session(self.workspace.state / SPILL)
 
     def source(self, con: Backend, name: str, *, rows: bool = True) -> ir.Table:
         """A production source as declared, read-only: files, a table of another DuckDB file, or one of a PostgreSQL.

@@ -4,7 +4,8 @@ Started as ``python -P -m workbench.runtime.zygote FD MODULE...`` with a socket 
 the child's ends of its channels; the status channel first says ``pid N``, at last ``exit STATUS``. When the other end of the
 socket closes, whoever asked is gone: every child's process group is killed and the zygote ends.
 
-It has one thread and no open connection to any database before a fork; both are needed for a child to be sound.
+It has one thread and no connection to any file or server before a fork; both are needed for a child to be sound. The one
+session that it holds for the next child is in memory and has no thread.
 
 While nobody asks for anything it rehearses: modules that have a function ``rehearse`` do once what runs will do, so that what
 libraries look up and compile the first time is there before a fork.
@@ -179,6 +180,8 @@ def warm(modules: Sequence[str]) -> None:
         table = ibis.table({"a": "int64", "b": "string"}, name="t")
         ibis.to_sql(table.filter(table.a > 1).group_by("b").agg(n=ibis._.count()).order_by("b"), dialect="duckdb")
     _close_default_connection()
+    if "workbench.runtime.duck" in sys.modules:
+        sys.modules["workbench.runtime.duck"].make_ready()
 
 
 def _close_default_connection() -> None:
