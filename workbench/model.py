@@ -100,9 +100,9 @@ class Input:
 class Check:
     """One promise about the data of an output.
 
-    ``rule`` is one of not_null, unique, between, one_of, matches, row_count; ``columns`` are those that it reads and
-    ``args`` its literal arguments, such as ``{"low": 0, "high": 1}``. ``on_failure`` is "fail", or "quarantine" for rows that
-    are held back while the others are published.
+    ``rule`` is one of not_null, unique, between, one_of, matches, holds, references, fresh and row_count; ``columns`` are
+    those that it reads and ``args`` its literal arguments, such as ``{"low": 0, "high": 1}``. ``on_failure`` is "fail", or
+    "quarantine" for rows that are held back while the others are published.
     """
 
     rule: str
@@ -111,6 +111,8 @@ class Check:
     on_failure: str = "fail"
 
     def __str__(self) -> str:
+        if self.rule == "holds":
+            return f"holds({self.args['predicate']})"
         values = [*self.columns, *(f"{name}={value}" for name, value in self.args.items())]
         return f"{self.rule}({', '.join(values)})"
 

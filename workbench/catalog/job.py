@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.environment import environment_sha256
+from workbench.catalog.others import other_tables
 from workbench.catalog.pinned import seen
 from workbench.catalog.profile import describe, examples, first_rows, partitions_moved, plain_rows, schema_difference
 from workbench.catalog.showing import Shown, broken_by
@@ -198,7 +200,8 @@ class Job:
         key = self.contract.key
         keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
         wanted = [*keyed, *(check for check in self.contract.checks if check not in keyed)]
-        results = checks.evaluate(self._table(), wanted)
+        until = None if self.interval is None else min(self.interval.end, dt.datetime.now(dt.UTC))
+        results = checks.evaluate(self._table(), wanted, others=other_tables(self.warehouse, self.con), now=until)
         self._keep(checks=[_said(each) for each in results])
         broken = [each for each in results if not each.ok and is_hard(each.check)]
         if broken:

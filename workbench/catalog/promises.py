@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.catalog.contract import Contract, read_contract
+from workbench.catalog.others import other_tables
 from workbench.catalog.profile import plain_rows, schema_difference
 from workbench.catalog.version import pipelines, version_dir
 from workbench.catalog.writing import is_hard
@@ -81,12 +82,15 @@ def in_production(workspace: Workspace, warehouse: Warehouse, live: Live) -> Jud
     try:
         with reported(f"reading {version}"):
             promised = _stored_types(con, contract)
-            return judge(warehouse.read(con, live.snapshot), contract, promised, live.snapshot.columns)
+            table = warehouse.read(con, live.snapshot)
+            return judge(table, contract, promised, live.snapshot.columns, other_tables(warehouse, con))
     finally:
         con.disconnect()
 
 
-def judge(table: ir.Table, contract: Contract, promised: Mapping[str, str], found: Mapping[str, str]) -> Judged:
+def judge(
+    table: ir.Table, contract: Contract, promised: Mapping[str, str], found: Mapping[str, str], others: checks.Others
+) -> Judged:
     """A table held against a contract; ``promised`` and ``found`` are types by column, said in the same way."""
     differing = "" if list(promised.items()) == list(found.items()) else schema_difference(dict(promised), dict(found))
     rules = [Rule("schema", f"{len(promised)} columns", int(bool(differing)), note=differing)]
@@ -94,7 +98,7 @@ def judge(table: ir.Table, contract: Contract, promised: Mapping[str, str], foun
     keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
     wanted = [*keyed, *(check for check in contract.checks if check not in keyed)]
     there = [check for check in wanted if all(name in table.columns for name in check.columns)]
-    results = iter(checks.evaluate(table, there))
+    results = iter(checks.evaluate(table, there, others=others))
     for check in wanted:
         kind: Literal["key", "check"] = "key" if check in keyed else "check"
         if check in there:

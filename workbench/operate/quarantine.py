@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.job import RELEASED
 from workbench.catalog.operation import move_readers, pointer, recover
+from workbench.catalog.others import other_tables
 from workbench.catalog.showing import broken_by
 from workbench.catalog.version import version_dir
 from workbench.catalog.writing import is_hard
@@ -134,7 +135,8 @@ def _stage(warehouse: Warehouse, record: QuarantineRecord, live: Live, contract:
         ).snapshot
         keyed = (checks.not_null(*contract.key), checks.unique(*contract.key)) if contract.key else ()
         wanted = [*keyed, *(check for check in contract.checks if is_hard(check))]
-        broken = [each for each in checks.evaluate(warehouse.read(con, staged), wanted) if not each.ok]
+        results = checks.evaluate(warehouse.read(con, staged), wanted, others=other_tables(warehouse, con))
+        broken = [each for each in results if not each.ok]
     finally:
         con.disconnect()
     if broken:

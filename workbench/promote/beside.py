@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from workbench.catalog.compatibility import lost_columns
 from workbench.catalog.contract import Contract, read_contract
+from workbench.catalog.others import other_tables
 from workbench.catalog.trace import live_graph
 from workbench.catalog.version import changed_files, version_dir
 from workbench.catalog.writing import rules_of
@@ -64,7 +65,7 @@ def judge_trial(
         read = partial(warehouse.read, con)
         table = read(snapshot)
         rules = (checks.not_null(*mine.key), checks.unique(*mine.key)) if mine.key else ()
-        results = checks.evaluate(table, (*mine.checks, *rules))
+        results = checks.evaluate(table, (*mine.checks, *rules), others=other_tables(warehouse, con))
         found = None
         if trial.state == "judged" and run.snapshot is not None:
             found = _compared(read, warehouse.snapshot(run.snapshot, run.pipeline), snapshot, (live, mine), run.interval)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
@@ -42,6 +43,13 @@ def live_table(
     return function(**inputs, **{each.name: value(each) for each in contract.parameters})
 
 
+def _other(workspace: Workspace, live: Mapping[str, int], session: Session, name: str) -> ir.Table:
+    """A table that a check refers to, on the sandbox."""
+    if name in live and name not in session.sources:
+        return live_table(workspace, live, name, session.source, lambda parameter: parameter.default)
+    return session.source(name)
+
+
 def in_sandbox(workspace: Workspace, live: Mapping[str, int], pipeline: str, session: Session) -> Judged:
     """What the live version of a pipeline computes on a sandbox, held against its contract."""
     from workbench.catalog.promises import judge
@@ -52,7 +60,7 @@ def in_sandbox(workspace: Workspace, live: Mapping[str, int], pipeline: str, ses
         table = live_table(workspace, live, pipeline, session.source, lambda parameter: parameter.default).cache()
         found = {name: str(kind).removeprefix("!") for name, kind in table.schema().items()}
         promised = {name: kind.removeprefix("!") for name, kind in contract.schema.items()}
-        return judge(table, contract, promised, found)
+        return judge(table, contract, promised, found, partial(_other, workspace, live, session))
     except WorkbenchError:
         raise
     except Exception as error:  # whatever promoted code makes of a sandbox's values is said, and is no traceback

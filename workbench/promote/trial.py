@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, complete, read_contract
+from workbench.catalog.others import other_tables
 from workbench.catalog.privacy import classify, declassified, personal_columns
 from workbench.catalog.version import version_dir
 from workbench.catalog.writing import held_back
@@ -148,7 +149,7 @@ def _try(
     key = contract.key
     key_rules = (checks.not_null(*key), checks.unique(*key)) if key else ()
     with _explained(f"a check of {work.pipeline} can't be evaluated"):
-        results = checks.evaluate(table, (*contract.checks, *key_rules))
+        results = checks.evaluate(table, (*contract.checks, *key_rules), others=other_tables(warehouse, con, snapshots))
     declared, keyed = results[: len(contract.checks)], results[len(contract.checks) :]
     logic = data = live_contract = live_seconds = None
     note = "no live version yet"

@@ -118,11 +118,17 @@ def _counts(mark: OutputMark, table: ir.Table) -> tuple[int, int | None]:
     return int(row["rows"]), row.get("partitions")
 
 
+def _other(name: str) -> ir.Table:
+    """A table that a check refers to: an output of this notebook, or a source of its sandbox."""
+    opened = session.current()
+    return opened.outputs[name][1] if name in opened.outputs else opened.source(name)
+
+
 def _evaluate(mark: OutputMark, table: ir.Table) -> tuple[CheckResult, ...]:
     from workbench.runtime import checks
 
     key = (checks.unique(*mark.key), checks.not_null(*mark.key)) if mark.key else ()
-    return checks.evaluate(table, (*key, *mark.checks), examples=1)
+    return checks.evaluate(table, (*key, *mark.checks), examples=1, others=_other)
 
 
 def _live(mark: OutputMark, table: ir.Table, namespace: Mapping[str, Any]) -> LiveFacts | None:

@@ -110,7 +110,7 @@ def _check(result: CheckResult, key: tuple[str, ...]) -> dict[str, str]:
         "holds"
         if result.ok
         else "broken"
-        if result.check.rule == "row_count"
+        if result.check.rule in ("row_count", "fresh")
         else f"broken by {counted(result.violations, 'row')}"
     )
     told = {*key, *result.check.columns}

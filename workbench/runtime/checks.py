@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UnknownName, UsageError
 from workbench.model import Check, CheckResult
+from workbench.settings import parse_duration
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 Bound = int | float | dt.date | dt.datetime
-RULES = ("not_null", "unique", "between", "one_of", "matches", "row_count")
+Others = Callable[[str], "ir.Table"]
+RULES = ("not_null", "unique", "between", "one_of", "matches", "holds", "references", "fresh", "row_count")
 
 
 def not_null(*columns: str, on_failure: str = "fail") -> Check:
@@ -68,6 +70,36 @@ def matches(column: str, pattern: str, *, on_failure: str = "fail") -> Check:
     return Check("matches", (column,), {"pattern": pattern}, _known(on_failure))
 
 
+def holds(predicate: str, *, on_failure: str = "fail") -> Check:
+    """A condition holds in every row: the text of an Ibis expression over ``_``, such as ``"_.late <= _.departures"``.
+
+    What it may say is listed in ``workbench.runtime.predicate``. A row for which it is NULL passes.
+
+    >>> holds("_.late <= _.departures").columns
+    ('late', 'departures')
+    """
+    from workbench.runtime.predicate import columns_of
+
+    return Check("holds", columns_of(predicate), {"predicate": predicate}, _known(on_failure))
+
+
+def references(column: str, table: str, key: str) -> Check:
+    """Each value of the column stands in the column ``key`` of ``table``, a source or a pipeline; NULL refers to nothing.
+
+    >>> str(references("origin", "airports", "faa"))
+    'references(origin, table=airports, key=faa)'
+    """
+    return Check("references", (column,), {"table": table, "key": key})
+
+
+def fresh(column: str, within: str) -> Check:
+    """The newest value of the column, a date or a moment, is at most so old, such as ``"2d"``, when a run ends or at the end of
+    its interval. A date counts from its end; a table without values is not fresh.
+    """
+    parse_duration(within)
+    return Check("fresh", (column,), {"within": within})
+
+
 def row_count(at_least: int = 1, at_most: int | None = None) -> Check:
     """The table has at least and at most so many rows."""
     return Check("row_count", (), {"at_least": at_least} | ({} if at_most is None else {"at_most": at_most}))
@@ -91,24 +123,34 @@ def build(rule: str, *args: Any, **kwargs: Any) -> Check:
     """The check that a call ``wb.check.RULE(...)`` with these literals makes."""
     if rule not in RULES:
         raise UnknownName.of("check", rule, RULES)
-    constructors = {f.__name__: f for f in (not_null, unique, between, one_of, matches, row_count)}
+    every = (not_null, unique, between, one_of, matches, holds, references, fresh, row_count)
+    constructors: dict[str, Callable[..., Check]] = {f.__name__: f for f in every}
     try:
-        check: Check = constructors[rule](*args, **kwargs)
+        return constructors[rule](*args, **kwargs)
     except TypeError as error:
         raise UsageError(f"wb.check.{rule}: {error}", hint="see docs/concepts.md, Checks") from None
-    return check
 
 
-def evaluate(table: ir.Table, checks: Sequence[Check], *, examples: int = 3) -> tuple[CheckResult, ...]:
+def evaluate(
+    table: ir.Table,
+    checks: Sequence[Check],
+    *,
+    examples: int = 3,
+    others: Others | None = None,
+    now: dt.datetime | None = None,
+) -> tuple[CheckResult, ...]:
     """How each check fares on a table, in the order given.
 
-    Raises ``UnknownName`` when a check names a column that the table lacks.
+    ``others`` finds the table that a column refers to, in the session of ``table``; ``now`` is the moment by which freshness
+    is told, else the present one. Raises ``UnknownName`` when a check names a column that a table lacks.
     """
     for check in checks:
         for column in check.columns:
             if column not in table.columns:
                 raise UnknownName.of("column", column, table.columns, hint=f"correct the check {check}")
-    counted = {f"c{i}": _violations(table, check) for i, check in enumerate(checks)}
+    there = {str(check): _referred(check, others) for check in checks if check.rule == "references"}
+    moment = now or dt.datetime.now(dt.UTC)
+    counted = {f"c{i}": _violations(table, check, there, moment) for i, check in enumerate(checks)}
     if not counted:
         return ()
     row = _row(table.aggregate(**counted))
@@ -116,8 +158,8 @@ def evaluate(table: ir.Table, checks: Sequence[Check], *, examples: int = 3) -> 
     for i, check in enumerate(checks):
         count = int(row[f"c{i}"] or 0)
         shown: tuple[dict[str, Any], ...] = ()
-        if count and examples and check.rule != "row_count":
-            broken = _broken(table, check)
+        if count and examples and check.rule not in ("row_count", "fresh"):
+            broken = _broken(table, check, there)
             shown = tuple(broken.order_by(list(check.columns)).limit(examples).to_pyarrow().to_pylist())
         results.append(CheckResult(check, count, shown))
     return tuple(results)
@@ -136,10 +178,35 @@ def _row(table: ir.Table) -> dict[str, Any]:
     return dict(zip(counted.columns, counted.fetchall()[0], strict=True))
 
 
-def _violations(table: ir.Table, check: Check) -> ir.Value:
-    """An aggregate: how many rows break the check."""
+def _referred(check: Check, others: Others | None) -> ir.Table:
+    """The values that a column may have, each once."""
+    name, key = check.args["table"], check.args["key"]
+    if others is None:
+        raise UsageError(f"check {check}: {name} can't be read here", hint="workbench contract check")
+    table = others(name)
+    if key not in table.columns:
+        raise UnknownName.of(f"column of {name}", key, table.columns, hint=f"correct the check {check}")
+    return table.filter(table[key].notnull()).select(key).distinct()
+
+
+def _violations(table: ir.Table, check: Check, there: Mapping[str, ir.Table], now: dt.datetime) -> ir.Value:
+    """An aggregate: how many rows break the check; of a table as a whole 1 when it does."""
     import ibis
 
+    if check.rule == "references":
+        return _unknown(table, check, there).sum()
+    if check.rule == "fresh":
+        column = table[check.columns[0]]
+        if not (column.type().is_date() or column.type().is_timestamp()):
+            raise UsageError(
+                f"check {check}: {check.columns[0]} is {column.type()}, no date or timestamp", hint="correct the check"
+            )
+        oldest = now.astimezone(dt.UTC) - dt.timedelta(seconds=parse_duration(check.args["within"]))
+        if column.type().is_date():
+            fresh_one = column >= ibis.literal(oldest.date())
+        else:
+            fresh_one = column >= ibis.literal(oldest if column.type().timezone else oldest.replace(tzinfo=None))
+        return (fresh_one.fill_null(False).sum().fill_null(0) == 0).cast("int64")
     if check.rule == "row_count":
         low, high = check.args["at_least"], check.args.get("at_most")
         count = table.count()
@@ -173,6 +240,10 @@ def _breaks(table: ir.Table, check: Check) -> ir.BooleanValue:
         for column in check.columns[1:]:
             broken = broken | table[column].isnull()
         return broken
+    if check.rule == "holds":
+        from workbench.runtime.predicate import build as condition
+
+        return ~condition(check.args["predicate"], table)
     value = table[check.columns[0]]
     match check.rule:
         case "between":
@@ -185,7 +256,16 @@ def _breaks(table: ir.Table, check: Check) -> ir.BooleanValue:
     raise UnknownName.of("check", check.rule, RULES)
 
 
-def _broken(table: ir.Table, check: Check) -> ir.Table:
+def _unknown(table: ir.Table, check: Check, there: Mapping[str, ir.Table]) -> ir.BooleanValue:
+    """Whether the value of a row's column is not among those that it may refer to."""
+    column, other = table[check.columns[0]], there[str(check)]
+    found: ir.BooleanValue = column.notnull() & column.notin(other[check.args["key"]])
+    return found
+
+
+def _broken(table: ir.Table, check: Check, there: Mapping[str, ir.Table]) -> ir.Table:
+    if check.rule == "references":
+        return table.filter(_unknown(table, check, there))
     if check.rule == "unique":
         import ibis
 
