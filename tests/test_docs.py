@@ -143,6 +143,7 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("demote", "demote region_totals --withdraw --why ended")
     typed("status", "status")
     typed("demote", "demote region_totals --undo --why needed")
+    typed("changelog", "changelog daily_sales")
     typed("gc", "gc --dry-run")
     typed("gc", "gc --grace 0s")
     typed("history", "history daily_sales")

@@ -18,6 +18,7 @@ from tests.test_docs import hold
 from workbench.cli.main import main
 from workbench.errors import GuardRefused, LockHeld, UsageError
 from workbench.model import Check, Interval
+from workbench.catalog.history import history
 from workbench.operate.backfill import Hours, Worker, change
 from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, split
 from workbench.operate.observe import Readers, status
@@ -52,6 +53,13 @@ def published(production):
         assert len(done) == len([entry for entry in store.ledger() if entry.kind == "run"])
         runs = {each.id: each for each in store.runs()}
     return [str(runs[each.run].interval) for each in done]
+
+
+def entries(production) -> list[tuple[str, str]]:
+    """What the ledger says of backfills: what was done, and by whom."""
+    with Store.open(production.workspace, read_only=True) as store:
+        assert store.verify_ledger() == ()
+        return [(entry.payload["did"], entry.payload["who"]) for entry in store.ledger() if entry.kind == "backfill"]
 
 
 def command(capsys, *arguments: str) -> Ran:
@@ -93,6 +101,7 @@ def test_each_interval_is_published_once_however_often_the_plan_is_applied(grown
     again = worker(grown).apply(made)
     assert (again.id, again.state, again.windows) == (ended.id, "done", ended.windows)
     assert len(published(grown)) == 4
+    assert entries(grown) == [("begun", "ada"), ("finished", "ada")]
 
 
 def test_several_at_one_time_publish_the_same_bytes_as_one_after_the_other(grown):
@@ -147,31 +156,34 @@ def test_a_second_backfill_of_the_range_says_who_holds_it(grown):
         worker(grown).apply(other)
     with pytest.raises(LockHeld, match="B-1 is being carried out by grace"):
         worker(grown).apply(first)
-    change(grown.workspace, "b-1", "cancel", now=NOW)
+    change(grown.workspace, "b-1", "cancel", who="bo", now=NOW)
     assert status(grown.workspace, NOW)[0].reason.startswith(f"{failed.id} failed")
     assert worker(grown).apply(other).state == "done"
     with pytest.raises(GuardRefused, match="B-1 is cancelled"):
-        change(grown.workspace, "B-1", "resume", now=NOW)
+        change(grown.workspace, "B-1", "resume", who="bo", now=NOW)
 
 
 def test_paused_it_waits_and_cancelled_it_ends(grown):
     told: list[str] = []
 
     def sleep(_: float) -> None:
-        change(grown.workspace, "B-1", "resume", now=NOW)
+        change(grown.workspace, "B-1", "resume", who="bo", now=NOW)
 
     def say(text: str) -> None:
         told.append(text)
         if text.startswith("2024-01-02"):
-            change(grown.workspace, "B-1", "pause", now=NOW)
+            change(grown.workspace, "B-1", "pause", who="bo", now=NOW)
         if text.startswith("2024-01-03"):
-            change(grown.workspace, "B-1", "cancel", now=NOW)
+            change(grown.workspace, "B-1", "cancel", who="bo", now=NOW)
 
     ended = worker(grown, sleep=sleep, say=say).apply(plan(grown))
     assert ended.state == "cancelled"
     assert [each.state for each in ended.windows] == ["succeeded", "succeeded", "pending", "pending"]
     assert any("paused" in text for text in told)
     assert len(published(grown)) == 2
+    assert entries(grown) == [("begun", "ada"), ("paused", "bo"), ("resumed", "bo"), ("cancelled", "bo")]
+    happened = [each.what for each in history(grown.workspace, "daily_sales") if each.happened == "backfill"]
+    assert "begun: 2024-01-02..2024-01-06, 4 interval(s)" in happened
 
 
 def test_what_is_scheduled_goes_first_and_hours_are_kept(grown):

@@ -283,7 +283,7 @@ def test_a_retention_that_can_not_be_read_and_a_broken_ledger_remove_nothing(sho
     assert "retention" in ran.err
     file.write_text(text)
     with sqlite3.connect(shop_.root / ".workbench" / "store.db") as con:
-        con.execute("UPDATE ledger SET payload = replace(payload, 'because', 'nothing') WHERE seq = 1")
+        con.execute("UPDATE ledger SET payload = replace(payload, 'because', 'nothing') WHERE seq = 2")
     con.close()
     assert shop_.run("gc").code == 4
     assert all(path.exists() for path in doomed)

@@ -101,11 +101,11 @@ def test_a_ledger_that_does_not_verify_stops_publishing(two_versions):
     import sqlite3
 
     with sqlite3.connect(two_versions.root / ".workbench" / "store.db") as con:
-        con.execute("UPDATE ledger SET payload = replace(payload, 'because', 'nothing') WHERE seq = 1")
+        con.execute("UPDATE ledger SET payload = replace(payload, 'because', 'nothing') WHERE seq = 2")
     con.close()
     ran = two_versions.run("publish", "P-2")
     assert ran.code == 4
-    assert "entry 1 was changed" in ran.err
+    assert "entry 2 was changed" in ran.err
 
 
 @pytest.mark.parametrize("point", FAIL_POINTS)

@@ -32,6 +32,7 @@ _HAPPENED = {
     "follow": "canary refreshed",
     "withdraw": "canary withdrawn",
     "shadow": "shadow",
+    "backfill": "backfill",
 }
 
 
@@ -87,6 +88,9 @@ def _entries(
             version = None if move["to"] is None else int(move["to"]["version"])
             if entry.kind == "demote" and version is not None:
                 what = f"readers keep v{version}"
+        elif entry.kind == "backfill":
+            version = int(said["version"])
+            what = f"{said['did']}: {said['span']}, {sum(said['intervals'].values())} interval(s)"
         elif entry.kind in ("deprecate", "undeprecate"):
             version = int(said["version"])
             what = f"until {said['until']}{', use ' if said['use'] else ''}{said['use']}" if "until" in said else ""
@@ -94,7 +98,7 @@ def _entries(
             what = beside_said(said)
         elif "gate" in said:
             what = f"gate {said['gate']}"
-        subject = next((str(said[name]) for name in ("promotion", "quarantine", "operation") if said.get(name)), "")
+        subject = next((str(said[name]) for name in ("promotion", "quarantine", "backfill", "operation") if said.get(name)), "")
         happened = _HAPPENED.get(entry.kind, entry.kind)
         yield Event(entry.at, happened, str(said.get("who", "")), version, subject, what, str(said.get("why") or ""))
 

@@ -137,7 +137,7 @@ def _carry_out(
     if file is not None:
         plan = read_plan(file)
     else:
-        record = change(workspace, str(resume), "resume", now=dt.datetime.now(dt.UTC))
+        record = change(workspace, str(resume), "resume", who=identity(), now=dt.datetime.now(dt.UTC))
         if alive(record):
             _print(record, as_json=as_json)
             return 0
@@ -152,7 +152,7 @@ def _carry_out(
 def _change(workspace: Workspace, identity_: str, verb: str, *, as_json: bool) -> int:
     from workbench.operate.backfill import change
 
-    _print(change(workspace, identity_, verb, now=dt.datetime.now(dt.UTC)), as_json=as_json)
+    _print(change(workspace, identity_, verb, who=identity(), now=dt.datetime.now(dt.UTC)), as_json=as_json)
     return 0
 
 

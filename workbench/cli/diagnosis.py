@@ -148,11 +148,15 @@ def _readable(warehouse: Warehouse) -> Current:
 
 
 def _ledger(workspace: Workspace) -> Iterator[Finding]:
-    from workbench.store import Store
+    from workbench.store import Store, ledger, tables
 
     with Store.open(workspace, read_only=True) as store:
-        entries, problems, new = len(store.ledger()), store.verify_ledger(), not store.promotions()
-    if new and not entries and problems:
+        entries, problems, new = (
+            len(store.ledger()),
+            store.verify_ledger(),
+            not store.select(tables.ledger, ledger.of_production(), limit=1),
+        )
+    if new and problems:
         message = (
             "promoted/ came with a ledger that is not here, as in a fresh clone; the next promotion begins one that names it"
         )

@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write what runs the pipelines with Airflow, cron, GitHub Actions or Kubernetes."),
     "catalog": ("catalog", "Look up tables and columns: meaning, owner, freshness, readers."),
     "history": ("history", "What happened to a pipeline: promoted, decided, published, rolled back, run."),
+    "changelog": ("changelog", "What each version of a pipeline changed: who, when, why."),
     "explain": ("explain", "Say where a row's values came from: version, run, inputs, approval, restatements."),
     "docs": ("docs", "Write the catalog as a web site of plain files."),
     "lineage": ("lineage", "What a column rests on: values, filters, join keys, grouping, ordering."),

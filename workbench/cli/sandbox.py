@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,13 @@ def create(
     request = Request(sample, seed, ttl, anchors, where, strata, floor, max_rows, identity())
     before = {info.id for info in registry.ls(workspace)}
     with steps() as tell:
-        info = make(workspace, request, tell=tell, show=lambda guess: click.echo(estimate_line(guess), err=True))
+        info = make(
+            workspace,
+            request,
+            tell=tell,
+            show=lambda guess: click.echo(estimate_line(guess), err=True),
+            record=_recorder(workspace),
+        )
     _show(workspace, info, as_json)
     if as_json:
         return 0
@@ -197,6 +204,7 @@ def gc(everything: bool, as_json: bool) -> int:
     """
     workspace = find_workspace()
     gone = registry.gc(workspace, everything=everything)
+    _removed(workspace, gone, "all were removed" if everything else "it had expired, or was left by something interrupted")
     if as_json:
         emit_json({"removed": list(gone)})
     else:
@@ -213,11 +221,30 @@ def _again(sandbox_id: str | None, as_json: bool, *, reuse: bool) -> int:
         raise UsageError("this workspace has no sandbox yet", hint=registry.CREATE)
     old = registry.find(workspace, sandbox_id or _active(workspace) or known[0].id)
     with steps() as tell:
-        info = recreate(workspace, old, identity(), tell=tell, reuse=reuse)
+        info = recreate(workspace, old, identity(), tell=tell, reuse=reuse, record=_recorder(workspace))
+    if info.id != old.id:
+        _removed(workspace, [old.id], f"{info.id} took its place")
     _show(workspace, info, as_json, replaced=old.id)
     if info.id == old.id and not as_json:
         click.echo("production is as it was; the sandbox only lives longer", err=True)
     return 0
+
+
+def _recorder(workspace: Workspace) -> Callable[[registry.SandboxInfo, bool], None]:
+    """What writes a sandbox to the ledger before it can be used."""
+    from workbench.sandbox.recorded import made
+
+    who = identity()
+    return lambda info, new: made(workspace, info, new=new, who=who, at=registry.utc_now())
+
+
+def _removed(workspace: Workspace, gone: Sequence[str], why: str) -> None:
+    """Write to the ledger what went; say so where that can't be done."""
+    from workbench.sandbox.recorded import removed
+
+    complaint = removed(workspace, gone, who=identity(), at=registry.utc_now(), why=why)
+    if complaint:
+        click.echo(f"warning: {complaint}", err=True)
 
 
 def _show(workspace: Workspace, info: registry.SandboxInfo, as_json: bool, **more: Any) -> None:

@@ -81,6 +81,7 @@ class Worker:
         refuse_other_code(self.workspace, plan)
         with Store.open(self.workspace) as store:
             identity = self._begin(store, plan)
+            store.write_head()
             reached("after_backfill_begun")
             while True:
                 record = _get(store, identity)
@@ -94,9 +95,17 @@ class Worker:
                     continue
                 self._run(store, record, plan, waiting[: self.max_parallel if plan.together else 1])
                 reached("after_backfill_interval")
+            self._finish(store, identity)
+            return _get(store, identity)
+
+    def _finish(self, store: Store, identity: str) -> None:
+        """Say that every interval has ended, unless somebody has cancelled or paused it meanwhile."""
+        with store.transaction():
+            record = _get(store, identity)
             if record.state == "running":
                 backfills.set_state(store, identity, "done", finished=self.now())
-            return _get(store, identity)
+                backfills.tell(store, record, "finished", who=self.who, at=self.now())
+        store.write_head()
 
     def _begin(self, store: Store, plan: BackfillPlan) -> str:
         with store.transaction():
@@ -108,8 +117,11 @@ class Worker:
             held = backfills.silenced(store, plan.pipeline, span)
             if held is not None and (mine is None or held != mine.id):
                 raise _taken(_get(store, held))
+            if mine is not None and mine.state == "done" and all(each.state == "succeeded" for each in mine.windows):
+                return mine.id
             if mine is not None:
                 backfills.take_over(store, mine.id, _process())
+                backfills.tell(store, mine, "taken over", who=self.who, at=self.now())
                 return mine.id
             return backfills.add(
                 store,
@@ -187,19 +199,25 @@ def find(store: Store, identity: str) -> BackfillRecord:
     return found
 
 
-def change(workspace: Workspace, identity: str, verb: str, *, now: dt.datetime) -> BackfillRecord:
-    """Pause, resume or cancel a backfill; intervals that run come to their end."""
-    with Store.open(workspace) as store, store.transaction():
-        record = find(store, identity)
-        if record.state not in backfills.ACTIVE:
-            raise GuardRefused(f"{record.id} is {record.state}", hint="workbench backfill --list")
-        match verb:
-            case "pause":
-                backfills.set_state(store, record.id, "paused")
-            case "resume":
-                backfills.set_state(store, record.id, "running")
-            case _:
-                backfills.set_state(store, record.id, "cancelled", finished=now)
+def change(workspace: Workspace, identity: str, verb: str, *, who: str, now: dt.datetime) -> BackfillRecord:
+    """Pause, resume or cancel a backfill, on the ledger; intervals that run come to their end."""
+    with Store.open(workspace) as store:
+        with store.transaction():
+            record = find(store, identity)
+            if record.state not in backfills.ACTIVE:
+                raise GuardRefused(f"{record.id} is {record.state}", hint="workbench backfill --list")
+            match verb:
+                case "pause":
+                    backfills.set_state(store, record.id, "paused")
+                    did: backfills.Did = "paused"
+                case "resume":
+                    backfills.set_state(store, record.id, "running")
+                    did = "resumed"
+                case _:
+                    backfills.set_state(store, record.id, "cancelled", finished=now)
+                    did = "cancelled"
+            backfills.tell(store, record, did, who=who, at=now)
+        store.write_head()
         return find(store, record.id)
 
 

@@ -46,7 +46,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """What is removed and what stays. ``files`` are those of the warehouse, lists of snapshots first; ``folders`` those of runs.
+    """What is removed and what stays. ``files`` are the warehouse's, lists of snapshots first; ``folders`` those of runs.
 
     ``runs`` are the runs whose record is let go: their rows stay. ``bytes`` is what all of it takes on disk.
     """

@@ -156,7 +156,7 @@ schedule = "0 6 * * *"      # cron: minute hour day month weekday; "@daily" and 
 timezone = "UTC"            # the clock that the schedule goes by, for example "Europe/Berlin"
 
 freshness = "36h"           # how old the data may become before `workbench status` calls it stale
-# retention = "400d"        # how long `workbench gc` keeps what readers no longer see, and records of runs; without it, for ever
+# retention = "400d"        # how long `workbench gc` keeps the past: what readers saw, records of runs; without it, for ever
 
 time_limit = "1h"           # a run that takes longer is stopped; readers keep what they have
 # memory_limit = "4GB"      # a run that needs more ends with MemoryError; readers keep what they have

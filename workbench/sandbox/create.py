@@ -14,6 +14,7 @@ from workbench.config import Source, Workspace, parse_duration, parse_share
 from workbench.errors import GuardRefused, UsageError, WorkbenchError
 from workbench.runtime import files
 from workbench.runtime.duck import identifier, reported
+from workbench.runtime.failpoint import reached
 from workbench.sandbox import mask, personal, refresh, registry
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
@@ -64,11 +65,13 @@ def create(
     tell: Callable[[str], None] = lambda _: None,
     show: Callable[[Estimate], None] = lambda _: None,
     base: SandboxInfo | None = None,
+    record: Callable[[SandboxInfo, bool], None] = lambda *_: None,
 ) -> SandboxInfo:
     """Make a sandbox and return what is known of it; equal content of a sandbox that is there already is not made again.
 
     ``tell`` is told each step, ``show`` what will be read, before it is read. Tables of ``base``, a sandbox made with the same
-    request, are copied as far as production's changes leave them as they were. Raises ``ConfigError`` for declarations that do
+    request, are copied as far as production's changes leave them as they were. ``record`` is told of the sandbox, and whether
+    it is a new one, before anybody can use it; when it raises, there is none. Raises ``ConfigError`` for declarations that do
     not fit the data, ``GuardRefused`` for undecided personal data and above the cap of rows.
     """
     request = request or Request()
@@ -100,6 +103,7 @@ def create(
             there = registry.read(workspace.sandboxes / identity)
             if there is not None:
                 there = replace(there, expires=max(expires, there.expires))
+                record(there, False)
                 registry.write(there)
                 return there
             _guard(production, steps, all_links, recipe, show)
@@ -130,6 +134,8 @@ def create(
         registry.write(replace(info, path=built / info.path.name))
         (built / info.path.name).chmod(0o600)
         files.sync_tree(built)
+        record(info, True)
+        reached("after_sandbox_recorded")
         _move(built, info)
     return info
 
@@ -142,6 +148,7 @@ def recreate(
     tell: Callable[[str], None] = lambda _: None,
     max_rows: int = MAX_ROWS,
     reuse: bool = False,
+    record: Callable[[SandboxInfo, bool], None] = lambda *_: None,
 ) -> SandboxInfo:
     """The same sandbox out of production as it is now; the one before goes when the new one is there.
 
@@ -153,6 +160,7 @@ def recreate(
         Request(info.sample, info.seed, f"{seconds}s", info.anchors, info.where, info.strata, info.floor, max_rows, who),
         tell=tell,
         base=info if reuse else None,
+        record=record,
     )
     if made.id != info.id:
         pinned = registry.pin(workspace) == info.id

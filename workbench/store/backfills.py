@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from workbench.model import Interval
 from workbench.store import rows, tables
@@ -14,7 +15,16 @@ from workbench.store.engine import next_number
 from workbench.store.records import BackfillRecord, BackfillState, Window, WindowState
 
 PREFIX = "B"
+Did = Literal["begun", "taken over", "paused", "resumed", "cancelled", "finished"]
 ACTIVE: tuple[BackfillState, ...] = ("running", "paused")
+
+
+def tell(store: Store, record: BackfillRecord, did: Did, *, who: str, at: dt.datetime) -> None:
+    """Write to the ledger what became of a backfill: in the transaction that makes it so, whose end advances the head."""
+    span = Interval(record.windows[0].interval.start, record.windows[-1].interval.end)
+    said = {"backfill": record.id, "pipeline": record.pipeline, "version": record.version, "did": did, "who": who}
+    counted = dict(sorted(Counter(each.state for each in record.windows).items()))
+    store.append_ledger("backfill", said | {"digest": record.digest, "span": str(span), "intervals": counted}, at=at)
 
 
 def add(
@@ -52,7 +62,9 @@ def add(
                 )
             )
         found = get(store, f"{PREFIX}-{serial}")
-    assert found is not None
+        assert found is not None
+        tell(store, found, "begun", who=who, at=at)
+    store.write_head()
     return found
 
 

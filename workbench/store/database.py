@@ -281,7 +281,7 @@ class Store:
         """Add one sealed entry, in the transaction of what it tells about."""
         with self.transaction() as connection:
             last = self.select(tables.ledger, newest_first=True, limit=1)
-            said, anchor = rows.text(dict(payload)), ledger.read_anchor(self.workspace.promoted)
+            said, anchor = ledger.said(self, kind, payload, begun=bool(last))
             row = ledger.entry(self.workspace.state, last[0] if last else None, kind, said, rows.moment(at), anchor)
             connection.execute(tables.ledger.insert().values(row))
         return rows.to_entry(row)

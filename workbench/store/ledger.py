@@ -6,18 +6,26 @@ off, so the newest hash is also kept in ``promoted/LEDGER_HEAD``, which is commi
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import GuardRefused
 from workbench.store.records import LedgerProblem
+from workbench.store.rows import text
+
+if TYPE_CHECKING:
+    from workbench.store.database import Store
 
 KEY_VARIABLE = "WORKBENCH_LEDGER_KEY"
 HEAD = "LEDGER_HEAD"
+SANDBOX = "sandbox"  # the kind of entries that are not about production
+FOLLOWS = "follows"  # in a payload: the end of the chain that LEDGER_HEAD told of in a fresh clone
 Row = Mapping[str, Any]  # seq, at, kind, payload, previous, hash
 COLUMNS = ("seq", "at", "kind", "payload", "previous", "hash")
 
@@ -59,6 +67,19 @@ def seal(key: bytes, seq: int, at: str, kind: str, payload: str, previous: str) 
     return hmac.digest(key, f"{seq}\0{at}\0{kind}\0{previous}\0{payload}".encode(), "sha256").hex()
 
 
+def said(store: Store, kind: str, payload: Mapping[str, Any], *, begun: bool) -> tuple[str, tuple[int, str] | None]:
+    """The text of a payload, and the anchor at this moment.
+
+    Where the chain has ``begun`` with sandboxes alone, its first entry of production names the anchor: see ``begun_after``.
+    """
+    from workbench.store.tables import ledger
+
+    anchor = read_anchor(store.workspace.promoted)
+    if begun and anchor is not None and kind != SANDBOX and not store.select(ledger, of_production(), limit=1):
+        payload = {**payload, FOLLOWS: anchor[1]}
+    return text(dict(payload)), anchor
+
+
 def entry(
     state: Path, last: Row | None, kind: str, payload: str, at: str, anchor: tuple[int, str] | None = None
 ) -> dict[str, Any]:
@@ -91,8 +112,8 @@ def verify(key: bytes | None, entries: Iterable[Row], anchor: tuple[int, str] | 
     entries = list(entries)
     if entries and entries[0]["seq"] == 1:
         before = entries[0]["previous"]
-    if anchor is not None and before and anchor[1] == before:
-        anchor = None  # the chain was begun in a fresh clone, where LEDGER_HEAD told of another one
+    if anchor is not None and begun_after(entries, anchor):
+        anchor = None
     for row in entries:
         seq, at, kind, payload, previous, digest = (row[name] for name in COLUMNS)
         if key is None:
@@ -126,14 +147,22 @@ def read_anchor(promoted: Path) -> tuple[int, str] | None:
 
 
 def ends(promoted: Path) -> Any:
-    """The condition that chooses what ``advance`` asks for: the first entry, the newest, and the one of ``LEDGER_HEAD``."""
+    """The condition that chooses what ``advance`` asks for: the first entry, also of production, the newest, the anchor's."""
     from sqlalchemy import func, select
 
     from workbench.store.tables import ledger
 
     anchor, seq = read_anchor(promoted), ledger.c.seq
     first, newest = (select(each(seq)).scalar_subquery() for each in (func.min, func.max))
-    return seq.in_([0 if anchor is None else anchor[0]]) | (seq == first) | (seq == newest)
+    begun = select(func.min(seq)).where(of_production()).scalar_subquery()
+    return seq.in_([0 if anchor is None else anchor[0]]) | (seq == first) | (seq == newest) | (seq == begun)
+
+
+def of_production() -> Any:
+    """The condition that chooses what is not about sandboxes."""
+    from workbench.store.tables import ledger
+
+    return ledger.c.kind != SANDBOX
 
 
 def advance(promoted: Path, entries: Sequence[Row]) -> None:
@@ -143,8 +172,23 @@ def advance(promoted: Path, entries: Sequence[Row]) -> None:
     """
     anchor = read_anchor(promoted)
     known = [(int(row["seq"]), str(row["hash"])) for row in entries]
-    if known and (anchor is None or anchor in known or anchor[1] == entries[0]["previous"]) and anchor != known[-1]:
+    if known and (anchor is None or anchor in known or begun_after(entries, anchor)) and anchor != known[-1]:
         write_anchor(promoted, *known[-1])
+
+
+def begun_after(entries: Iterable[Row], anchor: tuple[int, str]) -> bool:
+    """Whether a chain says that it was begun in a fresh clone, whose ``LEDGER_HEAD`` told of the end of another one.
+
+    The first entry says so; where sandboxes were made in the clone before it had anything of production, the first other one.
+    """
+    for row in entries:
+        if row["seq"] == 1 and row["previous"] == anchor[1]:
+            return True
+        if row["kind"] != SANDBOX:
+            with contextlib.suppress(ValueError, AttributeError):  # somebody wrote into it
+                return bool(json.loads(row["payload"]).get(FOLLOWS) == anchor[1])
+            return False
+    return False
 
 
 def write_anchor(promoted: Path, seq: int, digest: str) -> None:
