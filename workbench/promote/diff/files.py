@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import glob
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.errors import InfrastructureError, UnknownName, UsageError
+from workbench.errors import UnknownName, UsageError
+from workbench.promote.diff import delimited
 from workbench.runtime.duck import Listed, file_list, identifier, infrastructure, literal, note_files
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def open_table(con: Backend, text: str, name: str) -> ir.Table:
             reader, header = f"read_parquet({file_list(paths)})", _parquet_names(con, paths[0])
         elif all(each.endswith(CSV) for each in lower):
             # Every row takes part in guessing the types, so that a value far down can't contradict them.
-            reader, header = f"read_csv({file_list(paths)}, sample_size = -1)", _csv_names(con, paths[0])
+            headers = [delimited.header(con, path) for path in paths]
+            reader, header = f"read_csv({file_list(paths)}, sample_size = -1)", headers[0]
         else:
             raise UsageError(f"{text!r} is neither Parquet nor CSV", hint=FORMS)
         twice = [column for column, count in Counter(column.lower() for column in header).items() if count > 1]
@@ -63,7 +64,8 @@ def open_table(con: Backend, text: str, name: str) -> ir.Table:
             raise UsageError(
                 f"{text} has two columns named {twice[0]!r} (upper and lower case count as one)", hint="rename one of them"
             )
-        shown = _nameless(con, reader)
+        with delimited.reading(paths):
+            shown = _nameless(con, reader)
         con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT *{shown} FROM {reader}")
         if reader.startswith("read_parquet") and not any("=" in str(path) for path in paths):  # else folders may be columns
             note_files(con.con, name, [Listed(path) for path in paths])
@@ -126,17 +128,3 @@ def _parquet_names(con: Backend, path: Path) -> list[str]:
         names.append(str(name))
         skip(children)
     return names
-
-
-def _csv_names(con: Backend, path: Path) -> list[str]:
-    """The header as the file has it; nothing where there is none or it can't be told."""
-    if path.name.lower().endswith((".gz", ".zst")):
-        return []
-    found = con.con.execute("SELECT delimiter, hasheader FROM sniff_csv(?, sample_size = 2048)", [str(path)]).fetchall()
-    if not found or not found[0][1]:
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as stream:
-            return next(csv.reader(stream, delimiter=found[0][0] or ","), [])
-    except OSError as error:
-        raise InfrastructureError(f"{path} can't be read: {error.strerror}", hint="check the file's permissions") from error
