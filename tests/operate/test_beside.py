@@ -8,11 +8,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, replace
 
 import duckdb
 import pytest
 
+from tests.conftest import Ran
+from tests.test_docs import hold
 from workbench.cli.main import main
 from workbench.config import find_workspace
 from workbench.model import Check, GateResult, Verdict, VersionId
@@ -45,9 +48,12 @@ class Beside:
         assert "Traceback" not in captured.err
         return code, captured.out + captured.err
 
-    def json(self, *arguments: str) -> dict:
-        main([*arguments, "--json"])
-        return json.loads(self.capsys.readouterr().out)
+    def json(self, *arguments: str, schema: str = "") -> dict:
+        code = main([*arguments, "--json"])
+        out = self.capsys.readouterr().out
+        if schema:
+            hold(schema, Ran(code, out, ""))
+        return json.loads(out)
 
     def promote(self, code: str, *, contract=DAILY_CONTRACT, declared: float | None = None, gates=()) -> str:
         production = self.production
@@ -102,7 +108,7 @@ class Beside:
             return con.execute("SELECT * FROM daily_sales ORDER BY ALL").fetchall()
 
     def last(self) -> dict:
-        return self.json("canary", "status", "P-1")["canaries"][-1]
+        return self.json("canary", "status", "P-1", schema="canary-status")["canaries"][-1]
 
 
 @pytest.fixture
@@ -129,6 +135,10 @@ def test_a_canary_follows_each_run_and_its_readers_get_the_new_days_too(shop):
     assert shop.production.read("daily_sales") == shop.canary()
     assert len(shop.canary()) == 6
     assert shop.type("audit", "verify")[0] == 0
+    said = shop.type("explain", "daily_sales", "--for", "2024-01-06")[1]
+    assert "the trial of P-1 beside R-2" in said
+    assert "source orders" in said
+    assert "canary of P-1 brought up to date: by T-2" in shop.type("audit", "log")[1]
 
 
 def test_a_breach_takes_the_candidate_away_and_stops_its_publication(shop):
@@ -178,7 +188,7 @@ def test_a_check_that_only_the_candidate_breaks_is_a_breach_with_its_rows(shop):
     ("body", "said"),
     [
         ('raise ValueError("no such luck")', "ValueError: no such luck"),
-        ('orders = orders.mutate(amount=_.amount.cast("string").cast("date"))', "cell"),
+        pytest.param('orders = orders.mutate(amount=_.amount.cast("string").cast("date"))', "cell", marks=pytest.mark.drill),
         ("import time; time.sleep(60)", "TimeLimit"),
     ],
 )
@@ -262,16 +272,15 @@ def test_a_shadow_can_be_stopped_and_started_again(shop):
     assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
 
 
-@pytest.mark.parametrize("status", ["rejected", "superseded"])
-def test_a_promotion_that_is_no_longer_open_is_taken_away_from_its_canary(shop, status):
+def test_a_promotion_that_is_no_longer_open_is_taken_away_from_its_canary(shop):
     shop.promote(DAILY)
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
     with Store.open(shop.production.workspace) as store:
-        store.set_promotion_status("P-1", status)
+        store.set_promotion_status("P-1", "superseded")
     assert shop.type("canary", "promote", "P-1")[0] == 1
     code, said = shop.type("canary", "check")
     assert code == 1
-    assert f"P-1 is {status}" in said
+    assert "P-1 is superseded" in said
     assert Warehouse.open(shop.production.workspace).current().canaries == {}
     assert shop.type("canary", "check")[0] == 0
 
@@ -307,7 +316,7 @@ def test_what_ran_between_a_promotion_and_its_canary_is_made_up_for(shop):
     assert len(shop.canary()) == 5
 
 
-@pytest.mark.parametrize("point", ["after_trial_begun", "after_trial_executed"])
+@pytest.mark.parametrize("point", ["after_trial_begun", pytest.param("after_trial_executed", marks=pytest.mark.drill)])
 def test_killed_in_the_middle_of_a_trial_the_next_check_takes_it_up(shop, point):
     shop.promote(DAILY)
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
@@ -328,7 +337,7 @@ def test_killed_in_the_middle_of_a_trial_the_next_check_takes_it_up(shop, point)
     assert len(shop.canary()) == 4
 
 
-@pytest.mark.parametrize("point", ["after_intent", "after_swap"])
+@pytest.mark.parametrize("point", ["after_intent", pytest.param("after_swap", marks=pytest.mark.drill)])
 def test_killed_while_a_breach_is_withdrawn_it_is_withdrawn_by_the_next_check(shop, point):
     shop.promote(CAPPED)
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
@@ -408,3 +417,55 @@ def test_the_doctor_names_damaged_data_of_a_canary(shop):
     assert "shown to the canary of P-1" in said
     assert shop.type("canary", "check")[0] == 1
     assert "is damaged or missing" in shop.last()["reason"]
+
+
+def test_what_the_commands_print_is_what_the_schemas_say(shop):
+    shop.promote(DAILY.replace("_.count()", "_.count() + 1"), declared=1.0)
+    shop.json("shadow", "start", "P-1", "--runs", "2", schema="shadow-start")
+    assert shop.type("run", "daily_sales")[0] == 0
+    shop.json("shadow", "status", schema="shadow-status")
+    shop.json("shadow", "stop", "P-1", "--why", "enough", schema="shadow-stop")
+    shop.json("shadow", "status", "P-1", schema="shadow-status")
+    shop.json("publish", "P-1", "--canary", "5%", "--dry-run", schema="publish")
+    shop.json("publish", "P-1", "--canary", "5%", "--to", "ada", schema="publish")
+    shop.json("canary", "reader", "ada", schema="canary-reader")
+    shop.json("canary", "check", schema="canary-check")
+    shop.json("status", schema="status")
+    shop.json("canary", "abort", "P-1", "--why", "no", schema="canary-abort")
+    shop.json("canary", "status", schema="canary-status")
+    assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
+    shop.json("canary", "promote", "P-1", schema="canary-promote")
+    shop.json("history", "daily_sales", schema="history")
+    shop.json("explain", "daily_sales", "--for", "2024-01-02", schema="explain")
+
+
+@pytest.mark.parametrize("once", [True, pytest.param(False, marks=pytest.mark.drill)])
+def test_a_scheduler_lets_candidates_follow_once_what_is_due_is_done(shop, once):
+    from workbench.cli.following import quietly
+    from workbench.operate.clock import Clock
+    from workbench.operate.scheduler import Scheduler
+
+    shop.promote(DAILY)
+    assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
+    (shop.production.root / "promoted" / "daily_sales" / "pipeline.toml").write_text(
+        'schedule = "0 6 * * *"\nstart = 2024-01-01\ncatch_up = "latest"\n'
+    )
+    shop.production.orders(4)
+    at = dt.datetime(2024, 1, 4, 7, tzinfo=dt.UTC)
+    lines: list[str] = []
+    workspace = find_workspace()
+    done = threading.Event()
+
+    def aside(stopping):
+        quietly(workspace, "scheduler", say=lines.append, stopping=stopping)
+        if any("T-1" in line for line in lines):
+            done.set()
+
+    service = Scheduler(workspace, "scheduler", lines.append, 2, Clock(wall=lambda: at, ticks=lambda: 0.0), aside=aside)
+    if once:
+        service.once()
+    else:
+        service.serve(done, lambda: 60.0, lambda: None)
+    assert [line for line in lines if line.startswith("T-1")] == ["T-1 holds"]
+    (trial,) = shop.last()["trials"]
+    assert (trial["run"], trial["state"]) == ("R-1", "judged")

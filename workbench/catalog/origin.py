@@ -13,13 +13,15 @@ from workbench.config import Workspace
 from workbench.errors import ConfigError, UnknownName
 from workbench.model import VersionId
 from workbench.parameter import encode
-from workbench.store import Store
+from workbench.store import Store, beside
 from workbench.store.records import OperationRecord, Pointer, PromotionRecord, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What put data before readers, and what computed it: ``run``, or the trial of ``trial`` (a promotion), or neither.
+
+    ``beside`` is the run of the version before it that the trial followed, "" for the one with which it was promoted.
 
     ``inputs`` are name, kind and state of what was read; the state is None where none was kept. ``promotion`` brought the
     version, ``approved_by`` let it through for the reason ``approved_why``.
@@ -34,6 +36,7 @@ class Origin:
     snapshot: str
     run: str | None = None
     trial: str | None = None
+    beside: str = ""
     code_sha256: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[dict[str, Any], ...] = ()
@@ -58,6 +61,9 @@ def origin_of(store: Store, workspace: Workspace, pipeline: str, moves: Sequence
         return None
     version = store.version(VersionId(pipeline, pointer.version))
     run, trial = _computed(store, pipeline, moves, pointer)
+    later = beside.trial_of(store, pipeline, pointer) if run is None and trial is None else None
+    if later is not None:
+        trial = store.promotion(beside.promotion_of(store, later))
     brought = trial or (None if version is None else store.promotion(version.promotion))
     approvals = [] if brought is None else [each for each in store.approvals(brought.id) if each.decision == "approve"]
     contract = contract_of(workspace, pipeline, pointer.version)
@@ -72,9 +78,10 @@ def origin_of(store: Store, workspace: Workspace, pipeline: str, moves: Sequence
         pointer.snapshot,
         run=None if run is None else run.id,
         trial=None if trial is None else trial.id,
+        beside="" if later is None else later.run,
         code_sha256=run.code_sha256 if run is not None else "" if version is None else version.module_sha256,
         parameters=run.parameters if run is not None else encode(defaults),
-        inputs=tuple(run.facts.get("inputs", ())) if run is not None else _tried(trial, pipeline, contract),
+        inputs=tuple(ran.facts.get("inputs", ())) if (ran := run or later) else _tried(trial, pipeline, contract),
         promotion=None if brought is None else brought.id,
         promoted_by="" if brought is None else brought.who,
         promoted_why="" if brought is None else brought.why,

@@ -205,13 +205,13 @@ def _is_done(store: Store, record: BesideRecord) -> bool:
 
 def _held(store: Store, record: BesideRecord, promotion: PromotionRecord, trial: TrialRecord) -> None:
     """A canary that came again after a breach may be published once a run has held."""
-    from workbench.store import beside
+    from workbench.store import waivers
 
     gates = next((each.gates for each in promotion.candidates if each.pipeline == trial.pipeline), ())
     waiting = any(gate.gate == "canary" and gate.verdict is Verdict.WAITING for gate in gates)
     if record.kind == "canary" and waiting and trial.counts:
         said = GateResult("canary", Verdict.PASS, f"held beside {trial.run}", {"trial": trial.id, "run": trial.run})
-        beside.set_gates(store, promotion.id, {trial.pipeline: said})
+        waivers.set_gates(store, promotion.id, {trial.pipeline: said})
 
 
 def _end(
@@ -240,9 +240,9 @@ def _end(
 
 
 def _mark_breach(store: Store, record: BesideRecord, reason: str) -> None:
-    from workbench.store import beside
+    from workbench.store import beside, waivers
 
     broken = {each.pipeline for each in beside.trials(store, record.number) if each.breach} or set(record.data)
     evidence = {"reason": reason, "next": f"workbench publish {record.promotion} --canary 5%"}
     said = GateResult("canary", Verdict.FAIL, f"withdrawn: {reason}", evidence)
-    beside.set_gates(store, record.promotion, dict.fromkeys(sorted(broken), said))
+    waivers.set_gates(store, record.promotion, dict.fromkeys(sorted(broken), said))

@@ -170,7 +170,13 @@ def _run(
     execution = _execute(workspace, run, contract, folder, trial.id, _limit(workspace, record, trial, slowdown), children)
     result = read_result(folder)
     place = (folder / RECORD).relative_to(workspace.root).as_posix()
-    facts = {**trial.facts, "seconds": round(sum(execution.steps.values()), 3), "memory": execution.memory, "record": place}
+    facts = {
+        **trial.facts,
+        "inputs": result.get("inputs", []),
+        "seconds": round(sum(execution.steps.values()), 3),
+        "memory": execution.memory,
+        "record": place,
+    }
     trial = replace(trial, facts=facts, snapshot=result.get("snapshot"), rows=result.get("rows"))
     broken = execution.outcome == "failed" and execution.cell == "checks" and result.get("snapshot")
     if execution.outcome != "completed" and not broken:

@@ -18,7 +18,7 @@ from workbench.promote.decided import promotion_named, refuse_overtaken, refuse_
 from workbench.runtime.canary import BUCKETS, reader_name
 from workbench.runtime.warehouse import Warehouse
 from workbench.settings import parse_share
-from workbench.store import Store, beside
+from workbench.store import Store, beside, waivers
 from workbench.store.beside import BesideRecord, Outcome
 from workbench.store.records import OperationRecord, Pointer, PromotionRecord, Target
 
@@ -143,7 +143,7 @@ def _wait_again(store: Store, identity: str) -> None:
             said = GateResult(
                 "canary", Verdict.WAITING, "shown to a canary again; waits for a run beside which it holds", evidence
             )
-            beside.set_gates(store, identity, {each.pipeline: said})
+            waivers.set_gates(store, identity, {each.pipeline: said})
 
 
 def bring_up_to_date(

@@ -8,7 +8,7 @@ from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName
 from workbench.model import GateResult, Verdict
 from workbench.promote.approval import refuse_approver
-from workbench.store import Store, beside
+from workbench.store import Store, waivers
 from workbench.store.records import PromotionRecord
 
 LATER = ("shadow", "canary")
@@ -49,7 +49,7 @@ def waive_later(
         with store.transaction():
             if store.promotion(promotion.id) != promotion:
                 raise GuardRefused(f"{promotion.id} was changed meanwhile", hint=f"workbench gates {promotion.id}")
-            beside.set_gates(store, promotion.id, passed)
+            waivers.set_gates(store, promotion.id, passed)
             said = {"promotion": promotion.id, "gate": gate, "who": who, "why": why, "digest": promotion.digest}
             store.append_ledger("waive", said, at=at)
         store.write_head()

@@ -12,7 +12,7 @@ from workbench.model import GateResult, Verdict
 from workbench.promote.approval import refuse_changes
 from workbench.promote.decided import promotion_named, refuse_overtaken
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store, beside
+from workbench.store import Store, beside, waivers
 from workbench.store.beside import BesideRecord, Outcome
 from workbench.store.records import CandidateRecord, Pointer, PromotionRecord
 
@@ -128,4 +128,4 @@ def _set_gate(store: Store, promotion: PromotionRecord, verdict: Verdict, summar
         said = f"{summary}; {wanted} run(s) are asked for" if answer is not verdict else summary
         again = f"workbench shadow start {promotion.id} --runs {wanted}"
         evidence = {**asked.evidence, "next": f"workbench gates {promotion.id}" if answer is Verdict.PASS else again}
-        beside.set_gates(store, promotion.id, {each.pipeline: GateResult(GATE, answer, said, evidence)})
+        waivers.set_gates(store, promotion.id, {each.pipeline: GateResult(GATE, answer, said, evidence)})

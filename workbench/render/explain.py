@@ -78,6 +78,7 @@ def _origin_json(origin: Origin) -> dict[str, Any]:
 def _facts(origin: Origin, pipeline: str) -> list[tuple[str, str]]:
     """What is known of an origin, named, without what is not known."""
     computed = f"run {origin.run}" if origin.run else f"the trial of {origin.trial}" if origin.trial else ""
+    computed += f" beside {origin.beside}" if origin.beside else ""
     read = [f"{each['kind']} {each['name']} {(each['state'] or 'in a state that was not kept')[:40]}" for each in origin.inputs]
     facts = [
         ("version", f"{pipeline}@{origin.version}"),

@@ -197,29 +197,24 @@ def trials(store: Store, beside: int) -> tuple[TrialRecord, ...]:
     return tuple(_trial(row) for row in store.select(_trials, _trials.c.beside == beside))
 
 
+def trial_of(store: Store, pipeline: str, at: Pointer) -> TrialRecord | None:
+    """The newest trial beside production that computed this data, or None."""
+    mine = (_trials.c.pipeline == pipeline) & (_trials.c.version == at.version) & (_trials.c.snapshot == at.snapshot)
+    found = store.select(_trials, mine, newest_first=True, limit=1)
+    return _trial(found[0]) if found else None
+
+
+def promotion_of(store: Store, trial: TrialRecord) -> str:
+    """The promotion whose candidate a trial ran."""
+    (row,) = store.select(_rows, _rows.c.number == trial.beside)
+    return str(row["promotion"])
+
+
 def counted(store: Store, record: BesideRecord, pipelines: Sequence[str]) -> int:
     """How many runs that began after the record tell something of each of these candidates."""
     before = last_run(store, record.at)
     told = [each for each in trials(store, record.number) if each.counts and (rows.number("R", each.run) or 0) > before]
     return min((len({each.run for each in told if each.pipeline == name}) for name in pipelines), default=0)
-
-
-def set_gates(store: Store, promotion: str, found: Mapping[str, GateResult]) -> None:
-    """Replace, or add, what one gate says of candidates of a promotion, by pipeline. Approvals are not bound to it."""
-    with store.transaction() as connection:
-        current = store.promotion(promotion)
-        if current is None:
-            return
-        candidates = []
-        for each in current.candidates:
-            result = found.get(each.pipeline)
-            if result is not None:
-                others = tuple(gate for gate in each.gates if gate.gate != result.gate)
-                each = replace(each, gates=(*others, result))
-            candidates.append(each)
-        values = rows.from_promotion(replace(current, candidates=tuple(candidates)))
-        table = tables.promotions
-        connection.execute(table.update().where(table.c.number == rows.number("P", promotion)).values(values))
 
 
 def end(store: Store, record: BesideRecord, said: Mapping[str, Any]) -> None:

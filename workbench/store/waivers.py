@@ -1,4 +1,4 @@
-"""Gates that a person has waived: the promotion waits for approval once none fails any more."""
+"""Gates of stored promotions that change: waived by a person, or judged by what ran beside production later."""
 
 from __future__ import annotations
 
@@ -61,6 +61,24 @@ def keep(
         store.append_ledger("waive", said, at=at)
     store.write_head()
     return changed
+
+
+def set_gates(store: Store, promotion: str, found: Mapping[str, GateResult]) -> None:
+    """Replace, or add, what one gate says of candidates of a promotion, by pipeline. Approvals are not bound to it."""
+    with store.transaction() as connection:
+        current = store.promotion(promotion)
+        if current is None:
+            return
+        candidates = []
+        for each in current.candidates:
+            result = found.get(each.pipeline)
+            if result is not None:
+                others = tuple(gate for gate in each.gates if gate.gate != result.gate)
+                each = replace(each, gates=(*others, result))
+            candidates.append(each)
+        values = rows.from_promotion(replace(current, candidates=tuple(candidates)))
+        table = tables.promotions
+        connection.execute(table.update().where(table.c.number == rows.number("P", promotion)).values(values))
 
 
 def _waive(result: GateResult, gate: str, who: str, why: str) -> GateResult:
