@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.runtime.duck import identifier, literal
 from workbench.sandbox import mask
+from workbench.sandbox.hashing import all_filled
 from workbench.sandbox.mask import Column, Key, Rules
 from workbench.sandbox.production import PRIVATE
-from workbench.sandbox.sample import CLUSTER, CORE, WEIGHT, Sampling
+from workbench.sandbox.sample import CLUSTER, CORE, WEIGHT, Sampling, stage
 
 ROWS = "workbench_rows"
 
@@ -34,13 +36,21 @@ class Writing:
         con = self.sampling.production.con
         con.execute(f"ATTACH {literal(str(file))} AS sandbox")
         try:
-            con.execute(f"CREATE SCHEMA sandbox.{ROWS}")
             self._clusters()
             tokens = self._tokens()
-            for step in self.sampling.steps:
-                if step.source not in self.copied:
-                    self.tell(f"writing {step.source}")
-                    self._table(step.source, tokens)
+            # In one transaction nothing is written twice, as it would be by a log that is folded in between.
+            con.execute("BEGIN")
+            try:
+                con.execute(f"CREATE SCHEMA sandbox.{ROWS}")
+                for step in self.sampling.steps:
+                    if step.source not in self.copied:
+                        self.tell(f"writing {step.source}")
+                        self._table(step.source, tokens)
+                con.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    con.execute("ROLLBACK")
+                raise
             if self.base is not None:
                 self._copy(self.base)
             con.execute("CHECKPOINT sandbox")
@@ -112,10 +122,10 @@ class Writing:
                 values.append(f"{value} AS {name}")
         numbers = f"LEFT JOIN stage.{PRIVATE}clusters k ON s.{CLUSTER} = k.c"
         flags = f"s.{CORE} AS {CORE}, s.{WEIGHT} AS {WEIGHT}, k.number AS {CLUSTER}"
-        order = ", ".join([*map(identifier, self._order(source)), CORE, CLUSTER])
-        table = f"stage.{PRIVATE}out"
+        order = ", ".join(map(identifier, self._order(source)))
+        table = f"{PRIVATE}out"
         self._run(
-            f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(values)}, {flags} "
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {', '.join(values)}, {flags} "
             f"FROM stage.{identifier(source)} s {' '.join(joins)} {numbers} ORDER BY {order}",
             slots,
         )
@@ -124,7 +134,7 @@ class Writing:
         )
         self._run(
             f"CREATE TABLE sandbox.{ROWS}.{identifier(source)} AS "
-            f"SELECT rowid AS row, {CORE} AS core, {WEIGHT} AS weight, {CLUSTER} AS cluster FROM {table}"
+            f"SELECT row_number() OVER () - 1 AS row, {CORE} AS core, {WEIGHT} AS weight, {CLUSTER} AS cluster FROM {table}"
         )
         self._run(f"DROP TABLE {table}")
 
@@ -134,9 +144,12 @@ class Writing:
         return " || chr(31) || ".join(f"coalesce(CAST(s.{identifier(column)} AS VARCHAR), '')" for column in key)
 
     def _order(self, source: str) -> Sequence[str]:
-        """All columns, the key first: the order shows what is masked, never what was."""
-        key = self.sampling.sources[source].key
-        return [*key, *(column for column in self.sampling.production.columns[source] if column not in key)]
+        """The key where it still tells all rows apart, else all columns: the order shows what is masked, never what was."""
+        key, rules = self.sampling.sources[source].key, self.rules.of(source)
+        telling = key and all(rules.get(column, "keep") in ("keep", "token") for column in key)
+        if telling and not self.sampling.count(source, f"NOT ({all_filled(key, stage(source))})"):
+            return key
+        return [*key, *(column for column in self.sampling.production.columns[source] if column not in key), CORE, CLUSTER]
 
     def _run(self, statement: str, slots: dict[str, str] | None = None) -> None:
         con = self.sampling.production.con
