@@ -230,6 +230,7 @@ def test_a_shadow_that_is_asked_for_holds_up_the_publication_until_it_has_happen
     code, said = shop.type("publish", "P-1")
     assert code == 3
     assert "waits for 2 run(s)" in said
+    assert "next: workbench shadow start P-1 --runs 2" in said
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 3
     assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
     assert shop.type("run", "daily_sales")[0] == 0

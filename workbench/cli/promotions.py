@@ -166,6 +166,7 @@ def waive(promotion: str, gate: str, why: str, as_json: bool) -> None:
 def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:
     from workbench.cli.following import withdraw_closed
     from workbench.promote.approval import decide
+    from workbench.promote.decided import waits_for
     from workbench.render.promotion import promotion_json
 
     workspace = find_workspace()
@@ -178,6 +179,8 @@ def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:
         return
     named = ", ".join(f"{each.pipeline}@{each.version}" for each in decided.candidates)
     following = f"workbench publish {decided.id}" if decided.status == "approved" else "workbench show " + decided.id
+    if decided.status == "approved":
+        following = waits_for(decided) or following
     click.echo(f"{decided.id} is {decided.status} by {identity()}: {named}")
     click.echo(f"next: {following}")
 

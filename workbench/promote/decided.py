@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName, Waiting, WorkbenchError
-from workbench.model import Verdict
+from workbench.model import GateResult, Verdict
 from workbench.promote.approval import refuse_changes
 from workbench.runtime.warehouse import Live
 from workbench.store import Store
@@ -51,7 +51,18 @@ def _refuse_gates(promotion: PromotionRecord, *, again: bool) -> None:
             if gate.verdict is Verdict.FAIL:
                 raise GuardRefused(said, hint=f"workbench gates {promotion.id}")
             if gate.verdict is Verdict.WAITING:
-                raise Waiting(said, hint=str(gate.evidence.get("next", f"workbench gates {promotion.id}")))
+                raise Waiting(said, hint=_way_out(promotion, gate))
+
+
+def waits_for(promotion: PromotionRecord) -> str:
+    """The command that brings a promotion on whose gates wait for runs; "" when none does."""
+    waiting = (gate for each in promotion.candidates for gate in each.gates if gate.verdict is Verdict.WAITING)
+    return next((_way_out(promotion, gate) for gate in waiting), "")
+
+
+def _way_out(promotion: PromotionRecord, gate: GateResult) -> str:
+    start = f"workbench shadow start {promotion.id} --runs {gate.evidence.get('wanted', 1)}"
+    return str(gate.evidence.get("next") or (start if gate.gate == "shadow" else f"workbench gates {promotion.id}"))
 
 
 def refuse_overtaken(live: Mapping[str, Live], promotion: PromotionRecord) -> None:
