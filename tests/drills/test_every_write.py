@@ -333,6 +333,30 @@ def test_killed_at_every_fail_point(journey, server: Server, workspace: Producti
     print(f"\n{journey.__name__}: {len(POINTS[journey])} fail-points; slowest recovery {tally.slowest:.1f} s", file=sys.stderr)
 
 
+def not_durable(calls: tuple[Call, ...]) -> list[str]:
+    """Files that readers and the ledger rely on, and that had their names before their bytes were durable, or never durably."""
+    found = []
+    for number, call in enumerate(calls):
+        working = ".tmp-" in os.path.dirname(call.to) or call.to.endswith("/.current.json")  # looked at before it is believed
+        if call.what == "rename" and call.to.startswith(("warehouse/", "promoted/")) and not working:
+            before, after = calls[:number], calls[number:]
+            if not any(each.what == "fsync" and each.path == call.path for each in before):
+                found.append(f"{call.to} was renamed before its bytes were durable")
+            if not any(each.what == "fsync" and each.path == os.path.dirname(call.to) for each in after):
+                found.append(f"the name of {call.to} was never made durable")
+    return found
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("journey", POINTS, ids=lambda each: each.__name__)
+def test_bytes_are_durable_before_their_names(journey, server: Server, workspace: Production, stages: Stages) -> None:
+    calls = journey(workspace, stages).learn(server)
+    assert not_durable(calls) == []
+    assert [each for each in calls if each.what == "rename" and each.to == "warehouse/current.duckdb"]
+    assert not_durable(tuple(each for each in calls if each.what != "fsync")) != []
+
+
 @pytest.mark.parametrize("blow", [Blow(60, "before"), Blow(60, "full"), Blow(60, "read-only")], ids=lambda each: each.how)
 def test_a_blow_in_the_middle_of_a_publication(blow, server: Server, workspace: Production, stages: Stages) -> None:
     made, tally = publish(workspace, stages), Tally()
