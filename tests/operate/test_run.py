@@ -332,12 +332,11 @@ def test_what_another_scheduler_s_papermill_has_staged_is_published(production):
         production.go(staged="../airflow-1")
 
 
-def test_a_failure_that_may_pass_has_an_exit_code_of_its_own(production, capsys):
+@pytest.mark.parametrize("fault", ["raise TimeoutError('slow')", "import os; os.kill(os.getpid(), 9)"])
+def test_a_failure_that_may_pass_has_an_exit_code_of_its_own(production, capsys, fault):
     from workbench.cli.main import main
 
-    production.version(
-        production.daily[0], production.daily[1].replace("    return", "    raise TimeoutError('slow')\n    return")
-    )
+    production.version(production.daily[0], production.daily[1].replace("    return", f"    {fault}\n    return"))
     assert main(["run", "daily_sales"]) == 5
     assert main(["run", "daily_sales", "--json"]) == 5
     capsys.readouterr()

@@ -40,7 +40,7 @@ def run(pipeline: str, interval: str | None, parameters: tuple[str, ...], engine
     them what they had. Running twice on the same data changes nothing.
 
     Exits 1 when the run failed, or when there was nothing to compute (degraded: readers keep what they have), and 5 when it
-    failed of something that may pass, such as a lost connection.
+    failed of something that may pass, such as a lost connection, or the process that computed was killed.
 
     \b
     Examples:

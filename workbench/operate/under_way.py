@@ -112,8 +112,9 @@ class UnderWay:
         result = read_result(self.folder)
         what = kept(execution, result)
         if execution.outcome != "completed":
-            passing = execution.outcome == "failed" and execution.error.partition(":")[0] in PASSING
-            status: RunStatus = "killed" if execution.outcome == "killed" else "failed"
+            killed = execution.outcome == "killed"
+            passing = killed or (execution.outcome == "failed" and execution.error.partition(":")[0] in PASSING)
+            status: RunStatus = "killed" if killed else "failed"
             return self.end(status, error=why_failed(execution, result), passing=passing, **what)
         if not result.get("finished"):
             return self.end("failed", error="the run notebook left no result", **what)
