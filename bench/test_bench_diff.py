@@ -70,6 +70,17 @@ OWN: list[tuple[str, str, float]] = [
         "AS l_extendedprice) FROM base",
         0.35,
     ),
+    (
+        "two columns everywhere",
+        "SELECT * REPLACE (l_tax + 1 AS l_tax, (l_extendedprice + 1)::DECIMAL(15, 2) AS l_extendedprice) FROM base",
+        0.35,
+    ),
+    (
+        "scattered in one text",
+        "SELECT * REPLACE (CASE WHEN hash(l_orderkey, 1) % 1000 = 0 THEN l_comment || '!' ELSE l_comment END AS l_comment) "
+        "FROM base",
+        0.95,
+    ),
 ]
 
 

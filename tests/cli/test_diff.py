@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from workbench.cli.diff import diff
 from workbench.cli.main import main
 
 OLD = "SELECT i AS id, i * 10 AS net, 'n' || i AS name, DATE '2024-01-01' + i::INT AS day FROM range(1, 6) t(i)"
@@ -182,3 +184,9 @@ def test_versions_pipelines_and_promotions(published):
     assert "there are: P-1" in published.run("diff", "P-9").err or "did you mean" in published.run("diff", "P-9").err
     assert "daily_sales@7" in published.run("diff", "daily_sales", "daily_sales@7").err
     assert "did you mean 'daily_sales'" in published.run("diff", "daily_sale", "daily_sales@1").err
+
+
+def test_the_page_names_every_option():
+    page = (Path(__file__).parents[2] / "docs" / "diff.md").read_text()
+    missing = [name for option in diff.params for name in option.opts if name.startswith("--") and name not in page]
+    assert not missing
