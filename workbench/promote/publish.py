@@ -54,8 +54,8 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
         targets.append(_move(warehouse, live, candidate.pipeline, to))
         base = candidate.summary.get("base_snapshot")
         same_version = at is not None and at.version == candidate.base_version
-        followed = to.snapshot != candidate.snapshot  # beside production, run by run
-        if at is not None and same_version and base and not followed and at.snapshot.id not in (base, to.snapshot):
+        seen = {base, to.snapshot, *beside.followed(store, promotion.id)}
+        if at is not None and same_version and base and at.snapshot.id not in seen:
             notes.append(
                 f"{candidate.pipeline} got newer data since {promotion.id} was tried; next: workbench run {candidate.pipeline}"
             )

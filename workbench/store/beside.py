@@ -197,6 +197,12 @@ def trials(store: Store, beside: int) -> tuple[TrialRecord, ...]:
     return tuple(_trial(row) for row in store.select(_trials, _trials.c.beside == beside))
 
 
+def followed(store: Store, promotion: str) -> set[str]:
+    """What runs showed readers beside which a promotion's candidates ran, or run: the ids of those snapshots."""
+    found = (each for record in find(store, kind="canary", promotion=promotion) for each in trials(store, record.number))
+    return {str(each.facts["live"]["snapshot"]) for each in found if each.snapshot is not None}
+
+
 def trial_of(store: Store, pipeline: str, at: Pointer) -> TrialRecord | None:
     """The newest trial beside production that computed this data, or None."""
     mine = (_trials.c.pipeline == pipeline) & (_trials.c.version == at.version) & (_trials.c.snapshot == at.snapshot)
