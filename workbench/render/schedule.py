@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.model import Interval
 from workbench.operate.age import age
-from workbench.operate.agenda import Entry, Firing
-from workbench.operate.plan import Held
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from workbench.operate.agenda import Entry, Firing
+    from workbench.operate.plan import Held
 
 
 def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
