@@ -141,3 +141,14 @@ def test_ten_thousand_tamperings_are_all_found(part: int):
         found = verify(KEY, rows, anchor)
         assert found, what
         assert found[0].message
+
+
+def test_what_was_ended_is_told_in_a_few_words(published):
+    assert published.run("deprecate", "daily_sales@1", "--until", "2999-12-31", "--why", "returns").code == 0
+    assert published.run("deprecate", "daily_sales@1", "--undo", "--why", "no").code == 0
+    stray = published.root / "warehouse" / "data" / "daily_sales" / "v1" / "stray.parquet"
+    stray.write_bytes(b"left")
+    assert published.run("gc", "--grace", "0s").code == 0
+    told = " ".join(published.run("audit", "log").out.split())
+    for said in ("v1 until 2999-12-31", "0 snapshot(s), 0 run record(s), 4 bytes removed", "created", "undeprecate"):
+        assert said in told

@@ -152,21 +152,18 @@ def test_what_a_run_of_another_pipeline_read_stays_as_long_as_that_run(shop_):
     assert states <= read | see
 
 
-def test_what_is_open_stays(shop_):
-    retain(shop_.root, "1d")
-    shop_.edit("+ 20)", "+ 21)")
-    assert shop_.promote("--allow-change", "100%").code == 3
-    age(shop_.root)
-    shown = {each.snapshot for each in planned(shop_.root, days=40).kept if each.why == "P-4 is waiting"}
-    with Store.open(find_workspace(shop_.root), read_only=True) as store:
-        assert {each.snapshot for each in store.promotion("P-4").candidates} - shown <= {
-            each.snapshot for each in planned(shop_.root, days=40).kept
-        }
-    assert shop_.run("demote", "region_totals", "--withdraw", "--why", "no").code == 0
-    kept = {each.why for each in planned(shop_.root, days=40).kept}
+def test_what_is_open_stays(two_versions):
+    retain(two_versions.root, "1d")
+    age(two_versions.root)
+    shown = {each.snapshot for each in planned(two_versions.root, days=40).kept if each.why == "P-2 is approved"}
+    with Store.open(find_workspace(two_versions.root), read_only=True) as store:
+        assert {each.snapshot for each in store.promotion("P-2").candidates} <= shown
+    assert two_versions.run("demote", "region_totals", "--withdraw", "--why", "no").code == 0
+    kept = {each.why for each in planned(two_versions.root, days=40).kept}
     assert "region_totals is demoted, and may come back to it" in kept
-    assert shop_.run("gc", "--grace", "0s").code == 0
-    assert shop_.run("demote", "region_totals", "--undo", "--why", "yes").code == 0
+    assert two_versions.run("gc", "--grace", "0s").code == 0
+    assert two_versions.run("demote", "region_totals", "--undo", "--why", "yes").code == 0
+    assert two_versions.run("publish", "P-2").code == 0
 
 
 def test_what_a_run_under_way_may_read_stays(shop_):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.aside import beside_said
+from workbench.render.gc import size
 from workbench.store.records import LedgerEntry
 
 if TYPE_CHECKING:
@@ -32,10 +33,27 @@ def said(entry: LedgerEntry) -> str:
     moves = ", ".join(
         f"{name}: {_version(move.get('from'))} -> {_version(move.get('to'))}" for name, move in facts.get("moves", {}).items()
     )
-    subject = [str(facts[name]) for name in ("promotion", "run", "gate", "pipeline", "sandbox") if facts.get(name)]
+    subject = [str(facts[name]) for name in ("promotion", "run", "gate", "backfill", "pipeline", "sandbox") if facts.get(name)]
+    subject += [_ended(entry)] if entry.kind in ("deprecate", "undeprecate", "backfill", "sandbox", "gc") else []
     aside = beside_said(facts) if facts.get("beside") or entry.kind == "shadow" else ""
     reason = [f'"{facts["why"]}"'] if facts.get("why") else []
     return "  ".join([*subject, *(part for part in (moves, aside) if part), *reason])
+
+
+def _ended(entry: LedgerEntry) -> str:
+    """What became of a version, a backfill, a sandbox, or of data that nobody needed."""
+    facts = entry.payload
+    match entry.kind:
+        case "deprecate":
+            return f"v{facts['version']} until {facts['until']}{', use ' if facts['use'] else ''}{facts['use']}"
+        case "undeprecate":
+            return f"v{facts['version']}"
+        case "gc":
+            snapshots = sum(map(len, facts["snapshots"].values()))
+            return f"{snapshots:,} snapshot(s), {len(facts['runs']):,} run record(s), {size(facts['bytes'])} removed"
+        case "backfill":
+            return f"{facts['did']}, {facts['span']}"
+    return str(facts["did"])
 
 
 def entry_json(entry: LedgerEntry) -> dict[str, Any]:
