@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 TEMPORARY = ".tmp-"
 STALE_SECONDS = 3600.0
 
@@ -111,6 +109,8 @@ def sha256(path: Path) -> str:
 @contextlib.contextmanager
 def working_folder(parent: Path) -> Iterator[Path]:
     """A new folder that disappears at the end, or at the next ``sweep`` when its process was killed."""
+    from filelock import FileLock  # asyncio comes along, which what only reads need not wait for
+
     make_folder(parent)
     folder = parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     lock = FileLock(f"{folder}.lock")
@@ -125,6 +125,8 @@ def working_folder(parent: Path) -> Iterator[Path]:
 
 def sweep(parent: Path) -> tuple[Path, ...]:
     """Remove the working folders below ``parent`` whose process is gone, and say which."""
+    from filelock import FileLock, Timeout
+
     removed = []
     for lock_file in sorted(parent.rglob(f"{TEMPORARY}*.lock")):
         lock = FileLock(lock_file)

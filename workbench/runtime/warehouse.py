@@ -21,8 +21,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError
 from workbench.locks import lock_held
@@ -258,6 +256,8 @@ class Warehouse:
     @contextlib.contextmanager
     def lock(self, timeout: float = 10.0) -> Iterator[None]:
         """Hold the right to publish; ``LockHeld`` when another process keeps it for ``timeout`` seconds."""
+        from filelock import FileLock, Timeout
+
         folder = files.make_folder(self.workspace.warehouse)
         lock = FileLock(folder / ".publish.lock")
         try:
