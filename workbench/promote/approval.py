@@ -32,14 +32,25 @@ def decide(
                 f"{current.id} was refused by a gate and can't be approved", hint=f"workbench gates {current.id}"
             )
         if current.status not in ("waiting", "approved"):
-            raise WorkbenchError(
-                f"{current.id} is {current.status}; there is nothing to decide", hint=f"workbench show {current.id}"
-            )
+            later = _superseding(store, current)
+            said = f"{current.id} is {current.status}{f' by {later}' if later else ''}"
+            raise WorkbenchError(f"{said}; there is nothing to decide", hint=f"workbench show {later or current.id}")
         if decision == "approve":
             refuse_approver(workspace, current, who, command=f"workbench approve {current.id}")
             refuse_changes(workspace, store, current, notebook=True)
         store.add_approval(current.id, who=who, at=at, digest=current.digest, decision=decision, why=why)
         return store.promotion(current.id) or current
+
+
+def _superseding(store: Store, promotion: PromotionRecord) -> str:
+    """The promotion that took the place of a superseded one; "" of one that is not superseded."""
+    if promotion.status != "superseded":
+        return ""
+    pipelines = {each.pipeline for each in promotion.candidates if each.new}
+    later = store.promotions()
+    after = later[[each.id for each in later].index(promotion.id) + 1 :]
+    taken = (each.id for each in after if any(one.new and one.pipeline in pipelines for one in each.candidates))
+    return next(taken, "")
 
 
 def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str, *, command: str) -> None:
@@ -57,14 +68,20 @@ def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str, 
     for candidate in promotion.candidates:
         if not candidate.new:
             continue
-        may = approvers(rules, candidate.pipeline, owner(workspace, candidate.pipeline))
+        owned = owner(workspace, candidate.pipeline)
+        may = approvers(rules, candidate.pipeline, owned)
         if may is not None and who.casefold() not in may:
             others = sorted(may - {promotion.who.casefold()} if not rules.self_approval else may)
             named = ", ".join(others) or "nobody; change tool.workbench.approval.approvers in pyproject.toml"
             raise GuardRefused(
                 f"{who} may not approve {candidate.pipeline}; who may: {named}",
-                hint=f"ask one of them to type: {command}",
+                hint=f"ask one of them to type: {command}"
+                + _if_left(owned if owned.casefold() in may else "", candidate.pipeline),
             )
+
+
+def _if_left(owned: str, pipeline: str) -> str:
+    return f"\n(if {owned} has left, name another owner in promoted/{pipeline}/pipeline.toml)" if owned else ""
 
 
 def refuse_changes(workspace: Workspace, store: Store, promotion: PromotionRecord, *, notebook: bool) -> None:
