@@ -154,7 +154,7 @@ def test_a_breach_takes_the_candidate_away_and_stops_its_publication(shop):
     assert shop.canary() == shop.production.read("daily_sales") != before
     ended = shop.last()
     assert (ended["state"], ended["outcome"]) == ("ended", "breach")
-    assert "computed no rows beside R-1, which has 3" in ended["reason"]
+    assert "computed no rows beside R-1, which computed 1" in ended["reason"]
     code, said = shop.type("publish", "P-1")
     assert code == 4
     assert "gate canary: withdrawn" in said

@@ -185,7 +185,8 @@ def _run(
             return _again(trial, why)
         return replace(trial, state="failed", error=f"{version} failed beside {run.id}: {why}")
     if result.get("empty"):
-        return replace(trial, state="failed", error=f"{version} computed no rows beside {run.id}, which has {run.rows or 0:,}")
+        rows = run.facts.get("rows_out", run.rows) or 0
+        return replace(trial, state="failed", error=f"{version} computed no rows beside {run.id}, which computed {rows:,}")
     changed = _other_inputs(run, result)
     if changed and not broken:
         return replace(trial, state="other inputs", error=f"{', '.join(changed)} changed after {run.id} had read it")
