@@ -7,10 +7,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
+from workbench.promote.diff.pulled import as_decimal, kept
 from workbench.runtime.address import POSTGRES, without_password
 from workbench.runtime.duck import AGAIN, identifier
 
@@ -29,8 +30,6 @@ _REFUSED = re.compile(
     r"password authentication failed|no password supplied|role .* does not exist|database .* does not exist|pg_hba\.conf|"
     r"authentication|invalid (integer|port|URI|percent|connection)|missing \"=\"|unexpected character|not permitted to log in"
 )
-# A numeric without precision keeps its digits in this type, where they fit.
-_EXACT = (38, 18)
 
 
 def is_server(text: str) -> bool:
@@ -146,37 +145,6 @@ def _columns(reading: Reading, at: Place, shown: str) -> Sequence[Column]:
         said = f"has two columns named {twice[0]!r} (upper and lower case count as one)" if twice else "has no columns"
         raise UsageError(f"{shown} {said}", hint="compare a view of it that names its columns anew")
     return columns
-
-
-def kept(column: Column) -> Column:
-    """How a column is pulled so that nothing of its values is lost."""
-    own = f"s.{identifier(column.name)}"
-    if column.kind == "numeric":
-        # As text, since NaN and digits beyond 38 are no DECIMAL; which type it becomes is seen from the values.
-        pulled = f"CAST({own} AS text) AS {identifier(column.name)}"
-        kind = f"numeric {column.duckdb}" if column.duckdb.startswith("DECIMAL") else "numeric"
-        return replace(column, kind=kind, duckdb="VARCHAR", pulled=pulled)
-    if column.kind == "interval":
-        return replace(column, duckdb="INTERVAL", pulled=f"{own} AS {identifier(column.name)}")
-    return column
-
-
-def as_decimal(con: Any, table: str, column: Column) -> None:
-    """Give pulled digits an exact type; where the values have none, they stay text in the shortest form."""
-    x = identifier(column.name)
-    declared = column.kind.partition(" ")[2]
-    special, whole, scale = con.execute(
-        f"SELECT coalesce(bool_or({x} IN ('NaN', 'Infinity', '-Infinity')), FALSE), "
-        f"coalesce(max(length(ltrim(split_part({x}, '.', 1), '-0'))), 0), "
-        f"coalesce(max(length(rtrim(split_part({x}, '.', 2), '0'))), 0) FROM {table}"
-    ).fetchall()[0]
-    digits, places = _EXACT
-    if special or whole + scale > digits:
-        con.execute(f"UPDATE {table} SET {x} = rtrim(rtrim({x}, '0'), '.') WHERE contains({x}, '.')")
-        return
-    fits = whole <= digits - places and scale <= places
-    kind = declared or f"DECIMAL({digits},{places if fits else scale})"
-    con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.promote.diff.session import Session
@@ -19,6 +19,8 @@ _BATCH = 50_000
 _PLAIN = {"SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "BOOLEAN", "VARCHAR", "BLOB"}
 _MOMENTS = {"date", "timestamp", "timestamptz"}
 _END = 2**63 - 1
+# A numeric without precision keeps its digits in this type, where they fit.
+_EXACT = (38, 18)
 
 
 def pulled(session: Session, table: ir.Table) -> str:
@@ -67,7 +69,6 @@ def transaction(origin: Any) -> Iterator[Any]:
 
 def described(cursor: Any, query: str) -> list[Column]:
     """The columns that a query gives, each pulled so that nothing of its values is lost."""
-    from workbench.promote.server import kept
     from workbench.runtime.postgres import column
 
     cursor.execute(f"SELECT * FROM ({query}) AS s LIMIT 0".encode())
@@ -81,8 +82,6 @@ def described(cursor: Any, query: str) -> list[Column]:
 def _from_postgres(session: Session, origin: Any, query: str) -> str:
     """The rows of a query; its types are those that a table of a server has here."""
     import pyarrow as pa
-
-    from workbench.promote.server import as_decimal
 
     with transaction(origin) as cursor:
         columns = described(cursor, query)
@@ -135,3 +134,34 @@ def _way(column: Column) -> _Way:
     if column.kind == "interval":
         text = f"replace({text}, '+', '')"  # the engine here reads no sign of what is not negative
     return _Way(f"{text} AS {name}", "VARCHAR", f"CAST({name} AS {column.duckdb})")
+
+
+def kept(column: Column) -> Column:
+    """How a column is pulled so that nothing of its values is lost."""
+    own = f"s.{ident(column.name)}"
+    if column.kind == "numeric":
+        # As text, since NaN and digits beyond 38 are no DECIMAL; which type it becomes is seen from the values.
+        pulled = f"CAST({own} AS text) AS {ident(column.name)}"
+        kind = f"numeric {column.duckdb}" if column.duckdb.startswith("DECIMAL") else "numeric"
+        return replace(column, kind=kind, duckdb="VARCHAR", pulled=pulled)
+    if column.kind == "interval":
+        return replace(column, duckdb="INTERVAL", pulled=f"{own} AS {ident(column.name)}")
+    return column
+
+
+def as_decimal(con: Any, table: str, column: Column) -> None:
+    """Give pulled digits an exact type; where the values have none, they stay text in the shortest form."""
+    x = ident(column.name)
+    declared = column.kind.partition(" ")[2]
+    special, whole, scale = con.execute(
+        f"SELECT coalesce(bool_or({x} IN ('NaN', 'Infinity', '-Infinity')), FALSE), "
+        f"coalesce(max(length(ltrim(split_part({x}, '.', 1), '-0'))), 0), "
+        f"coalesce(max(length(rtrim(split_part({x}, '.', 2), '0'))), 0) FROM {table}"
+    ).fetchall()[0]
+    digits, places = _EXACT
+    if special or whole + scale > digits:
+        con.execute(f"UPDATE {table} SET {x} = rtrim(rtrim({x}, '0'), '.') WHERE contains({x}, '.')")
+        return
+    fits = whole <= digits - places and scale <= places
+    kind = declared or f"DECIMAL({digits},{places if fits else scale})"
+    con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
