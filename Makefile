@@ -85,6 +85,11 @@ bench: .venv/installed-test  ## benchmarks; compare with another commit: make be
 bench-peers: .venv/installed-test .venv-peers/installed  ## the diff beside SQLMesh, datacompy, reladiff and polars
 	@$(BIN)/python bench/peers/run.py .venv-peers/bin/python
 
+SCALE ?= 1
+.PHONY: bench-tpch
+bench-tpch: .venv/installed-test .venv-peers/installed  ## the diff of TPC-H's line items; 60 million rows: make bench-tpch SCALE=10
+	@$(BIN)/python bench/tpch.py .venv-peers/bin/tpchgen-cli $(SCALE)
+
 .PHONY: drills
 drills: .venv/installed-test system  ## the slow drills, which `make test` leaves out
 	@$(BIN)/python -m pytest -q -m drill tests
