@@ -76,7 +76,7 @@ def test_no_clear_value_of_a_masked_column_is_in_any_file(place: Place, monkeypa
     place.table("lines", f"SELECT * FROM '{place.root}/raw/lines.parquet' WHERE order_id < 900")
     info = place.make("50%", anchors=("customers",))
     files = [file for file in (place.root / ".workbench").rglob("*") if file.is_file()]
-    assert {file.name for file in files} == {info.path.name, "sandbox.json"}
+    assert {file.name for file in files} == {info.path.name, "sandbox.json", "proved.json"}
     content = b"".join(file.read_bytes() for file in files)
     rows = duckdb.sql(
         f"SELECT id, name, email, region, epoch_us(born), income FROM '{place.root}/raw/customers.parquet'"

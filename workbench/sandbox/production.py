@@ -17,6 +17,7 @@ from workbench.runtime.sources import reading as postgres_reading
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox.graph import Link
 from workbench.sandbox.mask import family
+from workbench.sandbox.proofs import Proofs
 from workbench.sandbox.remote import Remote
 
 PRIVATE = "__wb_"  # prefix of the columns that a creation adds while it works
@@ -28,8 +29,8 @@ class Production:
 
     ``con`` is a raw DuckDB connection, ``relations`` maps each source to a query in brackets, ``columns`` to its columns with
     their DuckDB types, ``rows`` to its row count and ``bytes`` to the size of its files. ``surveyed`` is what
-    :mod:`workbench.sandbox.survey` has counted off. Sources that are on a server stand in ``remotes``, too; of
-    them, ``con`` has only the rows that were fetched.
+    :mod:`workbench.sandbox.survey` has counted off, ``proofs`` what is known of rows that are the same as they were. Sources
+    that are on a server stand in ``remotes``, too; of them, ``con`` has only the rows that were fetched.
     """
 
     con: Any
@@ -39,6 +40,7 @@ class Production:
     bytes: dict[str, int]
     digests: dict[str, str]
     surveyed: dict[tuple[str, tuple[str, ...]], Any] = field(default_factory=dict)
+    proofs: Proofs = field(default_factory=Proofs)
     remotes: dict[str, Remote] = field(default_factory=dict)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
@@ -78,8 +80,12 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None], *, w
             columns[name] = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {relations[name]} t").fetchall()}
             rows[name] = con.execute(f"SELECT count(*) FROM {relations[name]} t").fetchone()[0]
             digests[name] = warehouse.source_digest(name)
-        yield Production(con, relations, columns, rows, sizes, digests, remotes=remotes)
+        # Two tables of one file have one digest, so a state is where it is read, too.
+        proofs = Proofs.read(workspace.state, {name: f"{workspace.source(name).read} {digests[name]}" for name in names})
+        yield Production(con, relations, columns, rows, sizes, digests, proofs=proofs, remotes=remotes)
         changed = [name for name in names if _states(workspace, name) != before[name]]
+        if not changed:
+            proofs.keep()
     finally:
         end_readings(backend)
         backend.disconnect()

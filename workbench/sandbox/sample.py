@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from workbench.config import Source
 from workbench.errors import GuardRefused, UsageError, WorkbenchError
@@ -75,14 +76,12 @@ class Sampling:
             table = f"stage.{PRIVATE}orphans_{number}"
             columns, filled = ", ".join(f"c.{identifier(column)}" for column in link.columns), all_filled(link.columns, "c")
             if self.production.remotes.keys() & {link.child, link.parent}:
-                nulls = find_orphans(
-                    self.production.remotes, self.production.relations, self.production.con, link, table, f"{PRIVATE}n"
-                )
-                orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
-                self.dangling[link] = Dangling(orphans, nulls, table)
+                found = self.production.proofs.complete(link, partial(self._ask, link, table))
+            else:
+                found = complete(self.production, link)
+            if link in self.dangling:
                 continue
             lost = f"SELECT {columns}, count(*) AS {PRIVATE}n FROM {child} c"
-            found = complete(self.production, link)
             if found is None:
                 self._run(f"CREATE TABLE {table} AS {lost} ANTI JOIN {parent} p ON {refers(link)} WHERE {filled} GROUP BY ALL")
                 orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
@@ -92,6 +91,14 @@ class Sampling:
                 orphans, nulls = 0, self.production.rows[link.child] - found
             self.dangling[link] = Dangling(orphans, nulls, table)
         self.production.surveyed.clear()
+
+    def _ask(self, link: Link, table: str) -> int | None:
+        """Count on a server which references lead nowhere; how many lead somewhere, where all do."""
+        production = self.production
+        nulls = find_orphans(production.remotes, production.relations, production.con, link, table, f"{PRIVATE}n")
+        orphans = self._one(f"SELECT coalesce(sum({PRIVATE}n), 0) FROM {table}")
+        self.dangling[link] = Dangling(orphans, nulls, table)
+        return None if orphans else production.rows[link.child] - nulls
 
     def _check_where(self) -> None:
         """``--where`` must be one condition that some anchor can answer."""

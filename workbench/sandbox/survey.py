@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from workbench.config import Source
@@ -66,27 +67,36 @@ def check_keys(sources: Mapping[str, Source], production: Production, tell: Call
         if not source.key or not production.rows[name]:
             continue
         tell(f"checking the key of {name}")
-        remote = production.remotes.get(name)
-        numbered = None if remote is not None else _numbered(production, name, tuple(source.key))
-        if (numbered is not None and numbered.unique) or (remote is not None and remote.is_unique(source.key)):
-            continue
-        columns = ", ".join(identifier(column) for column in source.key)
-        filled = all_filled(source.key, "t")
-        grouped = (
-            f"SELECT count(*) AS n FROM {remote.at.relation if remote else production.relations[name]} t "
-            f"WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
+        production.proofs.unique(name, source.key, partial(_check_key, name, source, production))
+
+
+def _check_key(name: str, source: Source, production: Production) -> bool:
+    remote = production.remotes.get(name)
+    numbered = None if remote is not None else _numbered(production, name, tuple(source.key))
+    if (numbered is not None and numbered.unique) or (remote is not None and remote.is_unique(source.key)):
+        return True
+    columns = ", ".join(identifier(column) for column in source.key)
+    filled = all_filled(source.key, "t")
+    grouped = (
+        f"SELECT count(*) AS n FROM {remote.at.relation if remote else production.relations[name]} t "
+        f"WHERE {filled} GROUP BY {columns} HAVING count(*) > 1"
+    )
+    ask = remote.ask if remote else production.ask
+    keys, extra = ask(f"SELECT count(*), coalesce(sum(g.n), 0) FROM ({grouped}) g")[0]
+    if keys:
+        raise ConfigError(
+            f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} values are on {int(extra):,} rows",
+            hint="add the column that tells these rows apart, then: workbench sandbox create",
         )
-        ask = remote.ask if remote else production.ask
-        keys, extra = ask(f"SELECT count(*), coalesce(sum(g.n), 0) FROM ({grouped}) g")[0]
-        if keys:
-            raise ConfigError(
-                f"tool.workbench.sources.{name}.key: {source.key} is not unique: {keys:,} values are on {int(extra):,} rows",
-                hint="add the column that tells these rows apart, then: workbench sandbox create",
-            )
+    return True
 
 
 def complete(production: Production, link: Link) -> int | None:
     """How many references are not NULL, when each of them is proved to find its row; None says nothing."""
+    return production.proofs.complete(link, partial(_complete, production, link))
+
+
+def _complete(production: Production, link: Link) -> int | None:
     if not _integers(production, link.child, link.columns):
         return None
     parent = _numbered(production, link.parent, link.to)
