@@ -19,7 +19,7 @@ def pin(folder: Path, scratch: Warehouse, snapshots: Mapping[str, str]) -> None:
 
 
 def seen(warehouse: Warehouse, folder: Path | None, names: Collection[str]) -> tuple[Warehouse, dict[str, Live]]:
-    """Where the run in ``folder`` reads and writes and what of ``names`` is live to it: what was pinned, else what readers see."""
+    """Where the run in ``folder`` reads and writes, and what of ``names`` is live to it: as pinned, else what readers see."""
     if folder is None or not (place := folder / PINNED).is_file():
         return warehouse, warehouse.live(names)
     told = json.loads(place.read_text(encoding="utf-8"))
