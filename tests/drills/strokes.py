@@ -174,8 +174,9 @@ def _scheduler(moment: str) -> int:
     from workbench.operate.scheduler import Scheduler
 
     at = dt.datetime.fromisoformat(moment)
-    Scheduler(find_workspace(), "scheduler", print, 2, Clock(wall=lambda: at, ticks=lambda: 0.0)).once()
-    return 0
+    service = Scheduler(find_workspace(), "scheduler", print, 2, Clock(wall=lambda: at, ticks=lambda: 0.0))
+    service.once()
+    return int(service.refused > 0 or any(run.status != "succeeded" for run in service.ended))  # as the command says
 
 
 class _Forked:
