@@ -246,6 +246,7 @@ def test_a_shadow_that_is_asked_for_holds_up_the_publication_until_it_has_happen
     assert shop.type("publish", "P-1")[0] == 0
 
 
+@pytest.mark.drill
 def test_a_shadow_that_did_not_hold_refuses_the_publication_until_another_one_does(shop):
     shop.promote(CAPPED, gates=(GateResult("shadow", Verdict.WAITING, "waits for 1 run(s)", {"wanted": 1}),))
     assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
@@ -288,6 +289,7 @@ def test_a_promotion_that_is_no_longer_open_is_taken_away_from_its_canary(shop):
     assert shop.type("canary", "check")[0] == 0
 
 
+@pytest.mark.drill
 def test_a_version_that_is_changed_while_a_canary_reads_it_ends_it(shop):
     shop.promote(DAILY)
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
@@ -309,6 +311,7 @@ def test_sources_that_changed_since_the_run_are_not_compared(shop):
     assert len(shop.canary()) == 4
 
 
+@pytest.mark.drill
 def test_what_ran_between_a_promotion_and_its_canary_is_made_up_for(shop):
     shop.promote(DAILY)
     shop.production.orders(5)
@@ -340,7 +343,8 @@ def test_killed_in_the_middle_of_a_trial_the_next_check_takes_it_up(shop, point)
     assert len(shop.canary()) == 4
 
 
-@pytest.mark.parametrize("point", ["after_intent", pytest.param("after_swap", marks=pytest.mark.drill)])
+@pytest.mark.drill
+@pytest.mark.parametrize("point", ["after_intent", "after_swap"])
 def test_killed_while_a_breach_is_withdrawn_it_is_withdrawn_by_the_next_check(shop, point):
     shop.promote(CAPPED)
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
@@ -387,6 +391,7 @@ def test_status_alerts_of_a_withdrawn_canary_until_somebody_decides(shop):
     assert shop.json("status")["pipelines"][0]["beside"] is None
 
 
+@pytest.mark.drill
 def test_rejecting_a_promotion_takes_it_away_from_its_canary_at_once(shop):
     shop.promote(DAILY)
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 0
