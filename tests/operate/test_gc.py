@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.conftest import write_orders
 from tests.operate.typed import killed_at
 from workbench.config import find_workspace
 from workbench.operate.gc import collect, plan_gc
@@ -73,8 +74,6 @@ def worn(stages, tmp_path_factory) -> Path:
         assert run(root, "approve", "P-3") == 0
         assert run(root, "publish", "P-3") == 0
         for name in ("a", "b"):
-            from tests.conftest import write_orders
-
             write_orders(root, [f"2024-02-0{1 + (name == 'b')}"], name=name)
             assert run(root, "run", "daily_sales") == 0
     age(root)
@@ -142,14 +141,22 @@ def test_what_goes_beyond_the_retention_is_what_only_the_past_needs(shop_):
     assert shop_.run("rollback", "daily_sales").code == 0
 
 
-def test_what_a_run_of_another_pipeline_read_stays_as_long_as_that_run(shop_):
+def test_what_a_run_of_another_pipeline_read_stays_as_long_as_that_run_is_on_record(shop_):
     assert shop_.run("run", "region_totals").code == 0
-    retain(shop_.root, "5d", "daily_sales")
-    read = {each.snapshot for each in planned(shop_.root, days=10).kept if each.why.endswith("read it")}
-    with Store.open(find_workspace(shop_.root), read_only=True) as store:
-        states = {each["state"] for each in store.run("R-3").facts["inputs"]}
-    see = {each.snapshot for each in planned(shop_.root, days=10).kept if "see it" in each.why}
-    assert states <= read | see
+    write_orders(shop_.root, ["2024-03-01"], name="later")
+    assert shop_.run("run", "daily_sales").code == 0
+    age(shop_.root)
+    with Store.open(find_workspace(shop_.root)) as store:
+        (state,) = [each["state"] for each in store.run("R-3").facts["inputs"]]
+        later = store.run("R-4")
+        assert later.facts["base"] == state
+        store.update_run(replace(later, facts={**later.facts, "base": None}))
+    retain(shop_.root, "5d")
+    assert (state, "R-3 read it") in {(each.snapshot, each.why) for each in planned(shop_.root, days=10).kept}
+    with Store.open(find_workspace(shop_.root)) as store:
+        run = store.run("R-3")
+        store.update_run(replace(run, facts={**run.facts, "expired": "2026-01-01T00:00:00+00:00"}))
+    assert state in {each.snapshot for each in planned(shop_.root, days=10).gone}
 
 
 def test_what_is_open_stays(two_versions):

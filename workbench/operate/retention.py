@@ -136,10 +136,12 @@ class Needs:
                 yield from _of_promotion(promotion, f"{promotion.id} was judged on it", self)
 
     def _runs(self) -> Iterator[Pin]:
+        """What runs wrote and read, for as long as they are on record."""
+        over = {run.id for run in self.over()}
         for run in self.store.runs():
             if run.snapshot is None or run.status == "running" or "expired" in run.facts:
                 continue
-            until = self.until(run.pipeline, run.finished or run.started)
+            until = self.until(run.pipeline, run.finished or run.started) if run.id in over else None
             if run.status == "succeeded":
                 yield Pin(run.snapshot, f"{run.id} wrote it", until)
             read = [each["state"] for each in run.facts.get("inputs", ()) if each["kind"] == "pipeline"]
