@@ -71,8 +71,9 @@ def narrow(
     doubt: Doubt | None = None
     if left is not prints and columns.keyed and heavy and not whole:
         deep = left.cancelled() if left else _none(session)
-        if nearly_unique(session, prints.base, rows[0]):
-            pairs = Pairs(session, columns, prints, tolerance, deep)
+        unique = prints.base.unique()
+        if unique or (unique is None and nearly_unique(session, prints.base, rows[0])):
+            pairs = Pairs(session, columns, prints, tolerance, deep, bool(unique))
             found = pairs.differing(rows, most=most, lowest=max(samples, 1), list_all=bool(fuzzy))
             doubt, beyond = (deep, found) if found else (None, beyond)
     elif heavy or left is prints:

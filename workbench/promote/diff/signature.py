@@ -61,34 +61,44 @@ class Halves:
 
 @dataclass(slots=True)
 class Prints:
-    """The signatures of one side, in a temporary table of structs or in two arrays."""
+    """The signatures of one side: a temporary table of structs (``packed``), the two arrays of ``hashes``, or both."""
 
     session: Session
     names: tuple[str, ...]
-    table: str | None = None
-    arrays: tuple[Any, Any] | None = None
+    packed: str | None = None
+    hashes: tuple[Any, Any] | None = None
+    _copied: str | None = None
 
     @property
     def relation(self) -> str:
         """What can stand after FROM."""
-        if self.table is None:
+        if self.packed:
+            return f"(SELECT {listing(f's.{name} AS {name}' for name in self.names)} FROM {self.packed})"
+        if self._copied is None:
             import pyarrow as pa
 
-            self.table = self.session.hold(pa.table(dict(zip(self.names, self.arrays or (), strict=True))))
-        if self.arrays is not None:
-            return self.table
-        return f"(SELECT {listing(f's.{name} AS {name}' for name in self.names)} FROM {self.table})"
+            # The engine would hand conditions to Arrow, which can't compare with numbers of 64 bits without a sign.
+            self._copied = self.session.hold(pa.table(dict(zip(self.names, self.hashes or (), strict=True))))
+        return self._copied
 
     def batches(self) -> Iterator[tuple[Any, Any]]:
         """Arrays of key hashes and row hashes."""
-        if self.arrays is not None:
-            yield self.arrays
-            return
-        rows = self.session.row(f"SELECT count(*) FROM {self.table}")[0]
-        for start in range(0, rows, _BATCH):
-            some = f"rowid BETWEEN {start} AND {start + _BATCH - 1}"
-            found = self.session.arrays(f"SELECT s.k AS k, s.h AS h FROM {self.table} WHERE {some}")
-            yield found["k"], found["h"]
+        if self.hashes is None:
+            rows = self.session.row(f"SELECT count(*) FROM {self.packed}")[0]
+            if rows > _HELD:
+                for start in range(0, rows, _BATCH):
+                    yield self._read(f" WHERE rowid BETWEEN {start} AND {start + _BATCH - 1}")
+                return
+            self.hashes = self._read("")
+        yield self.hashes
+
+    def unique(self) -> bool | None:
+        """Whether no two rows have the same key hash; None where there are too many rows to tell."""
+        return buckets.unique(self.batches) if self.hashes is not None else None
+
+    def _read(self, where: str) -> tuple[Any, Any]:
+        found = self.session.arrays(f"SELECT s.k AS k, s.h AS h FROM {self.packed}{where}")
+        return found["k"], found["h"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +149,7 @@ class Signatures:
             return self
         if not len(found[0][0]) and not len(found[1][0]):
             return None
-        base, candidate = (Prints(self.session, ("k", "h"), arrays=arrays) for arrays in found)
+        base, candidate = (Prints(self.session, ("k", "h"), hashes=hashes) for hashes in found)
         return Signatures(self.session, (), base, candidate)
 
     def cancelled(self) -> Doubt:
@@ -168,7 +178,7 @@ def _prints(session: Session, columns: Columns, which: int, side: Side, heavy: S
         parts |= {f"c{i}": column.form(which) for i, column in enumerate(columns.key)}
     if not heavy and rows <= _HELD:
         found = session.arrays(f"SELECT {listing(f'{sql} AS {name}' for name, sql in parts.items())} FROM {side.source}")
-        return Prints(session, tuple(parts), arrays=(found["k"], found["h"]))
+        return Prints(session, tuple(parts), hashes=(found["k"], found["h"]))
     # One column of structs: the engine keeps count of distinct values in any other, which takes longer than writing them.
     packed = listing(f"{name} := {sql}" for name, sql in parts.items())
-    return Prints(session, tuple(parts), table=session.make(f"SELECT struct_pack({packed}) AS s FROM {side.source}"))
+    return Prints(session, tuple(parts), packed=session.make(f"SELECT struct_pack({packed}) AS s FROM {side.source}"))
