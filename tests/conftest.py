@@ -25,6 +25,7 @@ def _no_session_left_open() -> Iterator[None]:
     if opened := sys.modules.get("workbench.sandbox.session"):
         opened.deactivate()
 
+
 PYPROJECT = """
 [tool.workbench.approval]
 self_approval = true

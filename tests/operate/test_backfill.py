@@ -15,10 +15,10 @@ import pytest
 from tests.conftest import Ran
 from tests.operate.conftest import DAILY, DAILY_CONTRACT
 from tests.test_docs import hold
+from workbench.catalog.history import history
 from workbench.cli.main import main
 from workbench.errors import GuardRefused, LockHeld, UsageError
 from workbench.model import Check, Interval
-from workbench.catalog.history import history
 from workbench.operate.backfill import Hours, Worker, change
 from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, split
 from workbench.operate.observe import Readers, status

@@ -78,7 +78,7 @@ def _judged_view(judged: Judged, rows: int) -> RenderableType:
 
 
 # Gates that a reader wants to see when they have something to say; when they pass, one line names them all.
-_BRIEF = {"drift", "documented", "privacy", "policy", "impact", "performance", "cost"}
+_BRIEF = {"drift", "documented", "privacy", "policy", "impact", "performance", "cost", "shadow"}
 
 
 def gates_view(gates: Sequence[GateResult]) -> Table:
