@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ibis
+import numpy as np
 import pytest
 
-from workbench.promote.diff import diff, narrow
+from workbench.promote.diff import buckets, diff, narrow, signature
 
 BASE = """
     SELECT i AS id, i // 3 AS "group", (i * 7919 % 1000)::DOUBLE / 7 AS x, 'text ' || (i % 100) AS label,
@@ -82,3 +83,32 @@ def test_nested_values_that_the_engine_hashes_alike_are_told_apart(monkeypatch, 
     for name, value in zip(("base", "candidate"), pair, strict=True):
         con.raw_sql(f"CREATE TABLE {name} AS SELECT 1 AS id, {value} AS v")
     assert diff(con.table("base"), con.table("candidate"), key=["id"]).rows.changed == 1
+
+
+@pytest.mark.parametrize("rel_tol", [0.0, 1e-9])
+@pytest.mark.parametrize("change", ["nothing", "rows come and go", "copies come", "noise everywhere, some other values"])
+def test_signatures_too_large_for_memory_give_the_same_answer(con, monkeypatch, change, rel_tol):
+    monkeypatch.setattr(narrow, "SMALL", 1000)
+    monkeypatch.setattr(signature, "_HELD", 15_000)
+    monkeypatch.setattr(signature, "_BATCH", 4096)
+    base, candidate = con.table("base"), con.table(f"candidate{list(CHANGES).index(change)}")
+    options = {"key": ["id"], "rel_tol": rel_tol, "distributions": False}
+    assert diff(base, candidate, **options).to_json() == diff(base, candidate, verify=True, **options).to_json()
+
+
+def test_a_row_of_zeros_is_missed_neither_with_a_key_nor_without(monkeypatch):
+    monkeypatch.setattr(narrow, "SMALL", -1)
+    con = ibis.duckdb.connect()
+    base = con.create_table("base", {"id": [0, 1, 2], "v": [0, 1, 2]})
+    candidate = con.create_table("candidate", {"id": [3, 1, 2], "v": [3, 1, 2]})
+    for key in (["id"], []):
+        found = diff(base, candidate, key=key).rows
+        assert (found.added, found.removed) == (1, 1)
+
+
+@pytest.mark.parametrize("copies", [2, 3, 300])
+def test_one_key_hash_with_copies_among_many_is_found(copies):
+    keys = np.random.default_rng(7).integers(0, 2**64, 50_000, dtype=np.uint64)
+    again = np.concatenate([keys, np.repeat(keys[:1], copies - 1)])
+    assert buckets.unique(lambda: [(keys, keys)])
+    assert not buckets.unique(lambda: [(again, again)])
