@@ -114,6 +114,7 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("reproduce", "reproduce R-1")
     typed("contract-check", "contract check")
     typed("contract-check", "contract check --sandbox")
+    typed("contract-export", "contract export daily_sales")
     typed("explain", "explain daily_sales --for 2024-01-02")
     typed("status", "status")
     typed("lineage", "lineage daily_sales")

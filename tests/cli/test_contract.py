@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from tests.test_docs import hold
 from workbench.config import find_workspace
 from workbench.runtime.warehouse import Warehouse
@@ -91,3 +93,27 @@ def test_what_can_not_be_checked_is_said(published: Any) -> None:
 def test_nothing_published_is_nothing_broken(shop: Any) -> None:
     assert checked(shop)["pipelines"] == []
     assert "nothing is published yet" in shop.run("contract", "check").out
+
+
+def test_the_whole_contract_says_who_owns_it_and_how_fresh_and_how_long_it_is(published: Any) -> None:
+    file = published.root / "promoted" / "daily_sales" / "pipeline.toml"
+    file.write_text(file.read_text().replace('# retention = "400d"', 'retention = "400d"'))
+    ran = published.run("contract", "export", "daily_sales", "--json")
+    hold("contract-export", ran)
+    contract = ran.json["contract"]
+    assert contract["id"] == "daily_sales@1"
+    assert contract["team"]["members"] == [{"username": "ada@example.org", "role": "Owner"}]
+    assert [(each["property"], each["value"]) for each in contract["slaProperties"]] == [
+        ("latency", 36),
+        ("retention", 400),
+        ("frequency", "0 6 * * *"),
+    ]
+    text = published.run("contract", "export", "daily_sales@1").out
+    assert yaml.safe_load(text) == contract
+
+
+def test_a_contract_of_a_version_that_is_not_there_names_those_that_are(published: Any) -> None:
+    ran = published.run("contract", "export", "daily_sales@7")
+    assert ran.code == 2
+    assert "daily_sales@1" in ran.err
+    assert published.run("contract", "export", "nothing").code == 2

@@ -104,8 +104,6 @@ def complete(
 
 def to_yaml(contract: Contract) -> str:
     """The contract as a YAML document of the standard; equal contracts give equal text."""
-    import yaml
-
     custom = {
         "parameters": [_drop_empty(_texts(asdict(parameter))) for parameter in contract.parameters],
         "inputs": [_drop_empty(asdict(source)) for source in contract.inputs],
@@ -129,6 +127,13 @@ def to_yaml(contract: Contract) -> str:
         ],
         "customProperties": [{"property": name, "value": value} for name, value in custom.items()],
     }
+    return as_text(document)
+
+
+def as_text(document: Mapping[str, Any]) -> str:
+    """A document of the standard as YAML; equal documents give equal text."""
+    import yaml
+
     text: str = yaml.dump(_plain(document), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=120)
     return text
 

@@ -1,4 +1,4 @@
-"""``workbench contract``: whether what is live keeps its promises."""
+"""``workbench contract``: what versions promise, and whether what is live keeps it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,54 @@ if TYPE_CHECKING:
 
 @click.group()
 def contract() -> None:
-    """Hold data against the contracts of the versions that are live.
+    """Hold data against the contracts of the versions that are live, or print them whole.
 
     \b
     Examples:
       workbench contract check
+      workbench contract export late_departures
       workbench contract check late_departures --sandbox
     """
+
+
+@contract.command()
+@click.argument("name", metavar="PIPELINE[@VERSION]")
+@json_option
+def export(name: str, as_json: bool) -> None:
+    """Print the whole contract in the Open Data Contract Standard, as YAML: promises, owner, service levels, retention.
+
+    Without a version it is that of the live one. What it says of the data is the version's contract.yaml; owner, freshness,
+    retention and schedule are those of pipeline.toml now.
+
+    \b
+    Examples:
+      workbench contract export late_departures > late_departures.odcs.yaml
+      workbench contract export late_departures@2 --json
+    """
+    from workbench.catalog.contract import as_text
+    from workbench.catalog.standard import whole
+    from workbench.errors import UnknownName
+    from workbench.model import VersionId
+    from workbench.operate.schedule import read_config
+    from workbench.runtime.warehouse import Warehouse
+
+    workspace = find_workspace()
+    if "@" in name:
+        version = VersionId.parse(name)
+    else:
+        live = Warehouse.open(workspace).live()
+        if name not in live:
+            raise UnknownName.of("live pipeline", name, live, hint="workbench status")
+        version = VersionId(name, live[name].version)
+    config = read_config(workspace, version.pipeline)
+    document = whole(
+        workspace, version, owner=config.owner, freshness=config.freshness, retention=config.retention, schedule=config.cron,
+        timezone=config.timezone,
+    )  # fmt: skip
+    if as_json:
+        emit_json({"contract": document})
+    else:
+        click.echo(as_text(document), nl=False)
 
 
 @contract.command()
