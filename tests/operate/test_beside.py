@@ -112,7 +112,8 @@ class Beside:
 
 
 @pytest.fixture
-def shop(production, capsys) -> Beside:
+def shop(production, capsys, monkeypatch) -> Beside:
+    monkeypatch.setenv("COLUMNS", "200")
     return Beside(production, capsys)
 
 

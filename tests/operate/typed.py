@@ -19,10 +19,12 @@ from workbench.runtime import failpoint
 duckdb.default_connection().close()
 
 
-def carry_out(root: Path, arguments: tuple[str, ...], point: str) -> None:
+def carry_out(root: Path, arguments: tuple[str, ...], point: str, environment: dict[str, str]) -> None:
     """Type a command in a workspace, and be killed at ``point``."""
     os.chdir(root)
-    os.environ |= {failpoint.VARIABLE: point, "WORKBENCH_USER": "ada@example.org", "NO_COLOR": "1"}
+    # The server was started when a test asked for it first, with the environment of that one.
+    os.environ.clear()
+    os.environ |= environment | {failpoint.VARIABLE: point, "WORKBENCH_USER": "ada@example.org", "NO_COLOR": "1"}
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         code = main([*arguments])
     sys.exit(code)
@@ -32,7 +34,7 @@ def killed_at(point: str, root: Path, *arguments: str) -> int:
     """The exit code of a command that was to be killed at a fail-point; 137 when it was."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.operate.killed", "tests.operate.typed"])
-    process = context.Process(target=carry_out, args=(root, arguments, point))
+    process = context.Process(target=carry_out, args=(root, arguments, point, dict(os.environ)))
     process.start()
     process.join()
     return int(process.exitcode or 0)

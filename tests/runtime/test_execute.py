@@ -231,7 +231,8 @@ SAME = {
         "sys.stdout.isatty()",
         "import warnings; warnings.warn('careful')",
         "import threading\nt = threading.Thread(target=lambda: print('thread')); t.start(); t.join()",
-        "pid = os.fork()\nif pid == 0:\n    print('child', flush=True); os._exit(0)\nos.waitpid(pid, 0)[1]",
+        "pid = os.fork()\nif pid == 0:\n    print('child', flush=True); os._exit(0)\n"
+        "status = os.waitpid(pid, 0)[1]; time.sleep(0.5); status",
         "print('\\udc80 lone')",
     ],
     "rich": [

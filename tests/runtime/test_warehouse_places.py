@@ -107,7 +107,7 @@ def test_a_disk_that_fills_while_publishing_leaves_the_old_view_and_no_file(tmp_
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "refused 5\n"
     assert read(warehouse) == [(1,)]
-    assert {path.name for path in warehouse.folder.iterdir()} == {".publish.lock", "current.duckdb", "data"}
+    assert {path.name for path in warehouse.folder.iterdir()} == {".publish.lock", ".current.json", "current.duckdb", "data"}
 
 
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")

@@ -6,6 +6,7 @@ What chosen readers see before the others do is in schema ``canary``.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -112,6 +113,7 @@ def replace_current(
     reached("before_swap")
     try:
         with reported("publishing"):
+            _refuse_held(file)
             _write(file, temporary, current, {"main": changed, "canary": beside})
             files.fsync(temporary)
             reached("after_write_new")
@@ -123,6 +125,18 @@ def replace_current(
         for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
             leftover.unlink(missing_ok=True)
     reached("after_swap")
+
+
+def _refuse_held(file: Path) -> None:
+    """Raise when another process has the file open to write: what it wrote would be lost with the file that is replaced."""
+    with contextlib.suppress(FileNotFoundError), file.open("rb") as stream:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise InfrastructureError(
+                f"publishing: another process holds the file: {file} is open for writing",
+                hint="wait for it to end, then type the same command again",
+            ) from None
 
 
 def _write(file: Path, temporary: Path, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:

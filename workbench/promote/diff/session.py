@@ -85,7 +85,8 @@ class Session:
         before: dict[str, Any] = {}
         try:
             for name, value in settings.items():
-                with contextlib.suppress(duckdb.CatalogException):  # not every release of the engine has every setting
+                # Not every release of the engine has every setting, and a sandbox lets nobody change one.
+                with contextlib.suppress(duckdb.CatalogException, duckdb.InvalidInputException):
                     before[name] = self.row(f"SELECT current_setting({literal(name)})")[0]
                     self.con.execute(f"SET {name} = {literal(str(value))}")
             yield
