@@ -6,6 +6,7 @@ The parent stages modules and calls :func:`run_job`; the functions below :func:`
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -106,6 +107,7 @@ def read_job(file: str) -> dict[str, Any]:
 
     Helper modules beside the notebook and packages of the workspace can be imported afterwards.
     """
+    gc.set_threshold(50_000, 20, 20)  # as every command does
     job: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
     confine(Rules(**{name: tuple(listed) for name, listed in job["rules"].items()}))
     sys.path[:0] = [job["notebooks"], job["root"]]
