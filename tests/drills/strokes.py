@@ -239,7 +239,7 @@ def _run(request: dict[str, Any], body: str, said: tuple[int, int]) -> None:
 
     for name in ("DEVNULL", "TimeoutExpired"):
         setattr(_Quick, name, getattr(subprocess, name))
-    forked.subprocess = _Quick  # type: ignore[assignment]
+    forked.subprocess = _Quick
     for source, descriptor in zip(said, (1, 2), strict=True):
         os.dup2(source, descriptor)
     for source in set(said):
@@ -258,7 +258,7 @@ def _run(request: dict[str, Any], body: str, said: tuple[int, int]) -> None:
 
     sys.stdout.flush()
     sys.stderr.flush()
-    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does when it ends
+    threading._shutdown()  # as the interpreter does when it ends
     atexit._run_exitfuncs()
     os._exit(code)
 
