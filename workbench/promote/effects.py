@@ -24,6 +24,7 @@ from workbench.promote.forbidden import (
     SQL_FUNCTIONS,
     lookup,
     method,
+    unknown,
 )
 from workbench.promote.literals import is_literal
 from workbench.promote.program import Program, Statement, assigned, walk
@@ -76,7 +77,7 @@ def _path(program: Program, statement: Statement, node: ast.expr, path: str) -> 
                 Reason.DYNAMIC_NAMES, node, "getattr", what, 'index the table instead: table["column"] or table[name]'
             )
         return
-    found = lookup(path) or _member(path) or _module_inside(path)
+    found = lookup(path) or _member(path) or _module_inside(path) or unknown(path)
     if found is not None:
         reason, hint = found
         shown = path.removeprefix("builtins.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 
 from workbench.promote.refusal import Reason
 
@@ -37,8 +38,10 @@ _declare(
     _PATHS, Reason.CLOCK, _CLOCK,
     """
     ibis.now ibis.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow datetime.date.today
-    time.time time.time_ns time.localtime time.gmtime time.ctime time.strftime time.monotonic time.perf_counter
-    time.process_time pandas.Timestamp.now pandas.Timestamp.today pandas.Timestamp.utcnow pandas.to_datetime.now
+    time.time time.localtime time.gmtime time.ctime time.strftime time.monotonic time.perf_counter
+    time.process_time time.time_ns time.monotonic_ns time.perf_counter_ns time.process_time_ns time.thread_time
+    time.thread_time_ns time.clock_gettime time.clock_gettime_ns time.asctime
+    pandas.Timestamp.now pandas.Timestamp.today pandas.Timestamp.utcnow pandas.to_datetime.now
     time.sleep email.utils. timeit. pendulum.now pendulum.today arrow.now arrow.utcnow
     """,
 )  # fmt: skip
@@ -52,10 +55,10 @@ _declare(
 _declare(
     _PATHS, Reason.ENVIRONMENT, 'take the value as a parameter: wb.param("name", default)',
     """
-    os.environ os.getenv os.environb os.getcwd os.uname os.cpu_count os.getpid os.getlogin os.name sys.argv
+    os.environ os.getenv os.environb os.getcwd os.uname os.cpu_count os.getpid os.getlogin os.name
     os. posix. nt. sysconfig. site.
-    sys.platform sys.path sys.modules sys.version sys.version_info platform. socket.gethostname getpass. dotenv.
-    locale. builtins.input
+    sys. platform. time.mktime time.tzname time.timezone time.altzone time.daylight time.tzset
+    socket.gethostname getpass. dotenv. locale. builtins.input
     """,
 )  # fmt: skip
 _declare(
@@ -68,8 +71,8 @@ _declare(
 _declare(
     _PATHS, Reason.FILES, _FILES,
     """
-    builtins.open io.open os.listdir os.scandir os.walk os.remove os.unlink os.rename os.replace os.mkdir
-    os.makedirs os.rmdir os.stat os.open os.path.exists os.path.getsize os.path.getmtime os.path.isfile
+    builtins.open io.open io.open_code io.FileIO os.listdir os.scandir os.walk os.remove os.unlink os.rename
+    os.replace os.mkdir os.makedirs os.rmdir os.stat os.open os.path.exists os.path.getsize os.path.getmtime os.path.isfile
     os.path.isdir os.chdir pathlib. shutil. tempfile. glob. zipfile. tarfile. gzip. bz2. lzma. pickle. shelve. dbm.
     joblib. mmap. fileinput. codecs.open tokenize.open linecache. netrc. configparser. sqlite3.dbapi2. zipimport.
     mailbox. ensurepip. venv. filecmp. wave. readline. nis. crypt. spwd. pwd. grp. plistlib.
@@ -101,8 +104,19 @@ _declare(
 # Of os, what only computes with text; of sys, what is the same everywhere.
 PURE = (
     "os.path.join", "os.path.basename", "os.path.dirname", "os.path.splitext", "os.path.split", "os.path.normpath", "os.sep",
-    "os.fspath", "os.PathLike", "os.path.commonprefix",
+    "os.fspath", "os.PathLike", "os.path.commonprefix", "sys.maxsize", "sys.maxunicode", "sys.float_info", "sys.int_info",
+    "sys.intern",
 )  # fmt: skip
+# Modules of the standard library whose results depend on their arguments alone, but for what is declared above. Of all others
+# nobody has said so.
+PURE_MODULES = frozenset(
+    """
+    __future__ abc array ast base64 binascii bisect builtins calendar cmath codecs collections colorsys contextlib copy csv
+    dataclasses datetime decimal difflib email encodings enum errno fnmatch fractions functools graphlib hashlib heapq hmac html
+    io ipaddress itertools json keyword math numbers operator os pprint quopri re reprlib shlex stat statistics string
+    stringprep struct sys textwrap time token tokenize tomllib types typing unicodedata urllib uuid warnings zlib zoneinfo
+    """.split()
+)
 _declare(
     _PATHS, Reason.GLOBAL_STATE, "remove it, or keep it in a cell that no output needs",
     """
@@ -233,6 +247,21 @@ def lookup(path: str) -> tuple[Reason, str] | None:
         if (path == declared or path.startswith(declared if prefix else declared + ".")) and len(declared) > len(best):
             best = declared
     return _PATHS[best] if best else None
+
+
+def unknown(path: str) -> tuple[Reason, str] | None:
+    """Why a dotted path is refused because nobody has said that its module of the standard library is pure, if it is.
+
+    >>> found = unknown("webbrowser.open")
+    >>> found[0].value if found else None
+    'environment'
+    >>> unknown("statistics.mean"), unknown("numpy.mean")
+    (None, None)
+    """
+    top = path.partition(".")[0]
+    if top in PURE_MODULES or top not in sys.stdlib_module_names:
+        return None
+    return Reason.ENVIRONMENT, "compute it in Ibis, or with what depends on its arguments alone: math, statistics, datetime, re"
 
 
 def method(name: str) -> tuple[Reason, str] | None:
