@@ -52,6 +52,16 @@ def test_the_story_holds_and_is_short(told: tuple[Path, dict[str, Any], str]) ->
     assert document["next"][0] == "workbench edit notebooks/departure_delays.py"
 
 
+def test_the_renamed_column_is_refused_for_its_reader(
+    told: tuple[Path, dict[str, Any], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(told[0])
+    assert main(["show", "P-2", "--json"]) == 0
+    (candidate,) = json.loads(capsys.readouterr().out)["candidates"]
+    (gate,) = candidate["gates"]
+    assert (gate["gate"], gate["verdict"], gate["evidence"]["lost_by"]) == ("contract", "fail", {"monthly_lateness": ["late"]})
+
+
 def test_readers_see_the_corrected_table_with_the_new_days(told: tuple[Path, dict[str, Any], str]) -> None:
     folder = told[0]
     with duckdb.connect(folder / "warehouse" / "current.duckdb", read_only=True) as con:

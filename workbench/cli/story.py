@@ -69,6 +69,8 @@ RENAMED = (
         'rate=ibis._.delayed / ibis._.departures.nullif(0)),\n        key=["day"',
     ),
     ('"late": "flights that left more', '"delayed": "flights that left more'),
+    ("late / departures, 0..1; NULL on a day", "delayed / departures, 0..1; NULL on a day"),
+    ('"cancelled": "flights", "late": "flights"', '"cancelled": "flights", "delayed": "flights"'),
     ('"late:Q"', '"delayed:Q"'),
     ("late=ibis._.late.sum())\n    )\n    monthly", "late=ibis._.delayed.sum())\n    )\n    monthly"),
 )
