@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, replace
 
 import duckdb
+import ibis
 import pytest
 
 from tests.conftest import Ran
@@ -19,6 +20,7 @@ from tests.test_docs import hold
 from workbench.cli.main import main
 from workbench.config import find_workspace
 from workbench.model import Check, GateResult, Verdict, VersionId
+from workbench.promote.diff import TableDiff, diff
 from workbench.promote.module import load_module
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, beside
@@ -55,7 +57,9 @@ class Beside:
             hold(schema, Ran(code, out, ""))
         return json.loads(out)
 
-    def promote(self, code: str, *, contract=DAILY_CONTRACT, declared: float | None = None, gates=()) -> str:
+    def promote(
+        self, code: str, *, contract=DAILY_CONTRACT, declared: float | None = None, gates=(), seen: TableDiff | None = None
+    ) -> str:
         production = self.production
         folder = production.version(contract, code, number=2)
         production.workspace.notebooks.mkdir(exist_ok=True)
@@ -87,6 +91,10 @@ class Beside:
             "",
             (changed, *gates),
         )
+        if seen is not None:
+            evidence = production.workspace.state / "promotions" / "P-1" / "daily_sales" / "evidence" / "diff.json"
+            evidence.parent.mkdir(parents=True)
+            evidence.write_text(json.dumps({"logic": seen.to_json(), "data": None}))
         manifest = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
         with Store.open(production.workspace) as store:
             made = store.add_promotion(
@@ -174,6 +182,25 @@ def test_what_the_author_declared_is_no_breach_and_what_nobody_did_is(shop):
     assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
     assert shop.type("run", "daily_sales")[0] == 0
     assert "gate changed: 3 row(s) differ" in shop.last()["reason"]
+
+
+@pytest.mark.parametrize(
+    ("later", "waived"),
+    [("200", False), pytest.param('ibis.null("int64")', True, marks=pytest.mark.drill)],
+)
+def test_what_was_declared_or_waived_is_a_change_like_the_one_that_was_seen(shop, later, waived):
+    base, candidate = (
+        ibis.memtable({"day": [f"2024-01-0{i}" for i in (1, 2, 3)], "revenue": [245.0 * times] * 3}) for times in (1, 2)
+    )
+    by = GateResult("changed", Verdict.WARN, "", {"waived": {"who": "bo", "why": "meant"}})
+    code = DAILY.rstrip() + f'.mutate(revenue=_.revenue * ibis.ifelse(_.day < ibis.date("2024-01-04"), 2, {later}))\n'
+    shop.promote(code, declared=None if waived else 1.0, seen=diff(base, candidate, key=("day",)), gates=[by] if waived else ())
+    assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
+    assert shop.type("run", "daily_sales")[0] == 0
+    assert shop.last()["state"] == "running"  # days as those that were seen
+    shop.production.orders(3, first="2024-01-04", name="later")
+    assert shop.type("run", "daily_sales", "--interval", "2024-01-04..2024-01-07")[0] == 0
+    assert "gate drift: moved otherwise than when it was promoted: revenue" in shop.last()["reason"]
 
 
 def test_a_check_that_only_the_candidate_breaks_is_a_breach_with_its_rows(shop):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.compatibility import lost_columns
 from workbench.catalog.contract import Contract, read_contract
@@ -23,6 +23,7 @@ from workbench.errors import WorkbenchError
 from workbench.model import GateResult, Interval, Snapshot, Verdict, VersionId
 from workbench.promote.decided import overtaken
 from workbench.promote.diff import TableDiff, diff, diff_snapshots
+from workbench.promote.evidence import stored_evidence
 from workbench.promote.gates.case import Case
 from workbench.promote.gates.changed import changed
 from workbench.promote.gates.contract import contract as contract_gate
@@ -30,6 +31,7 @@ from workbench.promote.gates.cost import cost
 from workbench.promote.gates.drift import drift
 from workbench.promote.gates.key import key
 from workbench.promote.gates.performance import performance
+from workbench.promote.gates.reviewed import violations_alike
 from workbench.promote.gates.rows import rows
 from workbench.promote.gates.runtime import runtime
 from workbench.runtime import checks
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 # What data says: the others are about code and words, which do not change after a promotion.
 DATA_GATES: tuple[Callable[[Case], GateResult], ...] = (contract_gate, key, rows, changed, drift, runtime, performance, cost)
+COMPARING = frozenset({"rows", "changed", "drift"})
 DIFF = "diff.json"
 
 
@@ -53,7 +56,7 @@ def judge_trial(
     """The trial with what the gates say, and what differs from the run.
 
     Where its inputs were others, differences tell nothing: what compares the two sides is not asked. What the author declared,
-    or a person waived, when the promotion was judged holds here too.
+    or a person waived, when the promotion was judged holds here too, for a difference like the one that was seen then.
     """
     assert trial.snapshot is not None
     candidate = next(each for each in promotion.candidates if each.pipeline == trial.pipeline)
@@ -71,7 +74,7 @@ def judge_trial(
             found = _compared(read, warehouse.snapshot(run.snapshot, run.pipeline), snapshot, (live, mine), run.interval)
     finally:
         con.disconnect()
-    declared = _declared(candidate)
+    waived = {gate.gate: gate for gate in candidate.gates if "waived" in gate.evidence}
     lost = lost_columns(live, mine)
     case = Case(
         contract=mine,
@@ -83,7 +86,8 @@ def judge_trial(
         logic=found,
         seconds=float(trial.facts.get("seconds", 0.0)),
         thresholds=workspace.settings.gates,
-        allow_change=declared,
+        allow_change=1.0 if waived.keys() & COMPARING else _declared(candidate),
+        reviewed=_reviewed(workspace, promotion, candidate),
         allow_breaking=True,  # readers were told when it was promoted, and somebody approved
         live_seconds=float(trial.facts["live"]["seconds"]) if found is not None else None,
         bytes=snapshot.bytes,
@@ -97,8 +101,8 @@ def judge_trial(
         }
         facts["columns"] = {name: column.changed for name, column in found.columns.items() if column.changed}
         write_atomic(workspace.runs / trial.id / DIFF, json.dumps(found.to_json(), default=str) + "\n")
-    waived = {gate.gate: gate.evidence["waived"] for gate in candidate.gates if "waived" in gate.evidence}
-    return replace(trial, gates=tuple(_waived(gate(case), waived) for gate in DATA_GATES), facts=facts)
+    judged = tuple(_waived(gate(case), waived, known=case.reviewed is not None) for gate in DATA_GATES)
+    return replace(trial, gates=judged, facts=facts)
 
 
 def no_longer(
@@ -164,9 +168,25 @@ def _declared(candidate: CandidateRecord) -> float | None:
     return None if found is None else float(found)
 
 
-def _waived(result: GateResult, waived: Mapping[str, Mapping[str, str]]) -> GateResult:
+def _reviewed(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord) -> TableDiff | None:
+    """How the candidate differed from the live version when people decided on it; None where that is not on record."""
+    logic = (stored_evidence(workspace, promotion, candidate) or {}).get("logic")
+    return TableDiff.from_json(logic) if logic else None
+
+
+def _waived(result: GateResult, waived: Mapping[str, GateResult], *, known: bool) -> GateResult:
+    """What a person has let pass is a warning; a difference, or broken rows, only when they are like those of then."""
     if result.verdict is not Verdict.FAIL or result.gate not in waived:
         return result
-    by = waived[result.gate]
+    then = waived[result.gate].evidence
+    if (known and result.gate in COMPARING) or not violations_alike(_broken(result.evidence), _broken(then)):
+        return result
+    by = then["waived"]
     said = f"{result.summary}; waived by {by['who']}: {by['why']}"
     return GateResult(result.gate, Verdict.WARN, said, {**result.evidence, "waived": dict(by)})
+
+
+def _broken(evidence: Mapping[str, Any]) -> dict[str, int]:
+    """How many rows break each rule, by what the gates contract and key keep."""
+    listed = {each["check"]: each for each in evidence.get("checks", ())} or evidence
+    return {rule: found["violations"] for rule, found in listed.items() if isinstance(found, dict) and "violations" in found}

@@ -11,7 +11,7 @@ from workbench.catalog.policy import Rule
 from workbench.config import Gates
 from workbench.model import CheckResult, Verdict
 from workbench.promote import gates
-from workbench.promote.diff.result import RowCounts, SchemaDiff, TableDiff
+from workbench.promote.diff.result import ColumnDiff, RowCounts, SchemaDiff, TableDiff
 from workbench.promote.equality import Equality, EqualityCheck
 from workbench.runtime import checks
 
@@ -105,6 +105,47 @@ def test_changed_fails_beyond_tolerance_and_warns_when_declared():
     assert verdict("changed", case) is Verdict.FAIL
     assert verdict("changed", replace(case, allow_change=0.59)) is Verdict.FAIL
     assert verdict("changed", replace(case, allow_change=0.6)) is Verdict.WARN
+
+
+def seen_then(**profile):
+    """A case whose author declared everything, and whose reviewers saw 30 of 100 revenues differ."""
+    base = {"null_share": 0.0, "quantiles": {"p50": 10.0}}
+    then = replace(
+        difference(100, 100, changed=30),
+        columns={"revenue": ColumnDiff(30, 0.3)},
+        distributions={"revenue": {"base": base, "candidate": base | {"quantiles": {"p50": 20.0}}, "psi": 1.0} | profile},
+    )
+    return replace(CASE, allow_change=1.0, reviewed=then)
+
+
+def test_a_declared_change_covers_later_what_was_seen_when_it_was_decided_on_and_no_more():
+    case = seen_then()
+    for changed, expected in ((50, Verdict.WARN), (56, Verdict.FAIL)):
+        assert verdict("changed", replace(case, logic=difference(100, 100, changed=changed))) is expected
+    other = replace(difference(100, 100, changed=50), columns={"day": ColumnDiff(50, 0.5)})
+    assert verdict("changed", replace(case, logic=other)) is Verdict.FAIL, "another column than the one that was seen"
+    grown = replace(case, reviewed=difference(100, 300, added=200))
+    for rows, expected in ((300, Verdict.WARN), (240, Verdict.WARN), (400, Verdict.FAIL), (125, Verdict.PASS)):
+        logic = difference(100, rows, added=rows - 100)
+        assert verdict("rows", replace(grown, rows=rows, logic=logic)) is expected
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ({"candidate": {"null_share": 0.0, "quantiles": {"p50": 21.0}}, "psi": 1.9}, Verdict.WARN),
+        ({"candidate": {"null_share": 0.0, "quantiles": {"p50": 21.0}}, "psi": 2.1}, Verdict.FAIL),
+        ({"candidate": {"null_share": 1.0, "quantiles": {"p50": None}}}, Verdict.FAIL),
+        ({"candidate": {"null_share": 0.0, "quantiles": {"p50": 10_000.0}}}, Verdict.FAIL),
+        ({"candidate": {"null_share": 0.0, "quantiles": {"p50": -20.0}}}, Verdict.FAIL),
+    ],
+)
+def test_values_may_later_move_as_they_did_when_it_was_decided_on(now, expected):
+    case = seen_then()
+    profile = {"base": {"null_share": 0.0, "quantiles": {"p50": 10.0}}} | now
+    logic = replace(difference(100, 100, changed=30), distributions={"revenue": profile})
+    assert verdict("drift", replace(case, logic=logic)) is expected
+    assert verdict("drift", replace(case, logic=logic, reviewed=None)) in (Verdict.PASS, Verdict.WARN)
 
 
 def test_runtime_fails_above_its_budget():

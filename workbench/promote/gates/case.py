@@ -23,6 +23,9 @@ class Case:
     unchanged and that was only recomputed because its input changes. ``seconds`` is the wall-clock time of the trial,
     ``live_seconds`` that of the live version on the same snapshot, ``bytes`` what the candidate's data takes on disk.
 
+    ``reviewed`` is how the candidate differed when it was promoted; None while it is. Where it is known, ``allow_change``
+    covers a difference like that one and no other.
+
     ``personal`` maps columns to the personal ones that they are computed from, ``declassified`` those of them that name nobody
     to the reason. ``readers`` are the live pipelines that rest on this one, ``lost_by`` those that read a column which readers
     lose. ``allow_change`` is the share of rows that the author declared to change, ``allow_breaking`` that readers may lose
@@ -40,6 +43,7 @@ class Case:
     seconds: float
     thresholds: Gates
     allow_change: float | None = None
+    reviewed: TableDiff | None = None
     allow_breaking: bool = False
     live_seconds: float | None = None
     bytes: int = 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
+from workbench.promote.gates.reviewed import columns_beyond, touched_share
 
 
 def changed(case: Case) -> GateResult:
@@ -16,12 +19,20 @@ def changed(case: Case) -> GateResult:
         return GateResult("changed", Verdict.PASS, "no live version to compare with")
     rows = case.logic.rows
     touched = rows.added + rows.removed + rows.changed
-    share = touched / max(rows.base + rows.added, 1)
+    share = touched_share(rows)
     tolerance = case.thresholds.changed_share_tolerance
-    evidence = {"touched": touched, "share": share, "tolerance": tolerance, "declared": case.allow_change}
+    evidence: dict[str, Any] = {"touched": touched, "share": share, "tolerance": tolerance, "declared": case.allow_change}
     summary = f"{touched:,} row(s) differ ({share:.1%}; tolerance {tolerance:.0%})"
     if share <= tolerance:
         return GateResult("changed", Verdict.PASS, summary, evidence)
+    if case.allow_change is not None and case.reviewed is not None:
+        then = touched_share(case.reviewed.rows)
+        more = columns_beyond(case.logic, case.reviewed, tolerance)
+        evidence |= {"reviewed": then, "columns": more}
+        if share > then + tolerance or more:
+            said = f"{summary}; {then:.1%} when it was promoted"
+            said += "; more than then: " + ", ".join(f"{name} ({each:.0%})" for name, each in more.items()) if more else ""
+            return GateResult("changed", Verdict.FAIL, said, evidence)
     if case.allow_change is not None and share <= case.allow_change:
         return GateResult("changed", Verdict.WARN, f"{summary}; declared up to {case.allow_change:.0%}", evidence)
     return GateResult("changed", Verdict.FAIL, f"{summary}; if meant, declare it with --allow-change", evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
+from workbench.promote.gates.reviewed import drifted_beyond
 
 _FEWEST = 100  # rows on either side, below which an index of ten bins is mostly chance
 
@@ -17,6 +18,11 @@ def drift(case: Case) -> GateResult:
     if case.logic is None:
         return GateResult("drift", Verdict.PASS, "no live version to compare with")
     tolerance = case.thresholds.drift_tolerance
+    if case.reviewed is not None and case.allow_change is not None:
+        beyond = drifted_beyond(case.logic, case.reviewed, tolerance, _FEWEST)
+        if beyond:
+            said = ", ".join(f"{name} ({how})" for name, how in beyond.items())
+            return GateResult("drift", Verdict.FAIL, f"moved otherwise than when it was promoted: {said}", {"beyond": beyond})
     if min(case.logic.rows.base, case.logic.rows.candidate) < _FEWEST:
         return GateResult("drift", Verdict.PASS, f"fewer than {_FEWEST} rows; not judged", {"tolerance": tolerance})
     indexes = {name: found["psi"] for name, found in case.logic.distributions.items() if "psi" in found}

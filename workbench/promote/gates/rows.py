@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from workbench.model import GateResult, Verdict
+from workbench.promote.diff.result import RowCounts
 from workbench.promote.gates.case import Case
+from workbench.promote.gates.reviewed import count_is_alike
 
 
 def rows(case: Case) -> GateResult:
@@ -20,7 +22,10 @@ def rows(case: Case) -> GateResult:
         )
     base = case.logic.rows.base
     share = abs(case.rows - base) / max(base, 1)
-    tolerance = max(case.thresholds.row_count_tolerance, case.allow_change or 0.0)
+    usual = case.thresholds.row_count_tolerance
+    if case.reviewed is not None and share > usual and case.allow_change is not None:
+        return _as_reviewed(case.logic.rows, case.reviewed.rows, usual)
+    tolerance = max(usual, case.allow_change or 0.0)
     evidence = {"base": base, "candidate": case.rows, "share": share, "tolerance": tolerance}
     summary = f"{base:,} -> {case.rows:,} rows ({share:.1%} of {tolerance:.0%} allowed)"
     if share <= tolerance:
@@ -29,3 +34,10 @@ def rows(case: Case) -> GateResult:
         # A table may grow by more than all it had; no declared share could ever reach that.
         return GateResult("rows", Verdict.WARN, f"{summary}; declared", evidence)
     return GateResult("rows", Verdict.FAIL, f"{summary}; if meant, declare it with --allow-change", evidence)
+
+
+def _as_reviewed(now: RowCounts, then: RowCounts, tolerance: float) -> GateResult:
+    alike = count_is_alike(now, then, tolerance)
+    evidence = {"base": now.base, "candidate": now.candidate, "reviewed": [then.base, then.candidate], "tolerance": tolerance}
+    said = f"{now.base:,} -> {now.candidate:,} rows; {then.base:,} -> {then.candidate:,} when it was promoted"
+    return GateResult("rows", Verdict.WARN if alike else Verdict.FAIL, said, evidence)
