@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
+from peak import mib
 
 KEY = ["l_orderkey", "l_linenumber"]
 MUTATED = """
@@ -72,8 +74,7 @@ def measured(work: Callable[[], str]) -> dict[str, float | str]:
     start, used = time.perf_counter(), time.process_time()
     said = work()
     clock, processor = time.perf_counter() - start, time.process_time() - used
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return {"clock": clock, "processor": processor, "mib": peak, "said": said}
+    return {"clock": clock, "processor": processor, "mib": mib(), "said": said}
 
 
 def main(generator: str, scale: str) -> None:

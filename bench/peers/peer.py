@@ -7,11 +7,12 @@ Each peer is used as its documentation shows, and must count the rows that were 
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from peak import mib
 
 KEY = ["l_orderkey", "l_linenumber"]
 
@@ -102,7 +103,7 @@ def main(name: str, base: str, candidate: str, times: str) -> None:
         found.setdefault("seconds", time.perf_counter() - start)
         found.setdefault("cpu", time.process_time() - used)
         best = min(best or found, found, key=lambda each: float(each["seconds"]))
-    best["mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    best["mib"] = mib()
     print(json.dumps(best))
 
 
