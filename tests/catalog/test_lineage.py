@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ibis
+import ibis.selectors as s
 import pandas as pd
 import pytest
 from ibis import _
@@ -20,11 +21,17 @@ T = ibis.table(
     name="t",
 )  # fmt: skip
 U = ibis.table({"id": "int64", "name": "string", "w": "float64", "since": "date"}, name="u")
-INPUTS = {"t": "flights", "u": "planes"}
+V = ibis.table({"id": "int64", "at": "timestamp", "who": "array<struct<n: string>>", "m": "map<string, float64>"}, name="v")
+INPUTS = {"t": "flights", "u": "planes", "v": "events"}
 
 
 @ibis.udf.scalar.builtin
 def damerau_levenshtein(a: str, b: str) -> int: ...
+
+
+@ibis.udf.scalar.python
+def half(x: float) -> float:
+    return x / 2
 
 
 @ibis.udf.agg.builtin
@@ -157,7 +164,125 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
         "k value flights.x",
     ),
     "a whole struct": (lambda: T.select("s"), "s value flights.s"),
-    "an unnested column": (lambda: T.select(t=T.tags.unnest()), "t value flights.tags"),
+    "an unnested column": (
+        lambda: T.select("id", t=T.tags.unnest()),
+        "id value flights.id; t value flights.tags; * filter flights.tags",
+    ),
+    "groups that are unnested": (
+        lambda: T.group_by(t=T.tags.unnest()).agg(n=_.x.sum()),
+        "t value flights.tags; n value flights.x; * group flights.tags; * filter flights.tags",
+    ),
+    "a field of structs that are unnested": (
+        lambda: V.select("id", w=V.who.unnest()).select("id", n=_.w.n),
+        "id value events.id; n value events.who.n; * filter events.who",
+    ),
+    "a value of a map": (lambda: V.select(a=V.m["a"]), "a value events.m"),
+    "a built struct behind an order and a filter": (
+        lambda: T.mutate(p=ibis.struct({"k": T.x, "l": T.s})).order_by("id").filter(_.p.k > 0).select(k=_.p.k, a=_.p.l.a),
+        "k value flights.x; a value flights.s.a; * order flights.id; * filter flights.x",
+    ),
+    "a built struct behind a join": (
+        lambda: T.mutate(p=ibis.struct({"k": T.x, "l": T.y})).join(U, "id").select(k=_.p.k),
+        "k value flights.x; * join flights.id; * join planes.id",
+    ),
+    "a struct of one side of a union": (
+        lambda: T.select(p=T.s).union(U.select(p=ibis.struct({"a": U.id, "b": ibis.struct({"c": U.name})}))).select(a=_.p.a),
+        "a value flights.s.a; a value planes.id",
+    ),
+    "a struct that is unpacked": (
+        lambda: T.select("id", "s").unpack("s"),
+        "id value flights.id; a value flights.s.a; b value flights.s.b",
+    ),
+    "a nested field as the group": (
+        lambda: T.group_by(c=_.s.b.c).agg(n=_.s.a.sum()),
+        "c value flights.s.b.c; n value flights.s.a; * group flights.s.b.c",
+    ),
+    "functions over elements": (
+        lambda: T.select(a=T.tags.map(lambda e: e + T.tag).filter(lambda e: e != T.s.b.c)),
+        "a value flights.tags; a value flights.tag; a value flights.s.b.c",
+    ),
+    "the last row before": (
+        lambda: V.asof_join(U.select("id", "name", at=U.since.cast("timestamp")), "at", "id").select("m", "name"),
+        "m value events.m; name value planes.name; * join events.at; * join planes.since; * join events.id; * join planes.id",
+    ),
+    "columns that become rows": (
+        lambda: T.select("id", "x", "y").pivot_longer(["x", "y"], names_to="k", values_to="v"),
+        "id value flights.id; v value flights.x; v value flights.y",
+    ),
+    "a rolling frame of two groups and two orders": (
+        lambda: T.select(
+            r=T.x.mean().over(
+                ibis.window(preceding=6, following=0, group_by=[T.tag, T.day.year()], order_by=[ibis.desc(T.day), T.id])
+            )
+        ),
+        "r value flights.x; r group flights.tag; r group flights.day; r order flights.day; r order flights.id",
+    ),
+    "a union of differently computed columns, in another order": (
+        lambda: T.select(v=T.x + T.y, k="id").union(U.filter(U.w > 0).select(k="id", v=U.w)),
+        "k value flights.id; k value planes.id; v value flights.x; v value flights.y; v value planes.w; * filter planes.w",
+    ),
+    "a self join of an aggregate, a day apart": (
+        lambda: (
+            (d := T.group_by("tag", "day").agg(n=_.x.sum()))
+            .left_join(e := d.view(), [d.tag == e.tag, d.day == e.day + ibis.interval(days=1)])
+            .select(d.tag, before=e.n)
+        ),
+        "tag value flights.tag; before value flights.x; * group flights.tag; * group flights.day; * join flights.tag; "
+        "* join flights.day",
+    ),
+    "either of both sides": (
+        lambda: T.outer_join(U, "id").select(id=ibis.coalesce(T.id, _.id_right), w=_.w),
+        "id value flights.id; id value planes.id; w value planes.w; * join flights.id; * join planes.id",
+    ),
+    "rows that have a partner": (
+        lambda: T.filter(((U.id == T.id) & (U.w > T.x)).any()).select("tag"),
+        "tag value flights.tag; * filter planes.id; * filter flights.id; * filter planes.w; * filter flights.x",
+    ),
+    "a scalar of the partner's rows": (
+        lambda: T.select("id", m=U.filter(U.id == T.id).w.max().as_scalar()),
+        "id value flights.id; m value planes.w; m filter planes.id; m filter flights.id",
+    ),
+    "as many rows as another table has": (
+        lambda: T.limit(U.filter(U.w > 0).count().as_scalar()).select("id"),
+        "id value flights.id; * filter planes.w",
+    ),
+    "a function of Python in a function of Python": (
+        lambda: T.select(h=half(T.x + T.y.fill_null(half(T.x)))),
+        "h value flights.x; h value flights.y",
+    ),
+    "names that are given anew, twice": (
+        lambda: T.mutate(x=_.y).mutate(y=_.x + _.id, x=_.tag.length()).select("x", "y"),
+        "x value flights.tag; y value flights.y; y value flights.id",
+    ),
+    "names that are swapped": (lambda: T.select("x", "y").rename(x="y", y="x"), "x value flights.y; y value flights.x"),
+    "the last row of each": (
+        lambda: T.select("id", "x").distinct(on="id", keep="last"),
+        "id value flights.id; x value flights.x; * group flights.id",
+    ),
+    "the most frequent": (lambda: T.tag.topk(3, name="n"), "tag value flights.tag; * group flights.tag"),
+    "the largest by another column": (
+        lambda: T.tag.topk(3, by=T.x.sum(), name="n"),
+        "tag value flights.tag; n value flights.x; * group flights.tag; * order flights.x",
+    ),
+    "rows that are NULL throughout dropped": (
+        lambda: T.select("x", "tag").drop_null(how="all"),
+        "x value flights.x; tag value flights.tag; * filter flights.x; * filter flights.tag",
+    ),
+    "NULLs filled from another column": (lambda: T.select(z=T.x.fill_null(T.y)), "z value flights.x; z value flights.y"),
+    "every column of numbers": (
+        lambda: T.group_by("tag").agg(s.across(s.numeric() & ~s.cols("id"), {"m": _.mean(), "hi": _.max()})),
+        "tag value flights.tag; x_m value flights.x; y_m value flights.y; x_hi value flights.x; y_hi value flights.y; "
+        "* group flights.tag",
+    ),
+    "a share of the group": (
+        lambda: T.group_by("tag").mutate(share=_.x / _.x.sum()).select("share"),
+        "share value flights.x; share group flights.tag",
+    ),
+    "groups that have enough": (
+        lambda: T.group_by("tag").having(_.x.max() > 3).agg(n=_.count()),
+        "tag value flights.tag; * group flights.tag; * filter flights.x",
+    ),
+    "a table under another name": (lambda: T.select("id").alias("u"), "id value flights.id"),
     "an unnested table": (
         lambda: T.select("id", "tags").unnest("tags"),
         "id value flights.id; tags value flights.tags; * filter flights.tags",

@@ -79,8 +79,8 @@ class _Walk:
     def _relation(self, node: ops.Relation) -> _Table:
         match node:
             case ops.Project():
-                parent = self.relation(node.parent)
-                return _Table({name: self.value(value) for name, value in node.values.items()}, parent.rows)
+                values = {name: self.value(value) for name, value in node.values.items()}
+                return _Table(values, self.relation(node.parent).rows | self._unnested(node.values.values()))
             case ops.Filter():
                 return self._with_rows(node.parent, _as("filter", self.together(node.predicates)))
             case ops.Sort():
@@ -112,6 +112,8 @@ class _Walk:
                 return self._sql(node)
             case ops.DummyTable():
                 return _Table({name: self.value(value) for name, value in node.values.items()})
+            case ops.AliasedRelation():
+                return self.relation(cast(Any, node).parent)
             case ops.PhysicalTable():
                 return self._table(node)
             case _:  # references, samples and whatever else has a parent and its columns
@@ -134,7 +136,8 @@ class _Walk:
         values = {name: self.value(value) for name, value in (*node.groups.items(), *node.metrics.items())}
         for name in node.schema:  # the bounds of a time window
             values.setdefault(name, self.value(node.time_col) if isinstance(node, ops.WindowAggregate) else _NOTHING)
-        return _Table(values, parent.rows | _as("group", self.together(node.groups.values())))
+        groups = _as("group", self.together(node.groups.values()))
+        return _Table(values, parent.rows | groups | self._unnested(node.groups.values()))
 
     def _join(self, node: ops.JoinChain) -> _Table:
         tables = [node.first, *(link.table for link in node.rest)]
@@ -166,6 +169,16 @@ class _Walk:
         columns[node.column_name] = unnested
         return _Table(columns, parent.rows | _as("filter", unnested))
 
+    def _unnested(self, values: Iterable[Any]) -> frozenset[Source]:
+        """What decides how many rows become of one, where arrays are unnested; those that are written out have one length."""
+        found = _NOTHING
+        for value in values:
+            if isinstance(value, ops.Unnest) and not isinstance(value.arg, ops.Array):
+                found |= _as("filter", self.value(value.arg))
+            if not isinstance(value, (ops.Field, ops.Subquery)):
+                found |= self._unnested(each for child in value.__args__ for each in _values(child))
+        return found
+
     def _sql(self, node: Any) -> _Table:
         """A query given as text: each column may rest on every column that the text names, and on all where it says ``*``."""
         import sqlglot
@@ -189,7 +202,7 @@ class _Walk:
             case ops.Field():
                 return self.relation(node.rel).columns[node.name]
             case ops.StructField():
-                return self._nested(node)
+                return self._nested(node, ())
             case ops.Subquery():
                 table = self.relation(node.rel)
                 needle = self.value(node.needle) if isinstance(node, ops.InSubquery) else _NOTHING
@@ -207,18 +220,49 @@ class _Walk:
             case _:
                 return _NOTHING
 
-    def _nested(self, node: ops.StructField) -> frozenset[Source]:
-        """A field of a struct: of a struct that the expression builds, the value in it; else a path into the input's column."""
-        whole: Any = node.arg
-        while isinstance(whole, ops.Field) and isinstance(whole.rel, ops.Project):
-            whole = whole.rel.values[whole.name]
-        if isinstance(whole, ops.StructColumn):
-            return self.value(dict(zip(whole.names, whole.values, strict=True))[node.field])
-        direct = isinstance(whole, (ops.Field, ops.StructField))
-        return frozenset(
-            (role, table, f"{column}.{node.field}" if direct and role == "value" else column)
-            for role, table, column in self.value(whole)
-        )
+    def _nested(self, value: Any, path: tuple[str, ...]) -> frozenset[Source]:
+        """A field of a struct: of a struct that the expression builds, the value in it; else a path into the input's column.
+
+        >>> import ibis
+        >>> t = ibis.table({"x": "int64", "s": "struct<a: int64>"}, name="t")
+        >>> built = t.mutate(p=ibis.struct({"k": t.x, "l": t.s})).order_by("p")
+        >>> [edge.input_column for edge in column_lineage(built.select(a=built.p.l.a), {"t": "t"}) if edge.column == "a"]
+        ['s.a']
+        """
+        match value:
+            case ops.StructField():
+                return self._nested(value.arg, (value.field, *path))
+            case ops.StructColumn() if path:
+                inner = dict(zip(value.names, value.values, strict=True))
+                return self._nested(inner[path[0]], path[1:])
+            case ops.Array():
+                return frozenset().union(*(self._nested(each, path) for each in value.exprs))
+            case ops.Unnest():
+                return self._nested(value.arg, path)
+            case ops.Field() if path:
+                return self._nested_column(value.rel, value.name, path)
+            case _:
+                return self.value(value)
+
+    def _nested_column(self, table: Any, name: str, path: tuple[str, ...]) -> frozenset[Source]:
+        """A field within a column of a table, followed to where the column was made."""
+        match table:
+            case ops.Project() | ops.JoinChain():
+                return self._nested(table.values[name], path)
+            case ops.Aggregate():
+                return self._nested({**table.groups, **table.metrics}[name], path)
+            case ops.Union():
+                return self._nested_column(table.left, name, path) | self._nested_column(table.right, name, path)
+            case ops.TableUnnest() if name == table.column_name:
+                return self._nested(table.column, path)
+            case ops.PhysicalTable() if table.name in self.inputs and not isinstance(table, ops.AliasedRelation):
+                return frozenset([("value", self.inputs[table.name], ".".join((name, *path)))])
+            case (
+                ops.FillNull() | ops.Set() | ops.PhysicalTable() | ops.SQLStringView() | ops.SQLQueryResult() | ops.DummyTable()
+            ):
+                return self.relation(table).columns[name]
+            case _:  # filters, orders and whatever else has the columns of its parent
+                return self._nested_column(table.parent, name, path)
 
 
 # What an argument of an aggregate decides, other than the value itself.
