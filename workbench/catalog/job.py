@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
-from workbench.catalog.environment import environment_sha256
+from workbench.catalog.environment import recorded
 from workbench.catalog.others import other_tables
 from workbench.catalog.pinned import seen
 from workbench.catalog.profile import describe, examples, first_rows, partitions_moved, plain_rows, schema_difference
@@ -87,7 +87,7 @@ class Job:
             "pipeline": contract.pipeline,
             "version": contract.version,
             "interval": None if interval is None else str(interval),
-            "environment_sha256": environment_sha256(),
+            **(recorded(workspace.state) if run_id else {}),
             "finished": False,
         }
 
@@ -120,9 +120,9 @@ class Job:
             rows, of = self._rows(each, table)
             facts.append({"name": each.name, "kind": each.kind, "state": state, "rows": rows, "in_interval": of})
         self._keep(inputs=facts, rows_in=sum(fact["rows"] for fact in facts))
-        span = f" in {self.interval}" if self.interval is not None else ""
         lines = tuple(
-            (f["name"], f["kind"], f["rows"], "rows" + (span if f["in_interval"] else ""), f["state"][:40]) for f in facts
+            (f["name"], f["kind"], f["rows"], f"in {self.interval}" if f["in_interval"] else "all", f["state"][:40])
+            for f in facts
         )
         inputs.shown = Shown("", ("input", "kind", "rows", "which", "state"), lines)
         return inputs

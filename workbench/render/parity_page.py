@@ -16,6 +16,19 @@ from workbench.sandbox.parity import Parity
 
 TONES = {"as expected": "good", "a little off": "off", "differs": "bad"}
 WIDTH, HEIGHT = 220, 40
+WORDS = (
+    ("KS", "Kolmogorov and Smirnov's distance of two distributions of numbers or times: 0 equal, 1 nothing alike"),
+    ("TV", "total variation, the same for text: the share of rows that would have to hold another value"),
+    ("as expected", "the distance is one that a fair sample of this size stays below in 95 of 100 cases"),
+    ("a little off, differs", "it is more than that, within or above the threshold"),
+    ("many values", "text of so many values that shares say nothing; NULLs and the number of values are compared"),
+    ("token, redact", "masked; NULLs and the number of values are compared"),
+    ("whole", "every row of production is in the sandbox"),
+    ("support rows", "the table holds only rows that others refer to; joins match, shares and sums mean little"),
+    ("complete, thinned", "each row has all its children, or only those that the sample needed"),
+    ("holds, misses", "whether the 95% interval around the estimate holds production's figure; one in twenty misses by chance"),
+    ("clustered by anchor", "rows that were drawn together count as one draw, so that intervals are not too narrow"),
+)
 
 
 def html(parity: Parity) -> str:
@@ -33,6 +46,7 @@ def html(parity: Parity) -> str:
         parity=parity,
         verdict=verdict(parity),
         counts=counts,
+        words=WORDS,
         notes=[*parity.notes, *(anonymity_line(each) for each in parity.anonymity)],
         sources=[(name, list(columns)) for name, columns in groupby(parity.columns, key=lambda each: each.source)],
         figures=[
