@@ -140,12 +140,35 @@ LineageRole = Literal["value", "filter", "join", "group", "order"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """``column`` of an output rests on ``input_column`` of an input; column ``*`` stands for which rows there are."""
+    """``column`` of an output rests on ``input_column`` of an input; column ``*`` stands for which rows there are.
+
+    ``input_column`` may be a path into a struct (``place.city``); a name with dots of its own stands in double quotes there.
+    """
 
     column: str
     role: LineageRole
     input: str
     input_column: str
+
+
+def column_path(name: str, *fields: str) -> str:
+    """A column, or a field in it, as edges name it.
+
+    >>> column_path("place", "city"), column_path("e.mail")
+    ('place.city', '"e.mail"')
+    """
+    quoted = '"' + name.replace('"', '""') + '"' if "." in name or name.startswith('"') else name
+    return ".".join((quoted, *fields))
+
+
+def top_column(path: str) -> str:
+    """The column that a path leads into.
+
+    >>> top_column("place.city"), top_column('"e.mail"'), top_column('"a ""b.c"" d".e')
+    ('place', 'e.mail', 'a "b.c" d')
+    """
+    quoted = re.match(r'"((?:[^"]|"")+)"(?:\.|$)', path)
+    return path.partition(".")[0] if quoted is None else quoted[1].replace('""', '"')
 
 
 @dataclass(frozen=True, slots=True)

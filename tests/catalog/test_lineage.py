@@ -13,6 +13,10 @@ from ibis import _
 
 import workbench as wb
 from workbench.catalog.lineage import column_lineage
+from workbench.catalog.privacy import personal_columns
+from workbench.catalog.trace import Graph, resolve
+from workbench.config import Settings
+from workbench.model import top_column
 from workbench.runtime.local import inputs_of
 
 T = ibis.table(
@@ -307,6 +311,20 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
 def test_lineage_is_what_a_reader_would_say(name: str):
     build, said = CASES[name]
     assert edges(build()) == set(said.split("; "))
+
+
+def test_names_with_dots_are_no_paths_into_a_struct():
+    shop = ibis.table({"e.mail": "string", "e": "int64", 's."a"': "struct<b: int64>"}, name="t")
+    expr = shop.filter(_.e > 0).select(mail=_["e.mail"].lower(), b=_['s."a"'].b)
+    assert edges(expr) == {'mail value flights."e.mail"', 'b value flights."s.""a""".b', "* filter flights.e"}
+    found = column_lineage(expr, INPUTS)
+    assert [top_column(edge.input_column) for edge in found] == ["e", 's."a"', "e.mail"]
+    graph = Graph({"users": found}, frozenset({"flights"}))
+    assert graph.columns("flights") == ("e", "e.mail", 's."a"')
+    assert resolve(graph, "flights.e.mail") == ("flights", "e.mail")
+    assert {place.column for place in graph.downstream("flights", "e.mail").places()} == {"e.mail", "mail"}
+    masked = Settings.model_validate({"sources": {"flights": {"read": "f.csv", "mask": {"e.mail": "token"}}}})
+    assert personal_columns(masked, found, {}) == {"mail": ('flights."e.mail"',)}
 
 
 def test_a_query_of_wb_sql_rests_on_the_columns_that_it_names():

@@ -19,7 +19,7 @@ from workbench.catalog.remembered import Remembered, remembered
 from workbench.catalog.version import MANIFEST, versions
 from workbench.config import Workspace, parse_duration
 from workbench.errors import WorkbenchError
-from workbench.model import NAME
+from workbench.model import NAME, top_column
 
 Types = Mapping[str, Mapping[str, str]]  # source -> column -> Ibis type
 
@@ -171,7 +171,7 @@ def _manifest(path: str) -> dict[str, Any] | None:
         lineage = found["lineage"]
         reads: dict[str, set[str]] = {}
         for edge in lineage.get("columns", ()):
-            reads.setdefault(edge["input"], set()).add(edge["input_column"].split(".")[0])
+            reads.setdefault(edge["input"], set()).add(top_column(edge["input_column"]))
         types = {each["name"]: dict(each.get("types", {})) for each in lineage["inputs"] if each["kind"] == "source"}
         named = {name: sorted(columns) for name, columns in sorted(reads.items())}
         return {"semver": str(found.get("semver", "")), "reads": named, "types": types}

@@ -13,7 +13,7 @@ from typing import Any, cast
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from workbench.model import Edge, LineageRole
+from workbench.model import Edge, LineageRole, column_path
 
 Source = tuple[LineageRole, str, str]  # role, input, column of the input
 ROWS = "*"
@@ -126,7 +126,7 @@ class _Walk:
     def _table(self, node: ops.PhysicalTable) -> _Table:
         if node.name in self.inputs:
             name = self.inputs[node.name]
-            return _Table({column: frozenset([("value", name, column)]) for column in node.schema})
+            return _Table({column: frozenset([("value", name, column_path(column))]) for column in node.schema})
         behind = [self.relation(each) for each in self.behind(node)]
         sources = frozenset().union(*(each.all for each in behind))
         return _Table(dict.fromkeys(node.schema, sources), frozenset().union(*(each.rows for each in behind)))
@@ -256,7 +256,7 @@ class _Walk:
             case ops.TableUnnest() if name == table.column_name:
                 return self._nested(table.column, path)
             case ops.PhysicalTable() if table.name in self.inputs and not isinstance(table, ops.AliasedRelation):
-                return frozenset([("value", self.inputs[table.name], ".".join((name, *path)))])
+                return frozenset([("value", self.inputs[table.name], column_path(name, *path))])
             case (
                 ops.FillNull() | ops.Set() | ops.PhysicalTable() | ops.SQLStringView() | ops.SQLQueryResult() | ops.DummyTable()
             ):

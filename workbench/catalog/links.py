@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from workbench.catalog.trace import ROWS, Graph, Place
-from workbench.model import Edge, LineageRole
+from workbench.model import Edge, LineageRole, top_column
 
 Step = tuple["Link", Place]
 
@@ -77,13 +77,13 @@ class Walks:
 
     def _whole(self, table: str) -> tuple[Place, ...]:
         """Every column of a table that lineage knows, and of a pipeline also which rows there are."""
-        read = {edge.input_column.split(".")[0] for _, edge in self.reading.get(table, ())}
+        read = {top_column(edge.input_column) for _, edge in self.reading.get(table, ())}
         own = {edge.column for edge in self.graph.edges.get(table, ())}
         names = sorted({*read, *own} - {ROWS}) + ([ROWS] if table in self.graph.edges else [])
         return tuple(Place(table, name, self.graph.kind(table)) for name in names)
 
     def _into(self, place: Place) -> Iterable[Step]:
-        wanted = (place.column.split(".")[0], ROWS)
+        wanted = (top_column(place.column), ROWS)
         for edge in self.graph.edges.get(place.table, ()):
             if edge.column in wanted:
                 link = Link(edge.input, edge.input_column, edge.role, place.table, edge.column)
@@ -91,6 +91,6 @@ class Walks:
 
     def _out_of(self, place: Place) -> Iterable[Step]:
         for pipeline, edge in self.reading.get(place.table, ()):
-            if place.column in (ROWS, edge.input_column, edge.input_column.split(".")[0]):
+            if place.column in (ROWS, edge.input_column, top_column(edge.input_column)):
                 link = Link(edge.input, edge.input_column, edge.role, pipeline, edge.column)
                 yield link, Place(pipeline, edge.column, "pipeline")

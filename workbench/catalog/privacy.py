@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from workbench.catalog.contract import Contract
 from workbench.config import Settings
-from workbench.model import Edge
+from workbench.model import Edge, top_column
 
 PERSONAL = "personal"
 
@@ -23,8 +23,7 @@ def personal_columns(settings: Settings, edges: Iterable[Edge], upstream: Mappin
     """
     found: dict[str, set[str]] = {}
     for edge in edges:
-        column = edge.input_column.split(".")[0]
-        if edge.role == "value" and _is_personal(settings, upstream, edge.input, column):
+        if edge.role == "value" and _is_personal(settings, upstream, edge.input, top_column(edge.input_column)):
             found.setdefault(edge.column, set()).add(f"{edge.input}.{edge.input_column}")
     return {name: tuple(sorted(origins)) for name, origins in sorted(found.items())}
 

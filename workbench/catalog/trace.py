@@ -9,7 +9,7 @@ from typing import Literal
 from workbench.catalog.version import pipelines, read_lineage, version_dir
 from workbench.config import Workspace
 from workbench.errors import UnknownName
-from workbench.model import Edge, LineageRole, VersionId
+from workbench.model import Edge, LineageRole, VersionId, top_column
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, lineage
 
@@ -58,7 +58,7 @@ class Graph:
     def columns(self, table: str) -> tuple[str, ...]:
         """Every column of a table that lineage knows: those of a pipeline, those of a source that anybody reads."""
         own = {edge.column for edge in self.edges.get(table, ())}
-        read = {edge.input_column.split(".")[0] for edges in self.edges.values() for edge in edges if edge.input == table}
+        read = {top_column(edge.input_column) for edges in self.edges.values() for edge in edges if edge.input == table}
         return tuple(sorted((own | read) - {ROWS}))
 
     def upstream(self, table: str, column: str) -> Tree:
@@ -73,7 +73,7 @@ class Graph:
         """The pipelines that read any of these columns themselves, each with the columns that it reads."""
         wanted, found = {*columns}, {}
         for pipeline, edges in self.edges.items():
-            read = {edge.input_column.split(".")[0] for edge in edges if edge.input == table} & wanted
+            read = {top_column(edge.input_column) for edge in edges if edge.input == table} & wanted
             if read:
                 found[pipeline] = tuple(sorted(read))
         return found
@@ -90,7 +90,7 @@ class Graph:
         return Tree(place, roles, tuple(self._walk(each, by, step, seen) for each, by in further.items()))
 
     def _rests_on(self, place: Place) -> dict[Place, tuple[LineageRole, ...]]:
-        wanted = (place.column.split(".")[0], ROWS)
+        wanted = (top_column(place.column), ROWS)
         found: dict[Place, set[LineageRole]] = {}
         for edge in self.edges.get(place.table, ()):
             if edge.column in wanted:
@@ -101,7 +101,7 @@ class Graph:
         found: dict[Place, set[LineageRole]] = {}
         for pipeline, edges in self.edges.items():
             for edge in edges:
-                nested = edge.input_column.split(".")[0]
+                nested = top_column(edge.input_column)
                 if edge.input == place.table and place.column in (ROWS, edge.input_column, nested):
                     found.setdefault(Place(pipeline, edge.column, "pipeline"), set()).add(edge.role)
         return _sorted(found)
@@ -143,6 +143,6 @@ def resolve(graph: Graph, text: str) -> tuple[str, str | None]:
     if table not in tables:
         raise UnknownName.of("source or pipeline", table, tables, hint="workbench status")
     known = graph.columns(table)
-    if column and column.split(".")[0] not in known:
+    if column and not {column, top_column(column)} & {*known}:
         raise UnknownName.of(f"column that lineage knows of {table}", column, known, hint=f"workbench lineage {table}")
     return table, column or None
