@@ -18,7 +18,7 @@ from workbench.config import find_workspace
 from workbench.operate.gc import collect, plan_gc
 from workbench.runtime import files
 from workbench.runtime.warehouse import Warehouse
-from workbench.store import Store
+from workbench.store import Store, beside
 
 FAIL_POINTS = ["gc_before_ledger", "gc_after_ledger", "gc_after_snapshots", "gc_after_files"]
 GRACE = dt.timedelta(days=1)
@@ -32,8 +32,9 @@ def rows(root: Path, pipeline: str = "daily_sales") -> list[tuple[object, ...]]:
 def age(root: Path, days: float = 30) -> None:
     """Everything was written that long ago."""
     then = dt.datetime.now().timestamp() - days * 86400
-    for path in [*(root / "warehouse" / "data").rglob("*"), *(root / ".workbench" / "runs").rglob("*")]:
-        os.utime(path, (then, then))
+    for place in ("warehouse/data", ".workbench/runs", ".workbench/environments"):
+        for path in (root / place).rglob("*"):
+            os.utime(path, (then, then))
 
 
 def entries(root: Path) -> list[dict]:
@@ -223,6 +224,35 @@ def test_what_another_scheduler_staged_stays_for_a_week(published):
     assert planned(published.root).folders == (runs,)
     assert published.run("gc").code == 0
     assert not runs.exists()
+
+
+def test_old_trials_beside_production_go_unless_readers_see_or_somebody_decides_on_what_they_tried(published):
+    runs = published.root / ".workbench" / "runs"
+    began = dt.datetime.now(dt.UTC)
+    with Store.open(find_workspace(published.root)) as store:
+        (promotion,) = store.promotions()
+        ended = beside.BesideRecord(0, "shadow", promotion.id, "ended", {}, 0, "ada", began, ended=began, outcome="done")
+        first = beside.add(store, ended, {}).number
+        other = beside.add(store, replace(ended, state="running", ended=None, outcome=""), {}).number
+        for row, version in ((first, 1), (first, 7), (other, 8)):
+            trial = beside.TrialRecord("", row, "daily_sales", version, "R-1", "judged", began)
+            (runs / beside.add_trial(store, trial).id).mkdir(parents=True)
+    age(published.root, days=6)
+    assert not planned(published.root).folders
+    age(published.root, days=8)
+    assert planned(published.root).folders == (runs / "T-2",), "T-1 tried what is live, T-3 runs beside it"
+
+
+def test_an_environment_that_was_made_again_goes_when_nobody_used_it_for_a_week(published):
+    place = published.root / ".workbench" / "environments"
+    (place / "ab" / "bin").mkdir(parents=True)
+    (place / "ab.txt").write_text("# python 3.11.2 cpython-linux-x86_64\n")
+    age(published.root, days=6)
+    assert not planned(published.root).folders
+    age(published.root, days=8)
+    assert published.run("gc").code == 0
+    assert not (place / "ab").exists()
+    assert (place / "ab.txt").exists()
 
 
 @pytest.mark.parametrize("point", FAIL_POINTS)

@@ -46,7 +46,8 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """What is removed and what stays. ``files`` are the warehouse's, lists of snapshots first; ``folders`` those of runs.
+    """What is removed and what stays. ``files`` are the warehouse's, lists of snapshots first; ``folders`` those of runs, of
+    trials beside production, and environments that were made to reproduce runs.
 
     ``runs`` are the runs whose record is let go: their rows stay. ``bytes`` is what all of it takes on disk.
     """
@@ -89,7 +90,7 @@ def plan_gc(workspace: Workspace, store: Store, warehouse: Warehouse, *, now: dt
     folders = [folder for run in over if (folder := workspace.runs / run.id).is_dir()]
     expired = (run for run in store.runs() if "expired" in run.facts)  # of a gc that was killed
     folders += [folder for run in expired if (folder := workspace.runs / run.id).is_dir()]
-    folders += [folder for folder, _ in needs.strangers(fresh=False)]
+    folders += [*(folder for folder, _ in needs.strangers(fresh=False)), *needs.built()]
     size = sum(path.stat().st_size for path in files) + sum(map(_size, folders))
     return GcPlan(tuple(gone), tuple(kept), over, tuple(files), tuple(sorted(folders)), size)
 

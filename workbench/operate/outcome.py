@@ -37,6 +37,7 @@ def kept(execution: Execution, result: Mapping[str, Any]) -> dict[str, Any]:
         "bytes",
         "base",
         "environment_sha256",
+        "environment_lock",
     )
     facts = {name: result[name] for name in told if name in result}
     facts |= {"steps": execution.steps, "memory": execution.memory, "cell": execution.cell, "outcome": execution.outcome}

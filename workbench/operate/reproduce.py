@@ -1,6 +1,7 @@
 """Whether a run gives the same again: its version, on what it read, with its interval and parameters.
 
-It is computed in a warehouse that is thrown away. Nothing is published, and no run is recorded.
+It is computed in a warehouse that is thrown away, with the packages that are installed or with those that it ran with then.
+Nothing is published, and no run is recorded.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from workbench.catalog.contract import Contract, read_contract
-from workbench.catalog.environment import environment, environment_sha256
+from workbench.catalog.environment import Difference, Lock, environment, environment_sha256, installed, read_lock
 from workbench.catalog.job import RELEASED, variable
 from workbench.catalog.pinned import pin
 from workbench.catalog.version import read_manifest, version_dir
@@ -21,6 +23,7 @@ from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UsageError
 from workbench.model import Snapshot, VersionId
 from workbench.operate.outcome import read_result, why_failed
+from workbench.operate.rebuilt import Tell, build, run_inside
 from workbench.operate.request import check_untouched, typed_parameters
 from workbench.operate.schedule import read_config
 from workbench.operate.under_way import RECORD, WARM, Cells
@@ -37,7 +40,8 @@ class Reproduction:
     """What came of it. ``what`` is the first thing that differs, "" when nothing does: then both digests are equal.
 
     ``name`` is the input's or the pipeline's, ``recorded`` and ``found`` the two digests (``found`` is "" for what is gone),
-    ``why`` says it in words.
+    ``why`` says it in words. ``packages`` are those that were other ones when it was computed again, whether or not they made
+    a difference, and ``place`` is the environment that was made for it.
     """
 
     run: RunRecord
@@ -46,17 +50,28 @@ class Reproduction:
     recorded: str = ""
     found: str = ""
     why: str = ""
+    packages: tuple[Difference, ...] = ()
+    place: Path | None = None
 
     @property
     def match(self) -> bool:
         return not self.what
 
 
-def reproduce(workspace: Workspace, run: RunRecord, *, on_cell: Cells | None = None) -> Reproduction:
+def reproduce(
+    workspace: Workspace,
+    run: RunRecord,
+    *,
+    install: bool = False,
+    on_cell: Cells | None = None,
+    tell: Tell = lambda _: None,
+) -> Reproduction:
     """Run again what a run ran, on the inputs that it read, and hold the digests of both results against each other.
 
-    Sources are never copied, so they have to be as they were; snapshots of pipelines are immutable. Raises ``UsageError`` for
-    a run that gave no result, ``GuardRefused`` when the version's files were changed.
+    Sources are never copied, so they have to be as they were; snapshots of pipelines are immutable. With ``install`` the
+    packages that it ran with are installed into an environment of their own, unless they are those of this process. Raises
+    ``UsageError`` for a run that gave no result, ``GuardRefused`` when the version's files were changed,
+    ``InfrastructureError`` when its packages can't be had.
     """
     version = VersionId(run.pipeline, run.version)
     if "expired" in run.facts:
@@ -68,11 +83,18 @@ def reproduce(workspace: Workspace, run: RunRecord, *, on_cell: Cells | None = N
     check_untouched(workspace, version)
     contract = read_contract(version_dir(workspace, version))
     warehouse = Warehouse.open(workspace)
-    differs = _inputs(warehouse, run, contract) or _environment(workspace, run)
+    differs = _inputs(warehouse, run, contract)
     if differs is not None:
         return differs
-    with warehouse.scratch() as scratch:
-        return _again(workspace, scratch, run, contract, on_cell)
+    lock = _lock(workspace, run, needed=install)
+    others = () if lock is None else lock.differences(installed())
+    if install and lock is not None and others:
+        return _inside(workspace, run, lock, tell)
+    differs = _environment(workspace, run, others)
+    if differs is None:
+        with warehouse.scratch() as scratch:
+            differs = _again(workspace, scratch, run, contract, on_cell)
+    return replace(differs, packages=others)
 
 
 def _inputs(warehouse: Warehouse, run: RunRecord, contract: Contract) -> Reproduction | None:
@@ -110,17 +132,44 @@ def _rests_on_base(run: RunRecord, contract: Contract) -> bool:
     return run.interval is not None or contract.strategy != "replace"
 
 
-def _environment(workspace: Workspace, run: RunRecord) -> Reproduction | None:
+def _lock(workspace: Workspace, run: RunRecord, *, needed: bool) -> Lock | None:
+    """What was installed when it ran, None where that is not known."""
+    recorded = run.facts.get("environment_lock")
+    if recorded is None:
+        if needed:
+            raise UsageError(
+                f"the packages that {run.id} ran with are not on record",
+                hint=f"workbench reproduce {run.id}",
+            )
+        return None
+    try:
+        return read_lock(workspace.state, recorded)
+    except InfrastructureError:
+        if needed:
+            raise
+        return None
+
+
+def _environment(workspace: Workspace, run: RunRecord, others: Sequence[Difference]) -> Reproduction | None:
     recorded, found = run.facts.get("environment_sha256", ""), environment_sha256()
     if recorded in ("", found):
         return None
     manifest = read_manifest(version_dir(workspace, VersionId(run.pipeline, run.version)))
     proved = manifest.get("environment", {}) if manifest["hashes"].get("environment") == recorded else {}
     here = environment()
-    other = [f"{name} was {old} and is {here.get(name, 'missing')}" for name, old in proved.items() if here.get(name) != old]
-    return Reproduction(
-        run, "environment", "environment", recorded, found, "; ".join(other) or "it ran with other versions of the packages"
-    )
+    told = others or [Difference(name, old, here.get(name, "")) for name, old in proved.items() if here.get(name) != old]
+    why = "; ".join(map(str, told)) or "it ran with other versions of the packages"
+    return Reproduction(run, "environment", "environment", recorded, found, why)
+
+
+def _inside(workspace: Workspace, run: RunRecord, lock: Lock, tell: Tell) -> Reproduction:
+    """The same, by a command in the environment that it ran in."""
+    python = build(workspace, lock, f"workbench reproduce {run.id} --install", tell)
+    tell(f"computing {run.id} in its environment")
+    said = run_inside(workspace, python, ["reproduce", run.id])
+    packages = tuple(Difference(**each) for each in said["packages"])
+    told = {name: said[name] for name in ("what", "name", "recorded", "found", "why")}
+    return Reproduction(run, **told, packages=packages, place=python.parents[1])
 
 
 def _again(workspace: Workspace, scratch: Warehouse, run: RunRecord, contract: Contract, on_cell: Cells | None) -> Reproduction:

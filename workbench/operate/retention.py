@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench.catalog.environment import ENVIRONMENTS
 from workbench.catalog.job import RESULT
 from workbench.config import Workspace
 from workbench.model import VersionId
@@ -21,7 +22,8 @@ from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, backfills, beside, endings
 from workbench.store.records import OperationRecord, PromotionRecord, RunRecord
 
-ABANDONED = dt.timedelta(days=7)  # what another scheduler's papermill has staged, and nobody took over
+# What another scheduler's papermill has staged and nobody took over, old trials, environments that nobody uses.
+ABANDONED = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +162,33 @@ class Needs:
                     yield Pin(result[name], f"{folder.name} has staged it, and nobody took it over yet")
 
     def strangers(self, *, fresh: bool) -> Iterator[tuple[Path, dt.datetime]]:
-        """The folders of runs that are not on record, with their last change: those of a week, or older ones."""
-        known = {run.id for run in self.store.runs()}
+        """The folders of what is no run on record, with their last change: those of a week, or older ones.
+
+        Trials beside production are among them unless a decision is open about what they tried, or readers see it.
+        """
+        known = {run.id for run in self.store.runs()} | self._trials()
         for folder in sorted(self.workspace.runs.glob("*")):
             if folder.is_dir() and folder.name not in known and not folder.name.startswith("."):
                 changed = max(_changed(path) for path in (folder, *folder.iterdir()))
                 if (self.now - changed <= max(ABANDONED, self.grace)) is fresh:
                     yield folder, changed
+
+    def built(self) -> Iterator[Path]:
+        """The environments that were made to reproduce runs, and that nobody used for a week."""
+        for folder in sorted((self.workspace.state / ENVIRONMENTS).glob("*")):
+            if folder.is_dir() and not folder.name.startswith(".") and self.now - _changed(folder) > max(ABANDONED, self.grace):
+                yield folder
+
+    def _trials(self) -> set[str]:
+        """The trials beside production that somebody may still ask for."""
+        undecided = {each.id for each in self.store.promotions() if each.status in ("waiting", "approved")}
+        shown = {(name, view.version) for name, view in self.warehouse.current().views.items()}
+        return {
+            trial.id
+            for record in beside.find(self.store)
+            for trial in beside.trials(self.store, record.number)
+            if record.state == "running" or record.promotion in undecided or (trial.pipeline, trial.version) in shown
+        }
 
     def _under_way_since(self) -> dt.datetime | None:
         """When the oldest of what is under way began: it may read whatever was live since."""

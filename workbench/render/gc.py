@@ -43,9 +43,7 @@ def gc_view(plan: GcPlan, *, dry_run: bool) -> RenderableType:
         table.add_row(Text(verb, style="yellow"), f"records of {len(plan.runs):,} run(s)", named)
     for why, count in Counter(each.why for each in plan.kept).most_common(SHOWN):
         table.add_row("kept", f"{count:,} snapshot(s)", Text(why))
-    total = (
-        f"{len(plan.gone):,} snapshot(s), {len(plan.files):,} file(s), {len(plan.folders):,} run folder(s), {size(plan.bytes)}"
-    )
+    total = f"{len(plan.gone):,} snapshot(s), {len(plan.files):,} file(s), {len(plan.folders):,} folder(s), {size(plan.bytes)}"
     said = "nothing to remove" if plan.empty else f"{total} {'would be removed' if dry_run else 'removed'}"
     more = "; next: workbench gc" if dry_run and not plan.empty else ""
     return Group(table, Text(said + more))

@@ -153,6 +153,8 @@ def _more(run: RunRecord, line: Any) -> None:
         line("data", run.snapshot)
     if run.facts.get("environment_sha256"):
         line("environment", run.facts["environment_sha256"])
+    if run.facts.get("environment_lock"):
+        line("packages", f".workbench/environments/{run.facts['environment_lock']}.txt")
     started = run.facts.get("trigger", "command")
     line("started", f"{_iso(run.started)} by {run.who}" + ("" if started == "command" else f", {started}"))
 
