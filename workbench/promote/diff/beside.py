@@ -136,6 +136,24 @@ def beside(
     )
 
 
+def equal(paths: tuple[Path, Path], span: Span, columns: Sequence[Column]) -> bool | None:
+    """Whether rows that lie within one row group of either file are equal, place by place; None where Arrow can't tell."""
+    ours, theirs = _Reader(paths[0]), _Reader(paths[1])
+    if not all(_known(column, reader) for column in columns for reader in (ours, theirs)):
+        return None
+    base, candidate = (list(reader.pieces([span])) for reader in (ours, theirs))
+    if len(base) != 1 or len(candidate) != 1:
+        return None
+
+    def same(column: Column) -> bool:
+        ((one,), (other,)) = ours.read(*base[0], [column.name]), theirs.read(*candidate[0], [column.name])
+        # What Arrow calls equal is so here; NaN, which it does not, equals itself.
+        return one.equals(other) or not different(one, other).true_count
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return all(pool.map(same, columns))
+
+
 def different(one: pa.Array, other: pa.Array) -> pa.Array:
     """Where two arrays of one type differ: NULL equals NULL, NaN equals NaN, -0.0 equals 0.0.
 

@@ -105,7 +105,7 @@ def _compare_rows(
     if not columns.all:
         # Nothing can be compared, so no row is shown to be the same.
         return RowCounts(*total, added=candidate, removed=base, changed=0, unchanged=shared), None
-    if options.verify or base + candidate <= narrowing.SMALL:
+    if options.verify or not (base and candidate) or base + candidate <= narrowing.SMALL:
         doubtful: narrowing.Narrowed | None = narrowing.everything(columns, left.sides)
     else:
         doubtful = narrowing.narrow(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.promote.diff.beside import equal
 from workbench.promote.diff.chunks import Matched, Span, match
 from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session, Side
@@ -121,7 +122,10 @@ def _longer(session: Session, columns: Columns, parts: tuple[Part, Part], matche
 
 
 def _equal(session: Session, columns: Columns, parts: tuple[Part, Part], span: Span) -> bool:
-    """Whether both files have equal rows at the same places, as the engine sees it."""
+    """Whether both files have equal rows at the same places; where Arrow can't tell, as the engine sees it."""
+    found = equal((parts[0].path, parts[1].path), span, columns.all)
+    if found is not None:
+        return found
     ours, theirs = (
         listing((f"{column.form(which)} AS {'bc'[which]}{i}" for i, column in enumerate(columns.all)), lead=True)
         for which in (0, 1)

@@ -62,6 +62,9 @@ def project(
 
 def differing(session: Session, columns: Columns, base: str, candidate: str, tolerance: Tolerance) -> Differing:
     """Compare two projected relations (SQL that can stand after FROM) row by row."""
+    empty = [not session.rows(f"SELECT 1 FROM {relation} LIMIT 1") for relation in (base, candidate)]
+    if any(empty):
+        return _one_sided(session, columns, base, candidate, REMOVED if empty[1] else ADDED)
     if columns.keyed and _unique(session, columns, base) and _unique(session, columns, candidate):
         table = _joined(session, columns, base, candidate, tolerance, "")
     else:
@@ -84,20 +87,39 @@ def _unique(session: Session, columns: Columns, relation: str) -> bool:
     return not session.rows(f"SELECT 1 FROM (SELECT count(*) AS n FROM {relation} GROUP BY {keys}) WHERE n > 1 LIMIT 1")
 
 
-def _joined(session: Session, columns: Columns, base: str, candidate: str, tolerance: Tolerance, also: str) -> str:
-    """Full join on the key (and ``also``, another condition); equal pairs left out."""
-    names, flags = [], []
+def _one_sided(session: Session, columns: Columns, base: str, candidate: str, kind: int) -> Differing:
+    """All rows of the side that has some were added or removed; they are read where they are, once for each question."""
+    (count,) = session.row(f"SELECT count(*) FROM {candidate if kind == ADDED else base}")
+    sides = (
+        f"{candidate} c LEFT JOIN (FROM {base} LIMIT 0) b"
+        if kind == ADDED
+        else f"{base} b LEFT JOIN (FROM {candidate} LIMIT 0) c"
+    )
+    flags = listing((f"NULL::BOOLEAN AS x{i}" for i in _value_positions(columns)), lead=True)
+    table = f"(SELECT {kind}::TINYINT AS kind, 1::BIGINT AS n{listing(_both(columns), lead=True)}{flags} FROM {sides} ON FALSE)"
+    nothing = dict.fromkeys(_value_positions(columns), 0)
+    return Differing(table, count if kind == ADDED else 0, count if kind == REMOVED else 0, 0, nothing)
+
+
+def _both(columns: Columns) -> list[str]:
+    """The values of the relations ``b`` and ``c`` beside each other, as the table of differing rows names them."""
+    names = []
     for i, column in enumerate(columns.all):
         names += [f"b.c{i} AS b{i}", f"c.c{i} AS c{i}"]
         if not column.how.same:
             names += [f"b.r{i} AS rb{i}", f"c.r{i} AS rc{i}"]
-        if i >= len(columns.key):
-            flags.append(f"NOT {tolerance.same(f'b.c{i}', f'c.c{i}', fuzzy=column.how.fuzzy)} AS x{i}")
+    return names
+
+
+def _joined(session: Session, columns: Columns, base: str, candidate: str, tolerance: Tolerance, also: str) -> str:
+    """Full join on the key (and ``also``, another condition); equal pairs left out."""
+    values = zip(_value_positions(columns), columns.values, strict=True)
+    flags = [f"NOT {tolerance.same(f'b.c{i}', f'c.c{i}', fuzzy=column.how.fuzzy)} AS x{i}" for i, column in values]
     on = all_true([f"b.c{i} IS NOT DISTINCT FROM c.c{i}" for i in range(len(columns.key))])
     different = any_true([f"x{i}" for i in _value_positions(columns)])
     return session.make(
         f"SELECT * FROM (SELECT CASE WHEN c.h IS NULL THEN {REMOVED} WHEN b.h IS NULL THEN {ADDED} ELSE {CHANGED} END AS kind, "
-        f"1::BIGINT AS n{listing(names, lead=True)}{listing(flags, lead=True)} "
+        f"1::BIGINT AS n{listing(_both(columns), lead=True)}{listing(flags, lead=True)} "
         f"FROM (SELECT *, TRUE AS h FROM {base}) b FULL JOIN (SELECT *, TRUE AS h FROM {candidate}) c ON {on}{also}) "
         f"WHERE kind <> {CHANGED} OR {different}"
     )

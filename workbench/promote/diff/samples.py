@@ -19,10 +19,13 @@ def pick(session: Session, columns: Columns, found: Differing, count: int, where
     if count <= 0:
         return Samples()
     table = found.shown or found.table
-    changed = _selected(session, columns, table, count, where)
+    # A condition is judged also where no row has changed.
+    changed = _selected(session, columns, table, count, where) if found.changed or where != "TRUE" else []
+    added = _fetch(session, columns, table, ADDED, (1,), count) if found.added else []
+    removed = _fetch(session, columns, table, REMOVED, (0,), count) if found.removed else []
     return Samples(
-        added=tuple(_named(columns, row) for row in _fetch(session, columns, table, ADDED, (1,), count)),
-        removed=tuple(_named(columns, row) for row in _fetch(session, columns, table, REMOVED, (0,), count)),
+        added=tuple(_named(columns, row) for row in added),
+        removed=tuple(_named(columns, row) for row in removed),
         changed=tuple(_changed(columns, row) for row in changed),
     )
 
