@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import Ran
 from workbench.cli.main import COMMANDS, main, workbench
+from workbench.cli.main import run as entry_point
 from workbench.errors import GuardRefused, InfrastructureError, LockHeld, NotAWorkspace, UsageError, Waiting, WorkbenchError
 
 HEAVY = {
@@ -134,6 +135,11 @@ def test_an_unknown_option_names_the_help_of_its_command(run: Callable[..., Ran]
     assert ran.err.endswith(" next: workbench status --help\n")
 
 
+def test_an_option_without_its_value_names_the_help_of_its_command(run: Callable[..., Ran]) -> None:
+    assert run("promote", "n.py", "--why").err.endswith(" next: workbench promote --help\n")
+    assert run("sandbox", "create", "--seed").err.endswith(" next: workbench sandbox create --help\n")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -194,6 +200,20 @@ def test_an_error_of_ours_that_nobody_foresaw_is_not_hidden(raising: Callable[[B
     raising(ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError):
         main(["status"])
+
+
+def test_an_error_of_ours_is_no_answer_to_a_script(
+    raising: Callable[[BaseException], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising(ZeroDivisionError("a bug"))
+    monkeypatch.setattr(sys, "argv", ["workbench", "status", "--json"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        entry_point()
+    out, err = capsys.readouterr()
+    assert ended.value.code == json.loads(out)["error"]["exit_code"] == 70
+    assert "Traceback" in err
+    assert "error: a defect of workbench: ZeroDivisionError: a bug" in err
 
 
 def test_outside_a_workspace_the_next_command_is_init(run: Callable[..., Ran]) -> None:

@@ -9,7 +9,8 @@ import json
 import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import click
 
@@ -62,6 +63,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "One line a pipeline: version, freshness, last run, next due, whether readers see good data."),
     "doctor": ("doctor", "Check the workspace, finish or undo what was interrupted."),
 }
+
+# What no command should end with; the number is that of sysexits.h. Python's own 1 would say that the answer is no.
+DEFECT = 70
 
 
 class _Verbs(click.Group):
@@ -125,7 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
     except WorkbenchError as error:
         return _report(error, as_json, error.exit_code)
     except click.ClickException as error:
-        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "workbench"
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else _typed(arguments)
         return _report(UsageError(error.format_message(), hint=f"{where} --help"), as_json, 2)
     except (BrokenPipeError, SystemExit) as error:
         # The reader of our output left (`workbench ... | head`); click answers that with another stdout and an exit.
@@ -140,6 +144,17 @@ def main(arguments: list[str] | None = None) -> int:
         if known is None:
             raise
         return _report(known, as_json, known.exit_code)
+
+
+def _typed(arguments: Sequence[str]) -> str:
+    """The command that was typed, as far as it is one: click does not say where an option lacks its value."""
+    words, command = ["workbench"], cast("click.Command | None", workbench)
+    for word in arguments:
+        command = command.get_command(click.Context(command), word) if isinstance(command, click.Group) else None
+        if command is None:
+            break
+        words.append(word)
+    return " ".join(words)
 
 
 def _interrupted(as_json: bool) -> int:
@@ -199,4 +214,14 @@ def run() -> None:
     if hasattr(signal, "SIGTERM"):
         # A polite kill unwinds like Ctrl-C, so that temporary files go and locks are released.
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
-    sys.exit(main())
+    try:
+        code = main()
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        found = WorkbenchError(
+            f"a defect of workbench: {type(error).__name__}: {error}", hint="workbench doctor, and report the above"
+        )
+        code = _report(found, "--json" in sys.argv, DEFECT)
+    sys.exit(code)

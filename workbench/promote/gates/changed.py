@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
-from workbench.promote.gates.reviewed import columns_beyond, touched_share
+from workbench.promote.gates.reviewed import columns_beyond, if_meant, touched_share
 
 
 def changed(case: Case) -> GateResult:
@@ -35,4 +35,4 @@ def changed(case: Case) -> GateResult:
             return GateResult("changed", Verdict.FAIL, said, evidence)
     if case.allow_change is not None and share <= case.allow_change:
         return GateResult("changed", Verdict.WARN, f"{summary}; declared up to {case.allow_change:.0%}", evidence)
-    return GateResult("changed", Verdict.FAIL, f"{summary}; if meant, declare it with --allow-change", evidence)
+    return GateResult("changed", Verdict.FAIL, f"{summary}; {if_meant(share)}", evidence)

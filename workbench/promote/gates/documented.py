@@ -15,8 +15,9 @@ def documented(case: Case) -> GateResult:
     missing = [each.name for each in case.contract.columns if not each.doc and each.name not in case.contract.key]
     evidence = {"undocumented": missing, "doc": bool(case.contract.doc)}
     if case.thresholds.undocumented_columns == "allow" or (not missing and case.contract.doc):
+        described = sum(bool(each.doc) for each in case.contract.columns)
         return GateResult(
-            "documented", Verdict.PASS, f"{len(case.contract.columns) - len(missing)} column(s) described", evidence
+            "documented", Verdict.PASS, f"{described} of {len(case.contract.columns)} column(s) described", evidence
         )
     said = [] if case.contract.doc else ["the output"]
     verdict = Verdict.FAIL if case.thresholds.undocumented_columns == "refuse" else Verdict.WARN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workbench.model import GateResult, Verdict
 from workbench.promote.gates.case import Case
-from workbench.promote.gates.reviewed import drifted_beyond
+from workbench.promote.gates.reviewed import drifted_beyond, if_meant, touched_share
 
 _FEWEST = 100  # rows on either side, below which an index of ten bins is mostly chance
 
@@ -34,5 +34,6 @@ def drift(case: Case) -> GateResult:
     said = ", ".join(f"{name} ({psi:.2f})" for name, psi in drifted.items())
     if case.allow_change is not None:
         return GateResult("drift", Verdict.WARN, f"distributed otherwise: {said}; a change is declared", evidence)
-    summary = f"distributed otherwise than up to now (index above {tolerance:.2f}): {said}; if meant, use --allow-change"
+    meant = if_meant(touched_share(case.logic.rows))
+    summary = f"distributed otherwise than up to now (index above {tolerance:.2f}): {said}; {meant}"
     return GateResult("drift", Verdict.FAIL, summary, evidence)

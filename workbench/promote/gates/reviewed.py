@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,15 @@ def touched_share(rows: RowCounts) -> float:
     0.5
     """
     return (rows.added + rows.removed + rows.changed) / max(rows.base + rows.added, 1)
+
+
+def if_meant(share: float) -> str:
+    """What an author types who means a change of so large a share.
+
+    >>> if_meant(0.807)
+    'if meant, declare it with --allow-change 81%'
+    """
+    return f"if meant, declare it with --allow-change {math.ceil(round(share * 100, 6))}%"
 
 
 def count_is_alike(rows: RowCounts, seen: RowCounts, tolerance: float) -> bool:

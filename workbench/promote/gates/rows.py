@@ -5,7 +5,7 @@ from __future__ import annotations
 from workbench.model import GateResult, Verdict
 from workbench.promote.diff.result import RowCounts
 from workbench.promote.gates.case import Case
-from workbench.promote.gates.reviewed import count_is_alike
+from workbench.promote.gates.reviewed import count_is_alike, if_meant
 
 
 def rows(case: Case) -> GateResult:
@@ -30,10 +30,11 @@ def rows(case: Case) -> GateResult:
     summary = f"{base:,} -> {case.rows:,} rows ({share:.1%} of {tolerance:.0%} allowed)"
     if share <= tolerance:
         return GateResult("rows", Verdict.PASS, summary, evidence)
-    if case.allow_change is not None and abs(case.rows - base) / max(case.rows, base) <= case.allow_change:
+    of_larger = abs(case.rows - base) / max(case.rows, base)
+    if case.allow_change is not None and of_larger <= case.allow_change:
         # A table may grow by more than all it had; no declared share could ever reach that.
         return GateResult("rows", Verdict.WARN, f"{summary}; declared", evidence)
-    return GateResult("rows", Verdict.FAIL, f"{summary}; if meant, declare it with --allow-change", evidence)
+    return GateResult("rows", Verdict.FAIL, f"{summary}; {if_meant(of_larger)}", evidence)
 
 
 def _as_reviewed(now: RowCounts, then: RowCounts, tolerance: float) -> GateResult:
