@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import json
 import os
 import secrets
-import shutil
-import tempfile
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import InfrastructureError
-from workbench.runtime import files
+from workbench.runtime import draft, files
 from workbench.runtime.canary import Canary, from_note, read_canaries, statements
 from workbench.runtime.duck import identifier, literal, reported, rows
 from workbench.runtime.failpoint import reached
@@ -29,8 +25,7 @@ NAME = "current.duckdb"
 # The words of that file once more, as text, which is read in a hundredth of the time that opening a database takes.
 _NOTE = ".current.json"
 _TEMPORARY = f"{files.TEMPORARY}current-"
-_MEMORY = "/dev/shm"  # noqa: S108  # a folder of our own is made in it
-_writing = threading.Lock()
+_READ = 8  # warehouses of which this process remembers what readers see
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +67,24 @@ def read_current(folder: Path) -> Current:
     except FileNotFoundError:
         return Current()
     # A published file is never written to: the same one, told by the system, says the same.
-    known = _read(file, _stamp(found))
+    at, known = _known.get(file, ((), Current()))
+    if at != draft.stamp(found):
+        known = _noted(file.with_name(_NOTE), draft.stamp(found)) or _asked(file)
+        _know(file, draft.stamp(found), known)
     return replace(known, views=dict(known.views), canaries=dict(known.canaries))
 
 
-@functools.lru_cache(maxsize=8)
-def _read(file: Path, stamp: tuple[int, ...]) -> Current:
-    noted = _noted(file.with_name(_NOTE), stamp)
-    if noted is not None:
-        return noted
+_known: dict[Path, tuple[draft.Stamp, Current]] = {}
+
+
+def _know(file: Path, stamp: draft.Stamp, current: Current) -> None:
+    if file not in _known and len(_known) >= _READ:
+        _known.clear()
+    _known[file] = stamp, current
+
+
+def _asked(file: Path) -> Current:
+    """What DuckDB tells of a file."""
     import duckdb
 
     with reported("reading the warehouse"):
@@ -114,13 +118,14 @@ def replace_current(
     try:
         with reported("publishing"):
             _refuse_held(file)
-            _write(file, temporary, current, {"main": changed, "canary": beside})
+            before, views = read_current(folder), {"main": changed, "canary": beside}
+            written = draft.write(file, temporary, lambda con, opened: _define(con, None if opened else before, current, views))
             files.fsync(temporary)
             reached("after_write_new")
-            written = temporary.stat().st_ino
+            number = temporary.stat().st_ino
             os.replace(temporary, file)
             files.fsync(folder)
-            _note(file, written, current)
+            _note(file, number, current, written)
     finally:
         for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
             leftover.unlink(missing_ok=True)
@@ -139,64 +144,23 @@ def _refuse_held(file: Path) -> None:
             ) from None
 
 
-def _write(file: Path, temporary: Path, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
-    """Write ``temporary``: what ``file`` has, changed.
+def _note(file: Path, number: int, current: Current, written: draft.Draft | None) -> None:
+    """Keep the words of a file that was put in place, beside it and here, where it is still the one with that number.
 
-    DuckDB makes each of its own steps durable, which only the last one need be; so it works in memory where there is room.
+    Readers have been moved by now, so nothing may fail here.
     """
-    import duckdb
-
-    if os.access(_MEMORY, os.W_OK):
-        with contextlib.suppress(OSError, duckdb.Error), tempfile.TemporaryDirectory(dir=_MEMORY, prefix="workbench-") as place:
-            made = Path(place, NAME)
-            if file.exists():
-                shutil.copyfile(file, made)
-            _change(made, current, changed)
-            with temporary.open("xb") as whole, made.open("rb") as written:
-                shutil.copyfileobj(written, whole)
-            return
-    temporary.unlink(missing_ok=True)
-    if file.exists():
-        shutil.copyfile(file, temporary)
-    _change(temporary, current, changed)
-
-
-def _change(file: Path, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
-    """Define what has changed in a file that nobody else looks at."""
-    with _writing:
-        con = _session(os.getpid())
-        try:
-            con.execute(f"ATTACH {literal(str(file))} AS written")
-            con.execute("USE written")
-            _define(con, current, changed)
-            con.execute("USE memory")
-            con.execute("DETACH written")
-        except BaseException:
-            _session.cache_clear()
-            con.close()
-            raise
-
-
-@functools.lru_cache(maxsize=1)
-def _session(_: int) -> Any:
-    """The session in which this process defines views: to open one takes longer than they do."""
-    import duckdb
-
-    return duckdb.connect(":memory:", config={"threads": 1, "autoinstall_known_extensions": False})
-
-
-def _stamp(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
-def _note(file: Path, written: int, current: Current) -> None:
-    """Keep the words of a file that was put in place beside it. Readers have been moved by now, so nothing may fail here."""
     temporary = file.with_name(f"{_TEMPORARY}{secrets.token_hex(4)}")
     with contextlib.suppress(OSError):
         found = file.stat()
-        if found.st_ino == written:
-            views = [astuple(view) for view in current.views.values()]
-            said = {"of": _stamp(found), "views": views, "operation": current.operation, "folder": current.folder}
+        if found.st_ino == number:
+            stamp = draft.stamp(found)
+            if written is not None:
+                written.equals = stamp
+            _know(file, stamp, replace(current, views=dict(current.views), canaries=dict(current.canaries)))
+            views = [
+                (each.pipeline, each.version, each.snapshot, each.operation, each.comment) for each in current.views.values()
+            ]
+            said = {"of": stamp, "views": views, "operation": current.operation, "folder": current.folder}
             said["canaries"] = [astuple(canary) for canary in current.canaries.values()]
             temporary.write_text(json.dumps(said), encoding="utf-8")
             os.replace(temporary, file.with_name(_NOTE))
@@ -204,7 +168,7 @@ def _note(file: Path, written: int, current: Current) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _noted(note: Path, stamp: tuple[int, ...]) -> Current | None:
+def _noted(note: Path, stamp: draft.Stamp) -> Current | None:
     """What is noted of the file with that stamp; None when the note is of another one, or damaged."""
     try:
         said = json.loads(note.read_text(encoding="utf-8"))
@@ -221,34 +185,29 @@ def leftovers(folder: Path) -> Iterable[Path]:
     return sorted(folder.glob(f"{_TEMPORARY}*"))
 
 
-def _define(con: Any, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
-    con.execute("SET TimeZone = 'UTC'")
+def _define(con: Any, before: Current | None, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Define what has changed, in one transaction; ``before`` are the words of the file as it is, where they are known."""
+    versions = {name: view.version for name, view in current.views.items()}
     con.execute("BEGIN")
-    con.execute("CREATE SCHEMA IF NOT EXISTS workbench")
-    for statement in statements(current.canaries, {name: view.version for name, view in current.views.items()}):
-        con.execute(statement)
+    if before is None:
+        con.execute("CREATE SCHEMA IF NOT EXISTS workbench")
+    if before is None or (before.canaries, {name: view.version for name, view in before.views.items()}) != (
+        current.canaries,
+        versions,
+    ):
+        for statement in statements(current.canaries, versions):
+            con.execute(statement)
     for schema, queries in changed.items():
         for pipeline, query in queries.items():
             if query is None:
                 con.execute(f"DROP VIEW IF EXISTS {schema}.{identifier(pipeline)}")
             else:
                 con.execute(f"CREATE OR REPLACE VIEW {schema}.{identifier(pipeline)} AS {query}")
-    (database,) = rows(con, "SELECT current_database()")[0]
-    said = _comments(con, database)
-    for view in current.views.values():
-        if view.comment != said.get(view.pipeline, ""):
-            con.execute(
-                f"COMMENT ON VIEW main.{identifier(view.pipeline)} IS {literal(view.comment) if view.comment else 'NULL'}"
-            )
-    listed = [
-        f"({literal(view.pipeline)}, {view.version}, {literal(view.snapshot)}, {literal(view.operation)})"
-        for view in current.views.values()
-    ]
-    names = "(pipeline, version, snapshot, operation)"
-    values = ", ".join(listed) or "(NULL::VARCHAR, NULL::INTEGER, NULL::VARCHAR, NULL::VARCHAR)"
-    con.execute(
-        f"CREATE OR REPLACE VIEW workbench.live AS SELECT * FROM (VALUES {values}) AS live{names} WHERE pipeline IS NOT NULL"
-    )
+    said = _comments(con, "written") if before is None else {name: view.comment for name, view in before.views.items()}
+    for name, view in current.views.items():
+        if view.comment != ("" if name in changed["main"] else said.get(name, "")):  # a view that is replaced has none
+            con.execute(f"COMMENT ON VIEW main.{identifier(name)} IS {literal(view.comment) if view.comment else 'NULL'}")
+    con.execute(f"CREATE OR REPLACE VIEW workbench.live AS {_listed(current)}")
     swap = f"({literal(current.operation or '')}, {literal(current.folder or '')})"
     con.execute(f"CREATE OR REPLACE VIEW workbench.last_swap AS SELECT * FROM (VALUES {swap}) AS last_swap(operation, folder)")
     con.execute("COMMIT")
@@ -257,6 +216,16 @@ def _define(con: Any, current: Current, changed: Mapping[str, Mapping[str, str |
     if done != current.operation:
         raise InfrastructureError("DuckDB rolled the new views back", hint="workbench doctor")
     con.execute("CHECKPOINT")
+
+
+def _listed(current: Current) -> str:
+    """What each view shows, as a query. DuckDB reads one text a hundred times faster than as many rows of values."""
+    lines = [f"{each.pipeline}\t{each.version}\t{each.snapshot}\t{each.operation}" for each in current.views.values()]
+    text = "\n".join(lines)
+    assert (text.count("\t"), text.count("\n")) == (3 * len(lines), max(0, len(lines) - 1)), "names and ids have no white space"
+    row = f"SELECT string_split(line, chr(9)) AS said FROM (SELECT unnest(string_split({literal(text)}, chr(10))) AS line)"
+    columns = "said[1] AS pipeline, said[2]::INTEGER AS version, said[3] AS snapshot, said[4] AS operation"
+    return f"SELECT {columns} FROM ({row}) WHERE said[1] <> ''"
 
 
 def _comments(con: Any, database: str) -> dict[str, str]:
