@@ -17,7 +17,7 @@ LOCKED := install -qq --require-hashes --no-deps --no-compile --no-build-isolati
 
 .PHONY: help
 help:  ## this list
-	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
 .venv/made:
 	@if [ -z "$(PYTHON)" ]; then \
@@ -85,6 +85,18 @@ bench: .venv/installed-test  ## benchmarks; compare with another commit: make be
 bench-peers: .venv/installed-test .venv-peers/installed  ## the diff beside SQLMesh, datacompy, reladiff and polars
 	@$(BIN)/python bench/peers/run.py .venv-peers/bin/python
 
+# dbt and SQLMesh run pipelines as our scheduler does; what they ask for can't stand in the environment above.
+.venv-schedulers/installed: constraints/schedulers.txt
+	@echo "installing constraints/schedulers.txt"
+	@"$(PYTHON)" -m venv .venv-schedulers
+	@.venv-schedulers/bin/python -m pip --disable-pip-version-check --no-input install -qq --require-hashes --no-deps \
+		--only-binary :all: -r constraints/schedulers.txt
+	@touch $@
+
+.PHONY: bench-schedulers
+bench-schedulers: .venv/installed-test .venv-schedulers/installed  ## many pipelines beside dbt and SQLMesh, runs beside papermill
+	@$(BIN)/python bench/peers/schedulers.py .venv-schedulers/bin
+
 SCALE ?= 1
 .PHONY: bench-tpch
 bench-tpch: .venv/installed-test .venv-peers/installed  ## the diff of TPC-H's line items; 60 million rows: make bench-tpch SCALE=10
@@ -101,15 +113,15 @@ docs: .venv/installed-test  ## write docs/reference/cli.md from the commands
 .PHONY: constraints
 constraints: | .venv/made  ## pin and hash the dependencies again, from pyproject.toml
 	@test -x .venv-lock/bin/pip-compile || { "$(PYTHON)" -m venv .venv-lock && .venv-lock/bin/python -m pip install --quiet 'pip-tools>=7.6,<8'; }
-	@for lock in "test --extra demo --extra keyring --extra lineage --extra postgres --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt" "peers"; do \
-		set -- $$lock; file=constraints/$$1.txt; asks=pyproject.toml; more=constraints/build.in; \
-		if [ "$$1" = peers ]; then asks=constraints/peers.in; more=$$asks; fi; shift; \
+	@for lock in "test --extra demo --extra keyring --extra lineage --extra postgres --extra test pyproject.toml" "demo --extra demo -c constraints/test.txt pyproject.toml" "build -c constraints/test.txt" "peers" "schedulers"; do \
+		set -- $$lock; file=constraints/$$1.txt; asks=pyproject.toml; more=constraints/build.in; only=; \
+		case $$1 in peers|schedulers) asks=constraints/$$1.in; more=$$asks; only="--only-binary :all:" ;; esac; shift; \
 		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= .venv-lock/bin/pip-compile --quiet --no-header --generate-hashes --strip-extras --allow-unsafe \
-			--output-file $$file "$$@" $$more && \
+			--pip-args "$$only" --output-file $$file "$$@" $$more && \
 		{ echo "# Written by \`make constraints\` for Python 3.11: what $$asks asks for, pinned and hashed."; sed '/^--/d' $$file; } > $$file.new && \
 		mv $$file.new $$file || exit 1; done
 
 .PHONY: clean
 clean:  ## remove virtual environments and caches; demo folders stay
-	@rm -rf .venv .venv-lock .venv-peers dist .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@rm -rf .venv .venv-lock .venv-peers .venv-schedulers dist .mypy_cache .ruff_cache .hypothesis .benchmarks
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
