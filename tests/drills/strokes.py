@@ -434,18 +434,22 @@ def serve() -> None:
     for name in (*PRELOADED, *WARM):
         importlib.import_module(name)
     warm(())
+    ended: dict[int, int] = {}  # codes of those that were launched, which may be asked for again
     for line in sys.stdin:
         request = json.loads(line)
         assert len(os.listdir("/proc/self/task")) == 1
         if "poll" in request:
-            pid, status = os.waitpid(request["poll"], os.WNOHANG)
-            print(json.dumps({"code": os.waitstatus_to_exitcode(status) if pid else None}), flush=True)
+            if request["poll"] not in ended:
+                pid, status = os.waitpid(request["poll"], os.WNOHANG)
+                ended.update({pid: os.waitstatus_to_exitcode(status)} if pid else {})
+            print(json.dumps({"code": ended.get(request["poll"])}), flush=True)
             continue
         if "launch" in request:
             pid = os.fork()
             if pid == 0:
                 null = os.open(os.devnull, os.O_WRONLY)
                 _run(request, request["launch"], (null, null))
+            ended.pop(pid, None)  # numbers are given out again
             print(json.dumps({"pid": pid}), flush=True)
             continue
         said = os.memfd_create("out"), os.memfd_create("err")
