@@ -166,6 +166,24 @@ def test_what_fails_on_production_s_values_alone_is_told_without_a_traceback(san
     assert " next: " in ran.err
 
 
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ('wb.check.fresh("day", "soon")', "'soon' is not a duration"),
+        ('wb.check.matches("customer_id", "^(?=c)")', "without looking around"),
+        ("wb.check.row_count(10, 5)", "no number of rows is at least 10"),
+    ],
+)
+def test_a_notebook_whose_only_mark_can_t_be_read_is_refused_and_not_called_unchanged(sandboxed, check, said):
+    sandboxed.cells(f'wb.output("o", orders, key=["order_id"], doc="O.", checks=[{check}])')
+    for wanted in ((), ("o",)):
+        ran = sandboxed.run("promote", "notebooks/sales.py", *wanted, "--why", "because")
+        assert ran.code == 1
+        assert "[mark-arguments]" in ran.out
+        assert said in ran.out
+        assert "nothing was promoted; next: correct what is refused" in ran.out
+
+
 def test_a_remark_that_is_no_text_is_kept_as_text(sandboxed):
     ran = sandboxed.run("promote", "notebooks/sales.py", "--why", "caf\udce9 \x1b[31mred\n# forged")
     assert ran.code == 3

@@ -46,8 +46,9 @@ def promote(
     notebook = read_notebook(request.notebook)
     notebook_path(workspace, notebook)
     slicing = slice_notebook(notebook, workspace.settings.sources)
-    slices = choose(slicing, request.outputs)
-    if any(cut.refusals for cut in slices):
+    # A mark that can't be read names no output that could be chosen.
+    slices = choose(slicing, request.outputs) if slicing.slices else ()
+    if not slices or any(cut.refusals for cut in slices):
         return Outcome("not cut", notebook, slicing)
     found = candidates(workspace, notebook, slices)
     fresh = unsettled(workspace, found)

@@ -148,7 +148,9 @@ def _try(
     table = warehouse.read(con, snapshot)
     key = contract.key
     key_rules = (checks.not_null(*key), checks.unique(*key)) if key else ()
-    with _explained(f"a check of {work.pipeline} can't be evaluated"):
+    with _explained(
+        f"a check of {work.pipeline} can't be evaluated", "correct the check in the notebook, then: workbench check"
+    ):
         results = checks.evaluate(table, (*contract.checks, *key_rules), others=other_tables(warehouse, con, snapshots))
     declared, keyed = results[: len(contract.checks)], results[len(contract.checks) :]
     logic = data = live_contract = live_seconds = None
@@ -268,7 +270,7 @@ def _call(function: Function, tables: Mapping[str, ir.Table], contract: Contract
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _explained(what: str, hint: str = "workbench sandbox create, then: workbench edit") -> Iterator[None]:
     """Whatever analysts' code or production's values make of an expression is a ``UsageError``, never a traceback."""
     import duckdb
     from ibis.common.annotations import ValidationError
@@ -283,9 +285,7 @@ def _explained(what: str) -> Iterator[None]:
         raise
     except refused as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UsageError(
-            f"{what}: {type(error).__name__}: {said}", hint="workbench sandbox create, then: workbench edit"
-        ) from error
+        raise UsageError(f"{what}: {type(error).__name__}: {said}", hint=hint) from error
 
 
 def unbound_table(function: Function, tables: Mapping[str, ir.Table], contract: Contract) -> ir.Table:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Bound = int | float | dt.date | dt.datetime
 Others = Callable[[str], "ir.Table"]
+# What Python's regular expressions can do and those of engines (RE2) can't: look around, and refer back.
+_BEYOND_RE2 = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:[=!]|<[=!]|P=)|\\[1-9])")
 RULES = ("not_null", "unique", "between", "one_of", "matches", "holds", "references", "fresh", "row_count")
 
 
@@ -67,6 +69,11 @@ def matches(column: str, pattern: str, *, on_failure: str = "fail") -> Check:
         re.compile(pattern)
     except re.error as error:
         raise UsageError(f"check matches({column!r}, {pattern!r}): {error}", hint="correct the regular expression") from None
+    if _BEYOND_RE2.search(pattern):
+        raise UsageError(
+            f"check matches({column!r}, {pattern!r}): engines match in one pass, without looking around or back",
+            hint='write it as wb.check.holds("…"), or match less',
+        )
     return Check("matches", (column,), {"pattern": pattern}, _known(on_failure))
 
 
@@ -101,7 +108,20 @@ def fresh(column: str, within: str) -> Check:
 
 
 def row_count(at_least: int = 1, at_most: int | None = None) -> Check:
-    """The table has at least and at most so many rows."""
+    """The table has at least and at most so many rows.
+
+    >>> row_count(10, 5)
+    Traceback (most recent call last):
+    ...
+    workbench.errors.UsageError: check row_count(10, 5): no number of rows is at least 10 and at most 5
+    """
+    bounds = (at_least,) if at_most is None else (at_least, at_most)
+    if any(isinstance(bound, bool) or not isinstance(bound, int) or bound < 0 for bound in bounds):
+        said = ", ".join(map(repr, bounds))
+        raise UsageError(f"check row_count({said}): rows are counted from 0 on", hint="for example wb.check.row_count(1, 1000)")
+    if at_most is not None and at_most < at_least:
+        said = f"no number of rows is at least {at_least} and at most {at_most}"
+        raise UsageError(f"check row_count({at_least}, {at_most}): {said}", hint="swap the two bounds")
     return Check("row_count", (), {"at_least": at_least} | ({} if at_most is None else {"at_most": at_most}))
 
 
