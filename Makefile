@@ -17,7 +17,7 @@ LOCKED := install -qq --require-hashes --no-deps --no-compile --no-build-isolati
 
 .PHONY: help
 help:  ## this list
-	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
 .venv/made:
 	@if [ -z "$(PYTHON)" ]; then \
