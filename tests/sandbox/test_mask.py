@@ -5,7 +5,9 @@ import hmac
 import json
 import random
 import struct
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import keyring
@@ -21,7 +23,7 @@ from workbench.config import Reference, Source
 from workbench.errors import ConfigError, GuardRefused, UsageError
 from workbench.runtime import duck, secret
 from workbench.sandbox import create as creation
-from workbench.sandbox import mask
+from workbench.sandbox import mask, tokens
 from workbench.sandbox.environment import analyst_environment
 from workbench.sandbox.graph import links
 
@@ -287,22 +289,63 @@ def test_noise_stays_within_its_bound_and_bins_hold_what_they_bin(place: Place) 
     assert months == [0, 3, 6, 9, 12]
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    st.sampled_from(["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]), st.integers(0, 2**32)
-)
-def test_integer_tokens_are_a_permutation(kind: str, seed: int) -> None:
-    bits = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "BIGINT": 63, "UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32}[kind]
-    rng = random.Random(seed)
-    low = 0 if kind.startswith("U") else -(2**bits)
-    values = {rng.randint(low, 2**bits - 1) for _ in range(200)} | {low, 2**bits - 1, 0, 1}
+def tokens_of(values: Iterable[int], kind: str, **options: Any) -> dict[int, int]:
     with duckdb.connect() as con:
-        con.execute("CREATE TABLE given (v HUGEINT)")
-        con.executemany("INSERT INTO given VALUES (?)", [(value,) for value in values])
-        query = mask.token_sql("SELECT v FROM given", kind, "x")
-        found = con.execute(query, mask.bind(query, mask.Key(b"k" * 16, lasting=True), {"x": "d"})).fetchall()
-    assert len({token for _, token in found}) == len(values)
-    assert all((value < 0) == (token < 0) for value, token in found)
+        con.execute("CREATE TABLE given AS SELECT CAST(unnest(?) AS HUGEINT) AS v", [[str(value) for value in values]])
+        key, slots = mask.Key(b"k" * 16, lasting=True), {"x": "d"}
+        if "lists" in options:
+            lists = tokens.lists_sql(kind, "x")
+            con.execute(f"CREATE TABLE lists AS {lists}", mask.bind(lists, key, slots))
+        query = tokens.token_sql("SELECT v FROM given", kind, "x", **options)
+        return dict(con.execute(query, mask.bind(query, key, slots)).fetchall())
+
+
+BITS = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "BIGINT": 63, "UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from(list(BITS)), st.integers(0, 2**32))
+def test_integer_tokens_are_a_permutation(kind: str, seed: int) -> None:
+    bits, rng = BITS[kind], random.Random(seed)
+    low = 0 if kind.startswith("U") else -(2**bits)
+    values = {rng.randint(low, 2**bits - 1) for _ in range(100)} | {rng.randint(0, 2 ** min(bits, 40) - 1) for _ in range(100)}
+    values |= {low, 2**bits - 1, 0, 1}
+    found = tokens_of(values, kind)
+    assert len(set(found.values())) == len(values)
+    assert all((value < 0) == (token < 0) for value, token in found.items())
+    assert all(low <= token < 2**bits for token in found.values())
+    assert found == tokens_of(values, kind, lists="lists")
+
+
+@pytest.mark.parametrize("kind", ["TINYINT", "UTINYINT", "SMALLINT"])
+def test_every_number_of_a_narrow_type_is_the_token_of_one_other(kind: str) -> None:
+    numbers = range(2 ** BITS[kind])
+    found = tokens_of(numbers, kind, lists="lists", most=len(numbers) - 1)
+    assert sorted(found.values()) == list(numbers)
+    assert sum(value == token for value, token in found.items()) < 10
+
+
+def test_integer_tokens_stay_exact_in_javascript_and_apart_from_those_of_other_sizes() -> None:
+    values = [1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**52 - 1, 2**52, 2**63 - 1]
+    for kind, narrow in (("INTEGER", 31), ("BIGINT", 32)):
+        found = tokens_of(values, kind)
+        assert [token.bit_length() <= narrow for token in found.values()] == [value < 2**narrow for value in values]
+        assert [token < 2**53 for token in found.values()] == [value < 2**52 for value in values]
+        assert len(set(found.values())) == len(values)
+    small = values[:4]
+    assert tokens_of(small, "BIGINT", most=small[-1]) == {value: found[value] for value in small}
+
+
+def test_a_reference_wider_than_its_key_joins_what_it_did_and_nothing_else(empty: Place) -> None:
+    empty.table("people", "SELECT i::INTEGER AS id FROM range(300) r(i)")
+    empty.table("visits", f"SELECT i + CASE WHEN i % 3 = 0 THEN {2**31} ELSE 0 END AS person FROM range(300) r(i)")
+    empty.settings(
+        '[tool.workbench.sources.people]\nread = "raw/people.parquet"\nkey = ["id"]\nmask = { id = "token" }\n'
+        '[tool.workbench.sources.visits]\nread = "raw/visits.parquet"\nsample = "whole"\n'
+        'references = [{ columns = ["person"], source = "people" }]\n'
+    )
+    info = empty.make("100%")
+    assert empty.one(info, "SELECT count(*) FROM visits JOIN people ON person = id") == 200
 
 
 def test_key_domains_hold_all_that_refers_to_each_other() -> None:

@@ -78,7 +78,7 @@ def create(
     settings = workspace.settings
     if not settings.sources:
         raise UsageError(
-            "this workspace declares no source to sample", hint="add [tool.workbench.sources.NAME] to pyproject.toml"
+            "this workspace declares no source to sample", hint="workbench sources discover --write"
         )
     sample = request.sample or settings.sandbox.sample
     seed = settings.sandbox.seed if request.seed is None else request.seed

@@ -1,7 +1,7 @@
 """Masks: which rule applies to which column, and its value as SQL. The key is bound, never part of a statement.
 
-Tokens are keyed (HMAC-SHA256 for text, a keyed permutation for integers, so that a key stays unique). Columns that refer to
-each other form one *key domain* and get the same token for the same value, so that they still join.
+Columns that refer to each other form one *key domain* and get the same token for the same value, so that they still join;
+:mod:`workbench.sandbox.tokens` makes it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,8 @@ KEY_VARIABLE = "WORKBENCH_MASK_KEY"
 REDACTED = "redacted"
 Column = tuple[str, str]
 
-_INTEGER_BITS = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32}
-_WIDE = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
-# Tokens of 64-bit keys stay below 2^52, where JavaScript and floating point still tell neighbours apart.
-_WIDE_BITS = 52
+INTEGER_BITS = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32}
+WIDE = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT")
 
 
 class Key:
@@ -169,55 +167,8 @@ def bind(statement: str, key: Key, slots: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def token_type(types: Sequence[str], columns: Sequence[Column]) -> str:
-    """The type in which a domain's tokens are computed: text, or the narrowest integer type among its columns."""
-    if all(is_text(each) or each == "UUID" for each in types):
-        return "UUID" if set(types) == {"UUID"} else "VARCHAR"
-    order = ["UTINYINT", "TINYINT", "USMALLINT", "SMALLINT", "UINTEGER", "INTEGER", *_WIDE]
-    if all(each in order for each in types):
-        narrow = [each for each in types if each in _INTEGER_BITS]
-        return min(narrow, key=lambda each: (_INTEGER_BITS[each], each)) if narrow else "BIGINT"
-    wrong, column = next(
-        (each, column) for each, column in zip(types, columns, strict=True) if each not in order and not is_text(each)
-    )
-    raise ConfigError(
-        f"{column[0]}.{column[1]} is {wrong}; tokens are for text, integers and UUIDs",
-        hint=f'write {column[1]} = "redact", or another rule, in mask of [tool.workbench.sources.{column[0]}]',
-    )
-
-
 def is_text(duckdb_type: str) -> bool:
     return duckdb_type.startswith(("VARCHAR", "ENUM"))
-
-
-def token_sql(values: str, duckdb_type: str, slot: str) -> str:
-    """A query that gives ``v`` and its ``token`` for a query of distinct values ``v``."""
-    if duckdb_type == "VARCHAR":
-        return f"SELECT v, 't' || left({hmac_sql('v', slot)}, 20) AS token FROM ({values})"
-    if duckdb_type == "UUID":
-        return f"SELECT v, CAST(left({hmac_sql('CAST(v AS VARCHAR)', slot)}, 32) AS UUID) AS token FROM ({values})"
-    bits = _INTEGER_BITS.get(duckdb_type, _WIDE_BITS)
-    permuted = _permutation(
-        f"SELECT v, CAST(CASE WHEN v < 0 THEN -1 - v ELSE v END AS HUGEINT) AS n FROM ({values})", bits, slot
-    )
-    if bits == _WIDE_BITS:
-        beyond = f"({1 << 60} + CAST('0x' || left({hmac_sql('CAST(n AS VARCHAR)', slot)}, 14) AS BIGINT))"
-        permuted = f"SELECT v, CASE WHEN n >= {1 << bits} THEN {beyond} ELSE p END AS p FROM ({permuted})"
-    return f"SELECT v, CAST(CASE WHEN v < 0 THEN -1 - p ELSE p END AS {duckdb_type}) AS token FROM ({permuted})"
-
-
-def _permutation(values: str, bits: int, slot: str) -> str:
-    """A keyed permutation of the numbers of so many bits: six rounds in which either half changes the other."""
-    low = bits // 2
-    high = bits - low
-    halves = f"CAST((n % {1 << bits}) // {1 << low} AS BIGINT) AS a, CAST(n % {1 << low} AS BIGINT) AS b"
-    query = f"SELECT v, n, {halves} FROM ({values})"
-    for number in range(6):
-        changed, other, width = ("a", "b", high) if number % 2 == 0 else ("b", "a", low)
-        hashed = f"CAST('0x' || left(sha256($round_{slot} || encode('{number}|' || {other})), 8) AS BIGINT) % {1 << width}"
-        mixed = {changed: f"xor({changed}, {hashed})", other: other}
-        query = f"SELECT v, n, {mixed['a']} AS a, {mixed['b']} AS b FROM ({query})"
-    return f"SELECT v, n, CAST(a AS HUGEINT) * {1 << low} + b AS p FROM ({query})"
 
 
 def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str) -> str:
@@ -268,7 +219,7 @@ def is_time(duckdb_type: str) -> bool:
 
 
 def is_number(duckdb_type: str) -> bool:
-    return duckdb_type in (*_INTEGER_BITS, *_WIDE, "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL")
+    return duckdb_type in (*INTEGER_BITS, *WIDE, "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL")
 
 
 def family(duckdb_type: str) -> str:

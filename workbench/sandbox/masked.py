@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.runtime.duck import identifier, literal
-from workbench.sandbox import mask
+from workbench.sandbox import mask, tokens
 from workbench.sandbox.hashing import all_filled
 from workbench.sandbox.mask import Column, Key, Rules
 from workbench.sandbox.production import PRIVATE
 from workbench.sandbox.sample import CLUSTER, CORE, WEIGHT, Sampling, stage
 
 ROWS = "workbench_rows"
+REPEATING = 0.7  # distinct values a row up to which a table of tokens is worth its joins
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """How the values of one key domain get tokens: cast to ``wide``, and joined with a ``table`` or as an expression."""
+
+    domain: str
+    kind: str
+    wide: str
+    slot: str
+    table: str = ""
 
 
 @dataclass(slots=True)
@@ -37,7 +49,7 @@ class Writing:
         con.execute(f"ATTACH {literal(str(file))} AS sandbox")
         try:
             self._clusters()
-            tokens = self._tokens()
+            tokened = self._tokens()
             # In one transaction nothing is written twice, as it would be by a log that is folded in between.
             con.execute("BEGIN")
             try:
@@ -45,7 +57,7 @@ class Writing:
                 for step in self.sampling.steps:
                     if step.source not in self.copied:
                         self.tell(f"writing {step.source}")
-                        self._table(step.source, tokens)
+                        self._table(step.source, tokened)
                 con.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(Exception):
@@ -81,30 +93,42 @@ class Writing:
             {"cluster": "workbench|cluster"},
         )
 
-    def _tokens(self) -> dict[Column, str]:
-        """One table of tokens for each key domain: each value is masked once."""
-        found: dict[Column, str] = {}
+    def _tokens(self) -> dict[Column, _Tokens]:
+        """How each column's values get their tokens: each value of a key domain once, from a table of tokens.
+
+        Text of one column that hardly repeats gets them where it stands.
+        """
+        found: dict[Column, _Tokens] = {}
         types = self.sampling.production.columns
         for number, (domain, columns) in enumerate(sorted(self.rules.tokens().items())):
             self.tell(f"masking {domain}")
-            kind = mask.token_type([types[source][column] for source, column in columns], columns)
-            parts = " UNION ALL ".join(
-                f"SELECT CAST({identifier(column)} AS {_wide(kind)}) AS v FROM stage.{identifier(source)} "
-                f"WHERE {identifier(column)} IS NOT NULL"
-                for source, column in columns
-                if source in self.sampling.sources
-            )
-            if not parts:
+            kind = tokens.token_type([types[source][column] for source, column in columns], columns)
+            here = [(source, column) for source, column in columns if source in self.sampling.sources]
+            if not here:
                 continue
-            table = f"stage.{PRIVATE}tokens_{number}"
-            slot = f"token{number}"
-            self._run(
-                f"CREATE TABLE {table} AS {mask.token_sql(f'SELECT DISTINCT v FROM ({parts})', kind, slot)}", {slot: domain}
+            wide = tokens.wide_type(kind, [types[source][column] for source, column in here])
+            parts = " UNION ALL ".join(
+                f"SELECT CAST({identifier(column)} AS {wide}) AS v FROM {stage(source)} WHERE {identifier(column)} IS NOT NULL"
+                for source, column in here
             )
-            found |= dict.fromkeys(columns, table)
+            largest = "coalesce(max(CASE WHEN v < 0 THEN -1 - v ELSE v END), 0)" if tokens.is_integer(kind) else "0"
+            rows, distinct, most = self._row(f"SELECT count(*), approx_count_distinct(v), {largest} FROM ({parts})")
+            made = _Tokens(domain, kind, wide, f"token{number}")
+            if tokens.is_integer(kind) or len(here) > 1 or distinct < REPEATING * rows:
+                made = replace(made, table=f"stage.{PRIVATE}tokens_{number}")
+                self._fill(made, f"SELECT DISTINCT v FROM ({parts})", distinct, most)
+            found |= dict.fromkeys(here, made)
         return found
 
-    def _table(self, source: str, tokens: dict[Column, str]) -> None:
+    def _fill(self, made: _Tokens, values: str, distinct: int, most: int) -> None:
+        lists = ""
+        if tokens.is_integer(made.kind) and distinct > tokens.MANY:
+            lists = f"stage.{PRIVATE}lists"
+            self._run(f"CREATE OR REPLACE TABLE {lists} AS {tokens.lists_sql(made.kind, made.slot)}", {made.slot: made.domain})
+        query = tokens.token_sql(values, made.kind, made.slot, most=most, lists=lists)
+        self._run(f"CREATE TABLE {made.table} AS {query}", {made.slot: made.domain})
+
+    def _table(self, source: str, tokened: Mapping[Column, _Tokens]) -> None:
         types = self.sampling.production.columns[source]
         rules = self.rules.of(source)
         slots: dict[str, str] = {}
@@ -112,9 +136,14 @@ class Writing:
         for number, (column, kind) in enumerate(types.items()):
             rule, name = rules.get(column, "keep"), identifier(column)
             if rule == "token":
-                key_type = "VARCHAR" if mask.is_text(kind) else kind if kind == "UUID" else "HUGEINT"
-                joins.append(f"LEFT JOIN {tokens[source, column]} t{number} ON CAST(s.{name} AS {key_type}) = t{number}.v")
-                values.append(f"CAST(t{number}.token AS {'VARCHAR' if mask.is_text(kind) else kind}) AS {name}")
+                made, own = tokened[source, column], f"t{number}.token"
+                value = f"CAST(s.{name} AS {made.wide})"
+                if made.table:
+                    joins.append(f"LEFT JOIN {made.table} t{number} ON {value} = t{number}.v")
+                else:
+                    slots[made.slot] = made.domain
+                    own = tokens.text_token(value, made.kind, made.slot)
+                values.append(f"CAST({own} AS {'VARCHAR' if mask.is_text(kind) else kind}) AS {name}")
             else:
                 slot = f"column{number}"
                 slots[slot] = "workbench|shift" if rule.startswith("shift_dates") else f"{source}.{column}"
@@ -151,11 +180,11 @@ class Writing:
             return key
         return [*key, *(column for column in self.sampling.production.columns[source] if column not in key), CORE, CLUSTER]
 
+    def _row(self, query: str) -> tuple[int, ...]:
+        found: tuple[int, ...] = self.sampling.production.con.execute(query).fetchone()
+        return found
+
     def _run(self, statement: str, slots: dict[str, str] | None = None) -> None:
         con = self.sampling.production.con
         bound = mask.bind(statement, self.key, slots or {})
         con.execute(statement, bound) if bound else con.execute(statement)
-
-
-def _wide(kind: str) -> str:
-    return kind if kind in ("VARCHAR", "UUID") else "HUGEINT"
