@@ -114,6 +114,13 @@ def test_a_new_file_becomes_a_starter_that_can_be_promoted(shop: Any, sandbox: A
     assert cut.refusals == ()
 
 
+def test_the_starter_counts_rows_for_what_they_refer_to(shop: Any, sandbox: Any) -> None:
+    assert 'orders.drop_null("order_id").group_by("order_id")' in starter(find_workspace(), "first"), "customers are masked"
+    project = shop.root / "pyproject.toml"
+    project.write_text(project.read_text().replace("mask = { customer_id = \"token\" }", "", 1))
+    assert 'orders.drop_null("customer_id").group_by("customer_id")' in starter(find_workspace(), "first")
+
+
 @pytest.mark.parametrize("stem", ["first", "Weird name", "select", "orders", "counted", "at_least"])
 def test_the_starter_runs_whatever_the_file_is_called(shop: Any, sandbox: Any, stem: str) -> None:
     text = starter(find_workspace(), stem)

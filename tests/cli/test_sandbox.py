@@ -82,9 +82,10 @@ def test_the_same_sandbox_again_says_what_notebooks_read(shop: Shop, monkeypatch
     monkeypatch.setenv("WORKBENCH_MASK_KEY", "a key of at least sixteen bytes")
     half, all_ = ["--sample", "50%"], ["--sample", "100%"]
     first = shop.run("sandbox", "create", *half, "--json").json["id"]
-    assert shop.run("sandbox", "create", *half).err.splitlines()[-1] == (
-        f"{first} was there already, made of the same data; it only lives longer"
-    )
+    assert shop.run("sandbox", "create", *half).err.splitlines()[-2:] == [
+        f"{first} was there already, made of the same data; it only lives longer",
+        "next: workbench edit notebooks/sales.py",
+    ]
     second = shop.run("sandbox", "create", *all_)
     assert "notebooks still read" not in second.err
     newest = next(each["id"] for each in shop.run("sandbox", "ls", "--json").json["sandboxes"] if each["active"])

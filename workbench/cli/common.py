@@ -65,5 +65,6 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else int(os.environ.get("COLUMNS", "110"))
+    given = os.environ.get("COLUMNS", "")
+    width = None if stream.isatty() else int(given) if given.isdecimal() and int(given) > 0 else 110
     return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=True)

@@ -106,7 +106,7 @@ def _check(notebook: Path) -> None:
 
 
 def starter(workspace: Workspace, stem: str) -> str:
-    """A notebook that reads the first declared source and marks one output of it."""
+    """A notebook that marks one output: the rows of a source for each row that it refers to, or else for each key."""
     from workbench.model import check_name
 
     named = {name: source for name, source in workspace.settings.sources.items() if source.key}
@@ -116,6 +116,17 @@ def starter(workspace: Workspace, stem: str) -> str:
             hint="declare one in pyproject.toml as [tool.workbench.sources.NAME]",
         )
     name, source = next(iter(named.items()))
+    column = source.key[-1]
+    for each, declared in named.items():
+        # A masked column would make the result personal, which a gate holds up: no way to begin.
+        single = [
+            given.columns[0]
+            for given in declared.references
+            if len(given.columns) == 1 and not declared.mask.keys() & given.columns
+        ]
+        if single:
+            name, column = each, single[0]
+            break
     try:
         output = check_name("output", stem)
     except UsageError:
@@ -123,7 +134,7 @@ def starter(workspace: Workspace, stem: str) -> str:
     if output == name or output in ("counted", "at_least", "ibis", "mo", "wb"):
         output = f"{name}_counted"
     text = (Path(__file__).parent / "demo_files" / "starter.py.txt").read_text(encoding="utf-8")
-    words = {"OUTPUT": output, "SOURCE": name, "COLUMN": json.dumps(source.key[-1])[1:-1], "NAME": json.dumps(stem)[1:-1]}
+    words = {"OUTPUT": output, "SOURCE": name, "COLUMN": json.dumps(column)[1:-1], "NAME": json.dumps(stem)[1:-1]}
     return re.sub("|".join(words), lambda match: words[match[0]], text)
 
 

@@ -128,6 +128,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _interrupted(as_json)
     except WorkbenchError as error:
         return _report(error, as_json, error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else _typed(arguments)
         return _report(UsageError(error.format_message(), hint=f"{where} --help"), as_json, 2)

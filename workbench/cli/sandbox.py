@@ -68,6 +68,9 @@ def create(
     active = registry.pin(workspace) or _active(workspace)
     if active not in (None, info.id):
         click.echo(f"notebooks still read {active}; next: workbench sandbox use {info.id}", err=True)
+    else:
+        first = min((file.name for file in (workspace.root / "notebooks").glob("*.py")), default="first.py")
+        click.echo(f"next: workbench edit notebooks/{first}", err=True)
     return 0
 
 

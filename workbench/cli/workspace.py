@@ -79,7 +79,7 @@ def init(folder: Path, as_json: bool) -> int:
         emit_json({"workspace": str(folder.resolve()), "written": written})
         return 0
     click.echo(f"workspace {folder.resolve().name}: " + (", ".join(written) if written else "everything was there already"))
-    click.echo("next: declare your sources in pyproject.toml, then: workbench sandbox create")
+    click.echo("next: workbench sources discover --write   (or declare sources by hand), then: workbench sandbox create")
     return 0
 
 

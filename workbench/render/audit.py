@@ -20,7 +20,7 @@ def entries_view(entries: Sequence[LedgerEntry]) -> RenderableType:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("entry", "when (UTC)", "kind", "who", "what"):
-        table.add_column(title, no_wrap=title != "what")
+        table.add_column(title, no_wrap=title not in ("who", "what"), overflow="ellipsis" if title == "who" else "fold")
     for each in entries:
         who = Text(str(each.payload.get("who", "")))
         table.add_row(str(each.seq), f"{each.at:%Y-%m-%d %H:%M:%S}", each.kind, who, Text(said(each)))

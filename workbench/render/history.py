@@ -18,7 +18,7 @@ def history_view(events: Sequence[Event]) -> RenderableType:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("when (UTC)", "version", "what", "", "who", "how"):
-        table.add_column(title, no_wrap=title != "how", overflow="fold")
+        table.add_column(title, no_wrap=title not in ("who", "how"), overflow="ellipsis" if title == "who" else "fold")
     for each in events:
         version = "" if each.version is None else f"v{each.version}"
         how = "  ".join(part for part in (each.what, f'"{each.why}"' if each.why else "") if part)

@@ -74,7 +74,7 @@ def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> Renderab
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("run", "version", "interval", "status", "started", "seconds", "rows", "readers see"):
         justify: Any = "right" if title in ("seconds", "rows") else "left"
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in ("version", "interval", "readers see"))
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in ("version", "readers see"))
     for run in found:
         said = shown_status(run)
         table.add_row(
