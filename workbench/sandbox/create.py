@@ -77,9 +77,7 @@ def create(
     request = request or Request()
     settings = workspace.settings
     if not settings.sources:
-        raise UsageError(
-            "this workspace declares no source to sample", hint="workbench sources discover --write"
-        )
+        raise UsageError("this workspace declares no source to sample", hint="workbench sources discover --write")
     sample = request.sample or settings.sandbox.sample
     seed = settings.sandbox.seed if request.seed is None else request.seed
     if request.floor < 0 or (request.strata and not request.floor):
