@@ -25,9 +25,10 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
-from workbench.runtime.duck import identifier, place_of, rows
+from workbench.runtime.duck import identifier, place_of, rows, widen
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
+from workbench.runtime.sources import source_size
 from workbench.runtime.warehouse import SPILL, Warehouse
 
 if TYPE_CHECKING:
@@ -114,12 +115,14 @@ class Job:
         """Every input of the version: sources as they are now, other pipelines as their readers see them."""
         inputs = Inputs()
         facts: list[dict[str, Any]] = []
+        widen(self.con, size=sum(map(self._size, self.contract.inputs)))
         for each in self.contract.inputs:
             table, state = self._input(each)
             inputs[each.argument] = table
             rows, of = self._rows(each, table)
             facts.append({"name": each.name, "kind": each.kind, "state": state, "rows": rows, "in_interval": of})
         self._keep(inputs=facts, rows_in=sum(fact["rows"] for fact in facts))
+        widen(self.con, rows=self.result["rows_in"])
         lines = tuple(
             (f["name"], f["kind"], f["rows"], f"in {self.interval}" if f["in_interval"] else "all", f["state"][:40])
             for f in facts
@@ -167,6 +170,7 @@ class Job:
         )
         self.staged, self._read = written.snapshot, None
         staged = self.staged
+        widen(self.con, rows=staged.rows)
         partitions = partitions_moved(base, staged)
         rejected = written.rejected
         self._keep(
@@ -235,6 +239,12 @@ class Job:
             raise UsageError(f"input {each.name}: nothing is published of it", hint=f"workbench show {each.name}")
         snapshot = self.live[each.name].snapshot
         return self.warehouse.read(self.con, snapshot), snapshot.id
+
+    def _size(self, each: Input) -> float:
+        """Bytes of the files that an input is read from; endless where a server sends its rows."""
+        if each.kind == "source":
+            return source_size(self.workspace, each.name)
+        return self.live[each.name].snapshot.bytes if each.name in self.live else 0
 
     def _rows(self, each: Input, table: ir.Table) -> tuple[int, bool]:
         """Rows of an input, and whether only those of the interval are counted."""

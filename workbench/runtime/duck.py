@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import InfrastructureError
 
 if TYPE_CHECKING:
+    import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
@@ -44,25 +46,35 @@ def file_list(paths: list[Path]) -> str:
 
 
 def session(spill: Path) -> Backend:
-    """A fresh in-memory session in UTC that loads nothing from the network and spills to ``spill`` when memory is short."""
+    """A fresh in-memory session in UTC that loads nothing from the network and spills to ``spill`` when memory is short.
+
+    In a child of a warm process it has one thread, until ``widen`` gives it the others.
+    """
     import ibis
 
     made = _take_ready()
     if made is not None:
-        made.execute("RESET threads")
-        made.execute(f"SET temp_directory = {literal(str(spill))}")
-        return ibis.duckdb.from_connection(made)
+        made.con.execute(f"SET temp_directory = {literal(str(spill))}")
+        return made
     return ibis.duckdb.connect(":memory:", temp_directory=str(spill), **CONFIG)
+
+
+def widen(con: Backend, *, rows: int = 0, size: float = 0) -> None:
+    """Let a session use every processor when there is work to share: more rows than one thread scans, or many bytes to parse."""
+    if rows > ROWS_OF_A_THREAD or size > BYTES_OF_A_THREAD:
+        con.con.execute("RESET threads")
 
 
 def make_ready() -> None:
     """Make a session that the next child of this process takes: in memory, and without a thread of its own."""
     import duckdb
+    import ibis
 
-    _ready[:] = [(os.getpid(), duckdb.connect(":memory:", config={"threads": 1, **CONFIG}))]
+    made = ibis.duckdb.from_connection(duckdb.connect(":memory:", config={"threads": 1, **CONFIG}))
+    _ready[:] = [(os.getpid(), made)]
 
 
-def _take_ready() -> Any:
+def _take_ready() -> Backend | None:
     """The session that the process made from which this one was forked; None where there is none, or it was taken."""
     if _ready and _ready[0][0] != os.getpid():
         return _ready.pop()[1]
@@ -70,7 +82,9 @@ def _take_ready() -> Any:
 
 
 CONFIG = {"autoinstall_known_extensions": False, "preserve_insertion_order": True}
-_ready: list[tuple[int, Any]] = []
+ROWS_OF_A_THREAD = 122_880  # DuckDB's row group, which threads don't share
+BYTES_OF_A_THREAD = 1 << 20
+_ready: list[tuple[int, Backend]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,35 @@ def noted_files(comment: str | None) -> tuple[Listed, ...] | None:
     if comment is None or not comment.startswith(_NOTE):
         return None
     return tuple(Listed(Path(path), *rest) for path, *rest in json.loads(comment.removeprefix(_NOTE)))
+
+
+def table_of(con: Backend, name: str, columns: Mapping[str, str] | None = None) -> ir.Table:
+    """A table or view of a session, as ``con.table`` gives it; ``columns`` are a view's names and DuckDB types, if known."""
+    import ibis.expr.operations as ops
+
+    if columns is None:
+        told = rows(con.con, f"DESCRIBE {identifier(name)}")
+    else:
+        told = [(column, kind, "YES") for column, kind in columns.items()]
+    schema = {column: _from_duckdb(kind, nullable == "YES") for column, kind, nullable, *_ in told}
+    if any(kind.is_geospatial() for kind in schema.values()):
+        return con.table(name)  # it loads what reads them
+    return ops.DatabaseTable(name, schema=schema, source=con).to_expr()
+
+
+@functools.cache
+def _from_duckdb(kind: str, nullable: bool) -> dt.DataType:
+    from ibis.backends.sql.datatypes import DuckDBType
+
+    return DuckDBType.from_string(kind, nullable=nullable)
+
+
+@functools.cache
+def type_sql(kind: dt.DataType) -> str:
+    """An Ibis type as DuckDB writes it."""
+    from ibis.backends.sql.datatypes import DuckDBType
+
+    return str(DuckDBType.to_string(kind))
 
 
 def place_of(table: ir.Table) -> str:

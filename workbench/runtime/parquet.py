@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import UsageError
 from workbench.model import DataFile, Interval, Snapshot
 from workbench.runtime import files
-from workbench.runtime.duck import identifier, literal, reported, rows
+from workbench.runtime.duck import identifier, literal, reported, rows, type_sql
 from workbench.runtime.merge import REPLACE, Rules, Staging, Written, moment
 
 if TYPE_CHECKING:
@@ -40,26 +40,20 @@ def write_snapshot(
     rules: Rules = REPLACE,
 ) -> Written:
     """Compute ``expr`` and keep it below ``folder`` (the warehouse) as one snapshot; see ``Warehouse.stage``."""
-    import ibis
-
     _check(expr, key, partition_by, base, interval)
     reach = rules.reach(interval)
     if reach is not None and partition_by is not None:
         low, high = _bounds(expr.schema()[partition_by], reach)
         expr = expr.filter((expr[partition_by] >= low) & (expr[partition_by] < high))
-    first = [name for name in (partition_by, *key) if name is not None]
-    order = list(dict.fromkeys([*first, *expr.columns]))
-    expr = expr.order_by([ibis.asc(expr[name], nulls_first=True) for name in order])
-    nullable = ibis.schema({name: kind(nullable=True) for name, kind in expr.schema().items()})
-
     backend: Any = expr.get_backend()
     con, table = backend.con, f"workbench_{secrets.token_hex(8)}"
     with reported(f"writing {pipeline}"):
         (threads,) = rows(con, "SELECT current_setting('threads')")[0]
         # One thread: sums of floating point numbers and the layout of files then depend on the data alone.
-        con.execute("SET threads = 1")
+        if threads > 1:
+            con.execute("SET threads = 1")
         try:
-            backend.create_table(table, expr, schema=nullable, temp=True)
+            _compute(expr, table, [name for name in (partition_by, *key) if name is not None])
             columns = {name: kind for name, kind, *_ in rows(con, f"DESCRIBE {table}")}
             staging = Staging(backend, table, columns, tuple(key), partition_by, base, base_query)
             rejected = None
@@ -73,9 +67,28 @@ def write_snapshot(
             written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, base)
         finally:
             Staging(backend, table, {}, (), None, None, None).drop()
-            con.execute(f"SET threads = {threads}")
+            if threads > 1:
+                con.execute(f"SET threads = {threads}")
     snapshot = _listed(folder, pipeline, version, columns, (*kept, *written), partition_by)
     return Written(snapshot, rejected=rejected, **staging.counts)
+
+
+def _compute(expr: ir.Table, table: str, first: Sequence[str]) -> None:
+    """Make a temporary table of an expression's rows, in the order of the columns ``first`` and then of all others."""
+    import ibis
+    import ibis.expr.operations as ops
+
+    backend: Any = expr.get_backend()
+    order = list(dict.fromkeys([*first, *expr.columns]))
+    schema = {name: kind(nullable=True) for name, kind in expr.schema().items()}
+    if expr.op().find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):  # Ibis brings them to the session
+        expr = expr.order_by([ibis.asc(expr[name], nulls_first=True) for name in order])
+        backend.create_table(table, expr, schema=ibis.schema(schema), temp=True)
+        return
+    columns = ", ".join(f"{identifier(name)} {type_sql(kind)}" for name, kind in schema.items())
+    by = ", ".join(f"{identifier(name)} ASC NULLS FIRST" for name in order)
+    backend.con.execute(f"CREATE TEMP TABLE {table} ({columns})")
+    backend.con.execute(f"INSERT INTO {table} SELECT * FROM ({backend.compile(expr)}) AS computed ORDER BY {by}")
 
 
 def rebased(con: Any, folder: Path, staged: Snapshot, onto: Snapshot, interval: Interval) -> Snapshot:

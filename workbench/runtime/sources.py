@@ -13,7 +13,7 @@ from workbench.config import Workspace
 from workbench.errors import UsageError
 from workbench.runtime import postgres
 from workbench.runtime.digests import Digests
-from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows
+from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows, table_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -40,7 +40,7 @@ def open_source(con: Backend, workspace: Workspace, name: str, *, rows: bool = T
             return _attached(con, workspace, name)
         paths = source_files(workspace, name)
         con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {_reader(name, read, paths)}")
-        return con.table(name)
+        return table_of(con, name)
     except duckdb.Error as error:
         retryable = infrastructure(error, f"source {name!r}") if isinstance(error, duckdb.IOException) else None
         if retryable is not None:
@@ -70,6 +70,13 @@ def source_files(workspace: Workspace, name: str) -> list[Path]:
     if not found:
         raise UsageError(f"source {name!r}: no file {place!r} below {workspace.root}", hint=_hint(name))
     return found
+
+
+def source_size(workspace: Workspace, name: str) -> float:
+    """Bytes of the files that hold a source; endless for a table of a server, which does not tell."""
+    if postgres.is_address(workspace.source(name).read):
+        return float("inf")
+    return sum(path.stat().st_size for path in source_files(workspace, name))
 
 
 def source_stamp(workspace: Workspace, name: str) -> tuple[object, ...] | None:

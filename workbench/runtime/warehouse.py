@@ -94,7 +94,7 @@ class Warehouse:
 
     def read(self, con: Backend, snapshot: Snapshot) -> ir.Table:
         """A snapshot as a table of the session ``con``."""
-        from workbench.runtime.duck import Listed, identifier, note_files
+        from workbench.runtime.duck import Listed, identifier, note_files, table_of
         from workbench.runtime.parquet import select
 
         places = self._places(snapshot)
@@ -102,7 +102,7 @@ class Warehouse:
         # What compares two snapshots can then leave out the files that both have, and look at the bytes of the others.
         listed = (Listed(places[file.path], file.rows, file.sha256, file.partition) for file in snapshot.files)
         note_files(con.con, snapshot.id, listed)
-        return con.table(snapshot.id)
+        return table_of(con, snapshot.id, snapshot.columns)
 
     def snapshot(self, identity: str, pipeline: str) -> Snapshot:
         """The snapshot of that id."""
