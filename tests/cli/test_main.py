@@ -216,6 +216,16 @@ def test_an_error_of_ours_is_no_answer_to_a_script(
     assert "error: a defect of workbench: ZeroDivisionError: a bug" in err
 
 
+def test_a_terminal_without_the_letters_gets_their_numbers() -> None:
+    code = "from workbench.cli import common, main; main.main = lambda: common.console().print('grün') or 0; main.run()"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, b"gr\\xfcn"), done.stderr
+    code = "from workbench.cli.common import emit_json; emit_json({'name': 'grün'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    assert json.loads(done.stdout.decode("ascii"))["name"] == "grün"
+
+
 def test_outside_a_workspace_the_next_command_is_init(run: Callable[..., Ran]) -> None:
     ran = run("status")
     assert ran.code == 2

@@ -47,7 +47,12 @@ def reason(why: str) -> str:
 def emit_json(payload: dict[str, Any]) -> None:
     """Print a result as one JSON document; dates and paths become text, NaN and infinities become null."""
     document = {"schema_version": SCHEMA_VERSION, **payload}
-    click.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False, default=str, allow_nan=False))
+    click.echo(json.dumps(_plain(document), indent=2, ensure_ascii=not speaks_unicode(), default=str, allow_nan=False))
+
+
+def speaks_unicode() -> bool:
+    """Whether standard output takes any letter; elsewhere JSON escapes them."""
+    return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def _plain(value: Any) -> Any:

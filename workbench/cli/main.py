@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import importlib
+import io
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any, cast
 
 import click
 
+from workbench.cli.common import speaks_unicode
 from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION
 
@@ -204,7 +206,7 @@ def _report(error: WorkbenchError, as_json: bool, code: int) -> int:
             "schema_version": SCHEMA_VERSION,
             "error": {"exit_code": code, "message": error.message, "hint": error.hint},
         }
-        click.echo(json.dumps(payload, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(payload, indent=2, ensure_ascii=not speaks_unicode()))
     prefix = click.style("error:", fg="red", bold=True) if "NO_COLOR" not in os.environ else "error:"
     click.echo(f"{prefix} {error.message}", err=True)
     if error.hint:
@@ -217,6 +219,10 @@ def run() -> None:
     if hasattr(signal, "SIGTERM"):
         # A polite kill unwinds like Ctrl-C, so that temporary files go and locks are released.
         signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a letter gets its number; names and values of data may hold any.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = main()
     except Exception as error:
