@@ -20,7 +20,7 @@ from workbench.promote.diff.sql import hash_of, listing
 # Rows of a side whose hashes are held in memory, 16 bytes each.
 _HELD = 1 << 24
 # Rows read at a time of what is not held.
-_BATCH = 1 << 21
+_BATCH = 1 << 20
 # Types whose values take most of the time to read: what else differs is looked up without them.
 _WIDE = {"varchar", "blob", "bit", "list", "array", "struct", "map", "union"}
 
@@ -82,23 +82,23 @@ class Prints:
         return self._copied
 
     def batches(self) -> Iterator[tuple[Any, Any]]:
-        """Arrays of key hashes and row hashes."""
-        if self.hashes is None:
-            rows = self.session.row(f"SELECT count(*) FROM {self.packed}")[0]
-            if rows > _HELD:
-                for start in range(0, rows, _BATCH):
-                    yield self._read(f" WHERE rowid BETWEEN {start} AND {start + _BATCH - 1}")
-                return
-            self.hashes = self._read("")
-        yield self.hashes
+        """Arrays of key hashes and row hashes; no other statement may run in the session before the last ones."""
+        if self.hashes is not None:
+            yield self.hashes
+            return
+        hashes = self.session.con.sql(f"SELECT s.k AS k, s.h AS h FROM {self.packed}")
+        if self.session.row(f"SELECT count(*) FROM {self.packed}")[0] <= _HELD:
+            found = hashes.fetchnumpy()
+            self.hashes = found["k"], found["h"]
+            yield self.hashes
+            return
+        # A stream: to ask for a range of rows takes the engine ten times as long.
+        for batch in hashes.to_arrow_reader(_BATCH):
+            yield batch["k"].to_numpy(), batch["h"].to_numpy()
 
     def unique(self) -> bool | None:
         """Whether no two rows have the same key hash; None where there are too many rows to tell."""
         return buckets.unique(self.batches) if self.hashes is not None else None
-
-    def _read(self, where: str) -> tuple[Any, Any]:
-        found = self.session.arrays(f"SELECT s.k AS k, s.h AS h FROM {self.packed}{where}")
-        return found["k"], found["h"]
 
 
 @dataclass(frozen=True, slots=True)
