@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class Reader:
     _since: dict[str, dt.datetime] = field(default_factory=dict)
     _shown: Mapping[str, View] = field(default_factory=dict)
     _moved: tuple[int, str] | None = None
+    _found: tuple[dict[str, Definition], dict[str, Definition]] = ({}, {})  # as read, and with the clocks that they go by
 
     def read(self, store: Store) -> dict[str, Definition]:
         """Every published pipeline, by name; with the clock that each goes by."""
@@ -39,9 +41,9 @@ class Reader:
         shown = self._shown
         if not shown.keys() <= self._since.keys():
             self._since = first_published(store)
-        found, gone = {}, endings.demotions(store)
+        found, gone, promoted = {}, endings.demotions(store), os.fspath(self.workspace.promoted)
         for name, view in shown.items():
-            config, problem = self._config(name)
+            config, problem = self._config(name, f"{promoted}/{name}/{FILE}")
             if name in gone:  # readers keep its last data, and nothing refreshes it
                 config = config.model_copy(update={"schedule": None})
             upstream: tuple[str, ...] = ()
@@ -54,10 +56,12 @@ class Reader:
                 problem = problem or error.message
             since = self._since.get(name, dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
             found[name] = Definition(name, config, since, upstream, partitions, problem)
-        return inherit(found)
+        if found != self._found[0]:
+            self._found = found, inherit(found)
+        return self._found[1]
 
-    def _config(self, name: str) -> tuple[PipelineConfig, str]:
-        now = stamp(f"{self.workspace.promoted}/{name}/{FILE}")
+    def _config(self, name: str, file: str) -> tuple[PipelineConfig, str]:
+        now = stamp(file)
         known = self._configs.get(name)
         if known is None or known[0] != now:
             try:

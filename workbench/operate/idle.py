@@ -23,9 +23,10 @@ def fingerprint(workspace: Workspace) -> str:
     digest = hashlib.blake2b(_counter(os.fspath(store)), digest_size=16)
     for path in (workspace.root / "pyproject.toml", workspace.warehouse / "current.duckdb"):
         digest.update(stamp(os.fspath(path)))
-    with contextlib.suppress(FileNotFoundError), os.scandir(workspace.promoted) as found:
+    promoted = os.fspath(workspace.promoted)
+    with contextlib.suppress(FileNotFoundError), os.scandir(promoted) as found:
         for name in sorted(each.name for each in found):
-            digest.update(name.encode() + stamp(f"{workspace.promoted}/{name}/pipeline.toml"))
+            digest.update(name.encode() + stamp(f"{promoted}/{name}/pipeline.toml"))
     return digest.hexdigest()
 
 

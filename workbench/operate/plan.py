@@ -117,11 +117,11 @@ def _ordered(definitions: Mapping[str, Definition]) -> list[str]:
     sorter = TopologicalSorter({name: definitions[name].upstream for name in sorted(definitions)})
     with contextlib.suppress(CycleError):
         sorter.prepare()
-    found: list[str] = []
+    found: dict[str, None] = {}
     while ready := sorter.get_ready():
-        found += [name for name in ready if name in definitions]
+        found |= dict.fromkeys(name for name in ready if name in definitions)
         sorter.done(*ready)
-    return [*found, *(name for name in sorted(definitions) if name not in set(found))]
+    return [*found, *(name for name in sorted(definitions) if name not in found)]
 
 
 def plan(

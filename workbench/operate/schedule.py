@@ -6,6 +6,7 @@ The file is edited by people. The clock is passed in; nothing here reads it.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -167,11 +168,17 @@ def parse_pipeline_toml(text: str, *, where: str = FILE) -> PipelineConfig:
     """The settings that a text holds; ``ConfigError`` names ``where``, the key, and the nearest valid one."""
     hint = f"correct {where}, then: workbench status"
     try:
-        return PipelineConfig.model_validate(tomllib.loads(text))
+        return _parsed(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where} does not parse: {error}", hint=hint) from None
     except ValidationError as error:
         raise ConfigError("\n".join(f"{where}: {line}" for line in _explain(error)), hint=hint) from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> PipelineConfig:
+    """Many pipelines have the same settings, and a service reads them at each run."""
+    return PipelineConfig.model_validate(tomllib.loads(text))
 
 
 def read_config(workspace: Workspace, pipeline: str) -> PipelineConfig:

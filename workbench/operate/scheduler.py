@@ -26,7 +26,7 @@ from workbench.store import Store, intervals, leases
 from workbench.store.records import RunRecord
 
 TICK = 1.0  # seconds between two looks
-SHARE = 0.1  # of the time is spent on planning at most, while what was planned last is not all begun
+SHARE = 0.03  # of the time is spent on planning at most, while what was planned last is not all begun
 PATIENCE = 2  # times in a row that what is due finds a lock held, before a single pass gives up
 
 

@@ -23,10 +23,10 @@ def unsettled(store: Store, pipeline: str | None = None) -> tuple[IntervalRecord
     return tuple(_record(row) for row in found)
 
 
-def newest(store: Store) -> dict[str, IntervalRecord]:
-    """The last interval of each pipeline, in any state. What follows it has not been begun."""
+def newest(store: Store, pipeline: str | None = None) -> dict[str, IntervalRecord]:
+    """The last interval of each pipeline, or of one, in any state. What follows it has not been begun."""
     found: dict[str, IntervalRecord] = {}
-    for record in map(_record, store.select(_table)):
+    for record in map(_record, store.select(_table, None if pipeline is None else _table.c.pipeline == pipeline)):
         known = found.get(record.pipeline)
         if known is None or record.interval.end > known.interval.end:
             found[record.pipeline] = record
@@ -44,7 +44,7 @@ def is_settled(store: Store, pipeline: str, interval: Interval) -> bool:
     row = find(store, pipeline, interval.start)
     if row is not None:
         return row.state not in OPEN
-    last = newest(store).get(pipeline)
+    last = newest(store, pipeline).get(pipeline)
     return last is not None and last.interval.end >= interval.end
 
 
