@@ -100,7 +100,9 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     sandboxed.edit("amount >= min_amount.value", "amount > min_amount.value + 5")
     typed("promote", f"promote {notebook} --why because", 1)
     typed("gates", "gates P-2", 1)
-    typed("waive", "waive P-2 changed --why agreed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_USER", "bo@example.org")
+        typed("waive", "waive P-2 changed --why agreed")
     typed("reject", "reject P-2 --why later")
     typed("promote", f"promote {notebook} --why because --allow-change 100%", 3)
     typed("diff", "diff P-3")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.test_docs import hold
 
 
@@ -37,9 +39,10 @@ def test_everything_that_happened_is_a_line_and_nothing_of_others(two_versions: 
     assert "2024-01-02..2024-01-03: succeeded, readers see it" in printed[2]
 
 
-def test_a_refusal_and_its_waiver_are_told(published: Any) -> None:
+def test_a_refusal_and_its_waiver_are_told(published: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     published.edit("amount >= min_amount.value", "amount > min_amount.value + 5")
     assert published.promote().code == 1
+    monkeypatch.setenv("WORKBENCH_USER", "bo@example.org")
     assert published.run("waive", "P-2", "changed", "--why", "agreed").code == 0
     events = published.run("history", "daily_sales", "--json").json["events"]
     newest = [(each["happened"], each["what"].partition(",")[0], each["why"]) for each in events[:2]]

@@ -30,8 +30,9 @@ def test_a_reader_that_stays_as_it_is_keeps_its_columns(renaming):
     assert not (renaming.root / "promoted" / "daily_sales" / "v2").exists()
 
 
-def test_what_was_not_computed_can_t_be_waived(renaming):
+def test_what_was_not_computed_can_t_be_waived(renaming, monkeypatch):
     assert renaming.promote("daily_sales").code == 1
+    monkeypatch.setenv("WORKBENCH_USER", "bo@example.org")
     ran = renaming.run("waive", "P-2", "contract", "--why", "they know")
     assert ran.code == 4
     assert "--allow-breaking" in ran.err

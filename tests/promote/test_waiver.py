@@ -18,22 +18,22 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def refused(published: Any) -> Any:
+def refused(published: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """P-2 moves more rows than the gates let pass, so it was refused."""
     published.edit("amount >= min_amount.value", "amount > min_amount.value + 5")
     assert published.promote().code == 1
     assert not (published.root / "promoted" / "daily_sales" / "v2").exists()
+    monkeypatch.setenv("WORKBENCH_USER", "bo@example.org")
     return published
 
 
-def test_a_waived_promotion_waits_is_approved_and_published_as_it_was_judged(refused, monkeypatch):
+def test_a_waived_promotion_waits_is_approved_and_published_as_it_was_judged(refused):
     failing = {
         gate["gate"]
         for candidate in refused.run("gates", "P-2", "--json").json["candidates"]
         for gate in candidate["gates"]
         if gate["verdict"] == "fail"
     }
-    monkeypatch.setenv("WORKBENCH_USER", "bo@example.org")
     for number, gate in enumerate(sorted(failing), 1):
         ran = refused.run("waive", "P-2", gate, "--why", "the old prices were wrong", "--json")
         assert ran.code == 0
@@ -48,13 +48,13 @@ def test_a_waived_promotion_waits_is_approved_and_published_as_it_was_judged(ref
     assert refused.promote().code == 0, "the waived version is the notebook's: nothing new"
 
 
-def test_authors_waive_nothing_for_themselves(refused):
-    file = refused.root / "pyproject.toml"
-    file.write_text(file.read_text().replace("self_approval = true", ""))
+def test_authors_waive_nothing_for_themselves_even_where_they_may_approve(refused, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_USER", "Ada@example.org")
     ran = refused.run("waive", "P-2", "changed", "--why", "please")
     assert ran.code == 4
-    assert "was made by ada@example.org" in ran.err
+    assert "was made by ada@example.org, and authors waive nothing for themselves" in ran.err
     assert "workbench waive P-2 changed" in ran.err
+    assert refused.run("show", "P-2", "--json").json["status"] == "refused"
 
 
 def test_a_gate_that_does_not_fail_can_not_be_waived(refused):

@@ -53,6 +53,18 @@ def _superseding(store: Store, promotion: PromotionRecord) -> str:
     return next(taken, "")
 
 
+def refuse_waiver(workspace: Workspace, promotion: PromotionRecord, gate: str, who: str) -> None:
+    """``GuardRefused`` when somebody may not waive a gate: authors never for themselves, others when they may not approve."""
+    command = f'workbench waive {promotion.id} {gate} --why "…"'
+    if who.casefold() == promotion.who.casefold():
+        raise GuardRefused(
+            f"{promotion.id} was made by {promotion.who}, and authors waive nothing for themselves",
+            hint=f"ask somebody else to type: {command}"
+            "\n(or change what the gate asks for under [tool.workbench.gates] in pyproject.toml, and promote again)",
+        )
+    refuse_approver(workspace, promotion, who, command=command)
+
+
 def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str, *, command: str) -> None:
     """``GuardRefused`` when somebody may not approve this promotion; says who may type ``command``.
 

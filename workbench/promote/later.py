@@ -7,7 +7,7 @@ import datetime as dt
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName
 from workbench.model import GateResult, Verdict
-from workbench.promote.approval import refuse_approver
+from workbench.promote.approval import refuse_waiver
 from workbench.store import Store, waivers
 from workbench.store.records import PromotionRecord
 
@@ -35,7 +35,7 @@ def waive_later(
             if result.verdict in (Verdict.FAIL, Verdict.WAITING)
         ]
         raise UnknownName.of("failing gate", gate, waiting, hint=f"workbench gates {promotion.id}")
-    refuse_approver(workspace, promotion, who, command=f'workbench waive {promotion.id} {gate} --why "…"')
+    refuse_waiver(workspace, promotion, gate, who)
     passed = {
         name: GateResult(
             gate,

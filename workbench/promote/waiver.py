@@ -11,7 +11,7 @@ from workbench.catalog.version import MANIFEST, manifest_sha256, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError, WorkbenchError
 from workbench.model import VersionId
-from workbench.promote.approval import refuse_approver, refuse_changed_notebook
+from workbench.promote.approval import refuse_changed_notebook, refuse_waiver
 from workbench.promote.evidence import write_version
 from workbench.promote.later import LATER, waive_later
 from workbench.promote.record import CHANGELOG_ENTRY, add_to_changelog
@@ -47,7 +47,7 @@ def waive(
         raise GuardRefused(
             "the proof that module and notebook are equal can't be waived", hint=f"workbench gates {promotion.id}"
         )
-    refuse_approver(workspace, promotion, who, command=f'workbench waive {promotion.id} {gate} --why "…"')
+    refuse_waiver(workspace, promotion, gate, who)
     refuse_changed_notebook(workspace, promotion)
     if any(result.evidence.get("computed") is False for each in promotion.candidates for result in each.gates):
         raise GuardRefused(
