@@ -205,8 +205,23 @@ def evidence_view(promotion: PromotionRecord) -> RenderableType:
             line.append(f"{gate.verdict.value:<8}", style=STYLES[gate.verdict])
             line.append(f"{gate.gate}: {gate.summary}")
             parts.append(line)
-            parts += [Text(f"    {name}: {_short(value)}", style="dim") for name, value in gate.evidence.items()]
+            for name, value in gate.evidence.items():
+                # Rules with the rows that break them have a line each, and are shown with the first of those rows.
+                facts = value if isinstance(value, list) and any(isinstance(each, dict) for each in value) else [value]
+                parts += [Text(f"    {name}: {_short(_one_example(each))}", style="dim") for each in facts]
     return Group(*parts)
+
+
+def _one_example(value: Any) -> Any:
+    """A rule as it is said: how many rows break it comes first, and one of them is enough.
+
+    >>> _said(_one_example({"check": "unique(id)", "violations": 4, "examples": [{"id": 3}, {"id": 9}]}))
+    'check unique(id), violations 4, for example id 3'
+    """
+    if not isinstance(value, dict) or "violations" not in value:
+        return value
+    rest = {name: each for name, each in value.items() if name != "examples"}
+    return rest | ({"for example": value["examples"][0]} if value.get("examples") else {})
 
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
