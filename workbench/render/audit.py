@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.aside import beside_said
 from workbench.render.gc import size
+from workbench.render.listing import Listing
 from workbench.store.records import LedgerEntry
 
 if TYPE_CHECKING:
@@ -15,15 +16,11 @@ if TYPE_CHECKING:
 
 def entries_view(entries: Sequence[LedgerEntry]) -> RenderableType:
     """One line an entry."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("entry", "when (UTC)", "kind", "who", "what"):
-        table.add_column(title, no_wrap=title not in ("who", "what"), overflow="ellipsis" if title == "who" else "fold")
+    titles = ("entry", "when (UTC)", "kind", "who", "what")
+    table = Listing(titles, words=frozenset({"what"}), cut=frozenset({"who"}))
     for each in entries:
-        who = Text(str(each.payload.get("who", "")))
-        table.add_row(str(each.seq), f"{each.at:%Y-%m-%d %H:%M:%S}", each.kind, who, Text(said(each)))
+        who = str(each.payload.get("who", ""))
+        table.add(str(each.seq), f"{each.at:%Y-%m-%d %H:%M:%S}", each.kind, who, said(each))
     return table
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.model import Interval
 from workbench.operate.backfill_plan import BackfillPlan
+from workbench.render.listing import Listing
 from workbench.store.records import BackfillRecord
 
 if TYPE_CHECKING:
@@ -47,15 +48,14 @@ def backfill_view(record: BackfillRecord) -> RenderableType:
 
 def backfills_view(found: Sequence[BackfillRecord]) -> RenderableType:
     """A table of one line for each."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("id", "version", "range", "intervals", "state", "who"):
-        table.add_column(title, overflow="fold")
+    table = Listing(
+        ("id", "version", "range", "intervals", "state", "who"), words=frozenset({"intervals"}), cut=frozenset({"who"})
+    )
     for each in found:
         state = Text(each.state, style=STYLES[each.state])
-        table.add_row(each.id, f"{each.pipeline}@{each.version}", _span(each), _counted(each), state, Text(each.who))
+        table.add(each.id, f"{each.pipeline}@{each.version}", _span(each), _counted(each), state, each.who)
     return table
 
 

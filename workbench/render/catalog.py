@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.dictionary import Described, Entry
 from workbench.catalog.search import Hit
 from workbench.operate.age import age
+from workbench.render.listing import Listing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
 
 def list_view(hits: Sequence[Hit], now: dt.datetime, *, columns: bool) -> RenderableType:
     """One line a table; with ``columns``, those that were found beneath it."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("table", "kind", "live", "up to date", "owner"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("what it is")
+    titles = ("table", "kind", "live", "up to date", "owner", "what it is")
+    table = Listing(titles, words=frozenset({"up to date", "what it is"}), cut=frozenset({"owner"}))
     for hit in hits:
         each = hit.entry
-        table.add_row(
+        table.add(
             Text(each.name, style="bold" if each.kind == "pipeline" else ""),
             each.kind,
             _live(each),
@@ -35,7 +33,7 @@ def list_view(hits: Sequence[Hit], now: dt.datetime, *, columns: bool) -> Render
             Text(each.doc),
         )
         for column in hit.columns if columns else ():
-            table.add_row(Text(f"  .{column.name}", style="cyan"), "", "", "", "", _meaning(column))
+            table.add(Text(f"  .{column.name}", style="cyan"), "", "", "", "", _meaning(column))
     return table
 
 

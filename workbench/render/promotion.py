@@ -14,6 +14,7 @@ from workbench.model import GateResult, Parameter, Verdict
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
 from workbench.render.diff import number, terminal
+from workbench.render.listing import Listing
 from workbench.render.slicing import refusal_json, refusals_view
 
 if TYPE_CHECKING:
@@ -180,12 +181,11 @@ def promotion_list(promotions: Sequence[PromotionRecord]) -> RenderableType:
     """One line a promotion, the newest first."""
     if not promotions:
         return Text('no promotion yet; next: workbench promote NOTEBOOK --why "…"')
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("promotion", "status", "versions", "when (UTC)", "who", "why"):
-        table.add_column(title)
+    titles = ("promotion", "status", "versions", "when (UTC)", "who", "why")
+    table = Listing(titles, words=frozenset({"versions", "why"}), cut=frozenset({"who"}))
     for each in promotions:
         versions = ", ".join(f"{candidate.pipeline}@{candidate.version}" for candidate in each.candidates if candidate.new)
-        table.add_row(each.id, each.status, versions, f"{each.at:%Y-%m-%d %H:%M}", Text(each.who), Text(_first_line(each.why)))
+        table.add(each.id, each.status, versions, f"{each.at:%Y-%m-%d %H:%M}", each.who, _first_line(each.why))
     return table
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.render.listing import Listing
 from workbench.store.records import QuarantineRecord
 
 if TYPE_CHECKING:
@@ -16,21 +17,19 @@ STYLES = {"held": "yellow", "releasing": "cyan", "released": "green", "discarded
 
 def held_view(found: Sequence[QuarantineRecord]) -> RenderableType:
     """A table of one line for each."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("id", "version", "run", "interval", "rows", "state", "checks"):
-        table.add_column(title, justify="right" if title == "rows" else "left", overflow="fold")
+    titles = ("id", "version", "run", "interval", "rows", "state", "checks")
+    table = Listing(titles, words=frozenset({"checks"}), numbers=frozenset({"rows"}))
     for each in found:
-        table.add_row(
+        table.add(
             each.id,
             f"{each.pipeline}@{each.version}",
             each.run,
             "all data" if each.interval is None else str(each.interval),
             f"{each.file.rows:,}",
             Text(each.state, style=STYLES[each.state]),
-            Text("; ".join(each.checks)),
+            "; ".join(each.checks),
         )
     return table
 

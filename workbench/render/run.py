@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.showing import broken_by
 from workbench.operate.settle import is_lost
+from workbench.render.listing import Listing
 from workbench.store.beats import Beat
 from workbench.store.records import RunRecord
 
@@ -68,16 +69,13 @@ def run_view(run: RunRecord, *, whole: bool = False, beat: Beat | None = None) -
 
 def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> RenderableType:
     """A table of one line a run; one under way with its last sign of life."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("run", "version", "interval", "status", "started", "seconds", "rows", "readers see"):
-        justify: Any = "right" if title in ("seconds", "rows") else "left"
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in ("version", "readers see"))
+    titles = ("run", "version", "interval", "status", "started", "seconds", "rows", "readers see")
+    table = Listing(titles, words=frozenset({"started", "readers see"}), numbers=frozenset({"seconds", "rows"}))
     for run in found:
         said = shown_status(run)
-        table.add_row(
+        table.add(
             run.id,
             f"{run.pipeline}@{run.version}",
             "all data" if run.interval is None else str(run.interval),

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.render.listing import Listing
 from workbench.render.scan import anonymity_line
 from workbench.sandbox.create import Estimate
 from workbench.sandbox.registry import SandboxInfo
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
-    from rich.table import Table
 
     from workbench.sandbox.scan import Anonymity
 
@@ -102,19 +102,15 @@ def _orphans(info: SandboxInfo) -> list[str]:
     return lines
 
 
-def list_view(infos: Sequence[SandboxInfo], now: dt.datetime, active: str | None) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", "sandbox", "sample", "seed", "rows", "size", "age", "left", "who", "snapshot"):
-        table.add_column(heading, justify="right" if heading in ("seed", "rows", "size") else "left")
+def list_view(infos: Sequence[SandboxInfo], now: dt.datetime, active: str | None) -> Listing:
+    titles = ("", "sandbox", "sample", "seed", "rows", "size", "age", "left", "who", "snapshot")
+    table = Listing(titles, cut=frozenset({"who"}), numbers=frozenset({"seed", "rows", "size"}))
     for info in infos:
         left = "expired" if info.expired(now) else span(info.expires - now)
         rows = sum(each.rows for each in info.tables.values())
         snapshot = info.snapshot_id
-        table.add_row(
-            "*" if info.id == active else "", info.id, escape(info.sample), str(info.seed), f"{rows:,}", size(info.bytes),
-            span(now - info.created), left, escape(info.who), snapshot,
+        table.add(
+            "*" if info.id == active else "", info.id, info.sample, str(info.seed), f"{rows:,}", size(info.bytes),
+            span(now - info.created), left, info.who, snapshot,
         )  # fmt: skip
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.model import Interval
 from workbench.operate.age import age
+from workbench.render.listing import Listing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
 def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
     """One line a pipeline."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("pipeline", "schedule", "last interval", "state", "next due"):
-        table.add_column(title, no_wrap=True)
+    table = Listing(("pipeline", "schedule", "last interval", "state", "next due"))
     reasons = []
     for each in entries:
         last = each.last
-        table.add_row(
+        table.add(
             each.pipeline,
             each.schedule if each.timezone in ("", "UTC") else f"{each.schedule} {each.timezone}",
             "-" if last is None else span(last.interval),
@@ -42,14 +40,10 @@ def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
 
 def firings_view(firings: Sequence[Firing]) -> RenderableType:
     """One line a moment."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("due (UTC)", "on its own clock", "pipeline", "interval"):
-        table.add_column(title, no_wrap=True)
+    table = Listing(("due (UTC)", "on its own clock", "pipeline", "interval"))
     for each in firings:
         local = each.due.astimezone(each.zone)
-        table.add_row(f"{each.due:%Y-%m-%d %H:%M}", f"{local:%a %H:%M %Z}", each.pipeline, span(each.interval))
+        table.add(f"{each.due:%Y-%m-%d %H:%M}", f"{local:%a %H:%M %Z}", each.pipeline, span(each.interval))
     return table
 
 

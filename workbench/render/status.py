@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.operate.age import age
 from workbench.operate.observe import PipelineStatus, Readers
+from workbench.render.listing import Listing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,15 +26,13 @@ STYLES = {
 def view(found: Sequence[PipelineStatus], now: dt.datetime) -> RenderableType:
     """A table of one line a pipeline; reasons stand beneath it."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("pipeline", "live", "up to date", "data through", "last run", "next due", "readers see"):
-        table.add_column(title, no_wrap=True)
+    titles = ("pipeline", "live", "up to date", "data through", "last run", "next due", "readers see")
+    table = Listing(titles, words=frozenset({"up to date", "last run", "next due", "readers see"}))
     reasons = []
     for each in found:
-        table.add_row(
+        table.add(
             each.pipeline,
             f"v{each.version}" if each.version is not None else "-",
             f"{age(now - each.confirmed)} ago" if each.confirmed is not None else "-",
