@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import signal
 import subprocess
@@ -274,13 +273,13 @@ def test_a_run_killed_at_any_point_leaves_old_or_new_and_the_next_mends_it(produ
 
 
 def test_ctrl_c_leaves_readers_what_they_had_and_says_so(production):
-    slow = production.daily[1].replace("    return", "    import time; time.sleep(30)\n    return")
+    slow = production.daily[1].replace("    return", "    import time; open('begun', 'x').close(); time.sleep(30)\n    return")
     production.version(production.daily[0], slow)
     before = production.read("daily_sales")
     started = subprocess.Popen(COMMAND, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    place = production.workspace.runs / "R-1" / "result.json"
+    begun = production.workspace.runs / "R-1" / "begun"
     for _ in range(200):
-        if place.exists() and "inputs" in json.loads(place.read_text()):
+        if begun.exists():
             break
         time.sleep(0.1)
     started.send_signal(signal.SIGINT)

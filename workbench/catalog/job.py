@@ -121,8 +121,9 @@ class Job:
             inputs[each.argument] = table
             rows, of = self._rows(each, table)
             facts.append({"name": each.name, "kind": each.kind, "state": state, "rows": rows, "in_interval": of})
-        self._keep(inputs=facts, rows_in=sum(fact["rows"] for fact in facts))
-        widen(self.con, rows=self.result["rows_in"])
+        read = sum(fact["rows"] for fact in facts)
+        widen(self.con, rows=read)
+        self._keep(inputs=facts, rows_in=read)
         lines = tuple(
             (f["name"], f["kind"], f["rows"], f"in {self.interval}" if f["in_interval"] else "all", f["state"][:40])
             for f in facts

@@ -2,8 +2,8 @@
 
 Rows that break a check with ``on_failure="quarantine"`` are held back, and the run goes on with the others.
 
-The constructors take literals only, so that a promotion can read them without running the notebook. All checks of a table
-are counted in one aggregate query, pushed to the engine that holds the data; rows that break one are fetched only for those
+The constructors take literals only, so that a promotion can read them without running the notebook. Checks of a table are
+counted in one aggregate query, or two, where the data is; rows that break one are fetched only for those
 that do.
 
 NULL passes ``between``, ``one_of`` and ``matches``: whether a column may be NULL is what ``not_null`` says. NaN never lies
@@ -168,12 +168,10 @@ def evaluate(
         for column in check.columns:
             if column not in table.columns:
                 raise UnknownName.of("column", column, table.columns, hint=f"correct the check {check}")
-    there = {str(check): _referred(check, others) for check in checks if check.rule == "references"}
-    moment = now or dt.datetime.now(dt.UTC)
-    counted = {f"c{i}": _violations(table, check, there, moment) for i, check in enumerate(checks)}
-    if not counted:
+    if not checks:
         return ()
-    row = _row(table.aggregate(**counted))
+    there = {str(check): _referred(check, others) for check in checks if check.rule == "references"}
+    row = _counts(table, checks, there, now or dt.datetime.now(dt.UTC))
     results = []
     for i, check in enumerate(checks):
         count = int(row[f"c{i}"] or 0)
@@ -185,6 +183,25 @@ def evaluate(
     return tuple(results)
 
 
+def _counts(table: ir.Table, checks: Sequence[Check], there: Mapping[str, ir.Table], now: dt.datetime) -> dict[str, Any]:
+    """How many rows break each check, by ``c`` and its place among them."""
+    import ibis.expr.operations as ops
+
+    from workbench.runtime.counted import violations_sql
+    from workbench.runtime.duck import place_of, rows
+
+    backend: Any = table.get_backend()
+    ours = backend.name == "duckdb" and type(table.op()) is ops.DatabaseTable  # a table or a view, not what is computed
+    told = {f"c{i}": violations_sql(check, table.schema()) if ours else None for i, check in enumerate(checks)}
+    known = {name: sql for name, sql in told.items() if sql is not None}
+    left = {f"c{i}": _violations(table, check, there, now) for i, check in enumerate(checks) if told[f"c{i}"] is None}
+    found = _row(table.aggregate(**left)) if left else {}
+    if known:
+        (counted,) = rows(backend.con, f"SELECT {', '.join(known.values())} FROM {place_of(table)}")
+        found |= dict(zip(known, counted, strict=True))
+    return found
+
+
 def _row(table: ir.Table) -> dict[str, Any]:
     """The one row of a table."""
     import ibis.expr.operations as ops
@@ -194,8 +211,9 @@ def _row(table: ir.Table) -> dict[str, Any]:
         found: dict[str, Any] = table.to_pyarrow().to_pylist()[0]
         return found
     # The same, without pandas, which Ibis imports on its way to Arrow.
-    counted = backend.con.sql(backend.compile(table))
-    return dict(zip(counted.columns, counted.fetchall()[0], strict=True))
+    counted = backend.con.execute(backend.compile(table))
+    names = [column[0] for column in counted.description]
+    return dict(zip(names, counted.fetchall()[0], strict=True))
 
 
 def _referred(check: Check, others: Others | None) -> ir.Table:

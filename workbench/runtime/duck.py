@@ -59,8 +59,18 @@ def session(spill: Path) -> Backend:
     return ibis.duckdb.connect(":memory:", temp_directory=str(spill), **CONFIG)
 
 
+def raw_session(spill: Path) -> Any:
+    """The same as a connection of DuckDB alone, which takes a third of a second of imports less than one of Ibis."""
+    import duckdb
+
+    con = duckdb.connect(":memory:", config={"temp_directory": str(spill), **CONFIG})
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET python_enable_replacements = false")
+    return con
+
+
 def widen(con: Backend, *, rows: int = 0, size: float = 0) -> None:
-    """Let a session use every processor when there is work to share: more rows than one thread scans, or many bytes to parse."""
+    """Let a session use every processor when there is work to share: rows for more than one thread, or many bytes."""
     if rows > ROWS_OF_A_THREAD or size > BYTES_OF_A_THREAD:
         con.con.execute("RESET threads")
 
