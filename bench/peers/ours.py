@@ -22,9 +22,9 @@ from typing import Any
 HOME = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(HOME), str(HOME / "bench")]
 PLAIN = """
-import ibis
+import ibis, sys
 from promoted.p00000.v1 import p00000
-p00000(ibis.duckdb.connect().read_parquet("raw/orders/*.parquet")).to_parquet("plain.parquet")
+p00000(ibis.duckdb.connect().read_parquet("raw/orders/*.parquet")).to_parquet(sys.argv[1])
 """
 ROUNDS = 3
 
@@ -118,8 +118,8 @@ def runs(root: Path) -> dict[str, dict[str, float]]:
     return {
         "ours, warm": ours(production),
         "papermill in process": in_process(),
-        "papermill command": commands([sys.executable, "-m", "papermill", *NOTEBOOK, "{out}"]),
-        "python -c, no notebook": commands([sys.executable, "-c", PLAIN]),
+        "papermill command": commands([sys.executable, "-m", "papermill", *NOTEBOOK, "{name}.ipynb"]),
+        "python -c, no notebook": commands([sys.executable, "-c", PLAIN, "{name}.parquet"]),
     }
 
 
@@ -179,9 +179,8 @@ def in_process() -> dict[str, float]:
 
 def commands(command: list[str]) -> dict[str, float]:
     def typed(name: str) -> None:
-        done = subprocess.run(
-            [each.format(out=f"{name}.ipynb") for each in command], capture_output=True, text=True, check=False
-        )
+        asked = [each.replace("{name}", name) for each in command]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
     typed("first")

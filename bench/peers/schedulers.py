@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SHAPES = (("chain", 50), ("fan-out", 50), ("fan-out", 200))
@@ -39,10 +40,11 @@ def run(command: list[str], folder: Path) -> Took:
     return {"seconds": seconds, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
 
 
-def ours(what: str, *rest: str) -> dict[str, Took]:
-    done = subprocess.run([sys.executable, str(HERE / "ours.py"), what, *rest], stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, Took] = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
+def ours(what: str, *rest: str) -> Any:
+    """What ``ours.py`` says."""
+    done = subprocess.run([sys.executable, str(HERE / "ours.py"), what, *rest], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def right(file: Path, schema: str, shape: str, count: int, python: Path) -> None:
@@ -107,7 +109,7 @@ def many(bin: Path, folder: Path) -> dict[str, dict[tuple[str, int], Took]]:
         orders = place / "ours" / "raw" / "orders" / "orders.parquet"
         took |= dbt(bin, place / "dbt", orders, *shape) | sqlmesh(bin, place / "sqlmesh", orders, *shape)
         for name, each in took.items():
-            found.setdefault(name, {})[shape] = each  # type: ignore[assignment]
+            found.setdefault(name, {})[shape] = each
             print(f"{shape[0]} of {shape[1]}, {name}: {each}", file=sys.stderr, flush=True)
     return found
 
@@ -117,13 +119,9 @@ def slope(took: Mapping[tuple[str, int], Took], what: str) -> float:
     return (took["fan-out", 200][what] - took["fan-out", 50][what]) / 150 * 1000
 
 
-def main(peers: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="workbench-schedulers-") as name:
-        folder = Path(name)
-        found = many(Path(peers).resolve(), folder)
-        single = ours("runs", str(folder / "runs"))
-    print("seconds, and of processor in brackets; two pipelines at a time")
-    heads = [f"{shape} of {count}" for shape, count in SHAPES]
+def side_by_side(bin: Path, folder: Path) -> None:
+    found, heads = many(bin, folder), [f"{shape} of {count}" for shape, count in SHAPES]
+    print("many pipelines, two at a time: seconds, and of processor in brackets")
     print(f"{'':22}{''.join(f'{head:>18}' for head in heads)}{'one more, ms':>18}{'nothing due, 50':>18}")
     for tool, took in found.items():
         cells = [f"{took[shape]['seconds']:.1f} ({took[shape]['cpu']:.1f})" for shape in SHAPES]
@@ -131,12 +129,22 @@ def main(peers: str) -> None:
         idle = took["fan-out", 50]
         cells.append(f"{idle['idle']:.2f} ({idle['idle_cpu']:.2f})" if "idle" in idle else "")
         print(f"{tool:22}{''.join(f'{cell:>18}' for cell in cells)}")
-    each = single["papermill command"]["seconds"]
-    print(f"{'papermill command':22}{f'{50 * each:.0f}, 50 times the seconds of one run below, nothing published':>18}")
-    print("\none run again and again")
-    print(f"{'':22}{'seconds':>12}{'processor':>12}{'runs a minute, two at a time':>30}")
-    for tool, took in single.items():
-        print(f"{tool:22}{took['seconds']:>12.3f}{took['cpu']:>12.3f}{took['a_minute']:>30.0f}")
+
+
+def again_and_again(folder: Path) -> None:
+    found: dict[str, Took] = ours("runs", str(folder))
+    print("one run again and again; papermill publishes nothing")
+    print(f"{'':22}{'seconds a run':>18}{'of processor':>18}{'two at a time, runs a minute':>32}{'50 of them, from that':>26}")
+    for tool, took in found.items():
+        figures = f"{took['seconds']:>18.3f}{took['cpu']:>18.3f}{took['a_minute']:>32.0f}"
+        fifty = 50 * 60 / took["a_minute"]
+        print(f"{tool:22}{figures}{f'{fifty:.0f} s':>26}")
+
+
+def main(peers: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="workbench-schedulers-") as folder:
+        again_and_again(Path(folder) / "runs")
+        side_by_side(Path(peers).resolve(), Path(folder))
 
 
 if __name__ == "__main__":
