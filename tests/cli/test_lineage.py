@@ -24,12 +24,19 @@ def test_a_pipeline_is_one_line_a_column(published: Any):
     rows = {line.split("  ")[0]: line for line in shown.out.splitlines()}
     assert "orders.amount" in rows["revenue"]
     assert "orders.customer_id" in rows["which rows"]
+    assert "orders" in rows, "a count rests on no column"
+    counted = published.run("lineage", "daily_sales.orders")
+    assert (counted.code, "orders.day  group" in counted.out) == (0, True)
+    reached = published.run("impact", "daily_sales.orders")
+    assert (reached.code, "nothing live rests on daily_sales.orders" in reached.out) == (0, True)
 
 
 def test_what_rests_on_a_column_is_followed_through_pipelines(published: Any):
     reached = published.run("impact", "orders.amount", "--json").json["reached"]
     assert {each["pipeline"] for each in reached} == {"daily_sales", "region_totals"}
-    assert published.run("impact", "customers.name").code == 2, "nobody reads it, so lineage does not know it"
+    unread = published.run("impact", "customers.name")
+    assert (unread.code, "nothing live rests on customers.name" in unread.out) == (0, True)
+    assert published.run("impact", "customers.nam").code == 2
     assert "region_totals" in published.run("impact", "customers.region").out
     assert "nothing live rests on region_totals" in published.run("impact", "region_totals").out
 

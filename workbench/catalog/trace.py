@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from workbench.catalog.contract import read_contract
 from workbench.catalog.version import pipelines, read_lineage, version_dir
 from workbench.config import Workspace
-from workbench.errors import UnknownName
+from workbench.errors import UnknownName, WorkbenchError
 from workbench.model import Edge, LineageRole, VersionId, top_column
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, lineage
@@ -136,13 +137,39 @@ def live_graph(workspace: Workspace, replaced: VersionId | None = None) -> Graph
     return Graph({name: tuple(found) for name, found in edges.items()}, frozenset(workspace.settings.sources))
 
 
-def resolve(graph: Graph, text: str) -> tuple[str, str | None]:
-    """The table and column that ``late_departures.rate`` or ``flights`` names; ``UnknownName`` with the nearest otherwise."""
+def promised_columns(workspace: Workspace, pipeline: str, version: int | None = None) -> tuple[str, ...]:
+    """The columns of a version of a pipeline, or of its live one, in their order; also those that rest on no column."""
+    if version is None:
+        version = Warehouse.open(workspace).current().views[pipeline].version
+    return tuple(each.name for each in read_contract(version_dir(workspace, VersionId(pipeline, version))).columns)
+
+
+def columns_there(workspace: Workspace, graph: Graph, table: str) -> tuple[str, ...]:
+    """The columns that a live pipeline promises, or that a source has now; none where it can't be read."""
+    if table in graph.edges:
+        return promised_columns(workspace, table)
+    warehouse = Warehouse.open(workspace)
+    con = warehouse.connect()
+    try:
+        return tuple(warehouse.source(con, table, rows=False).columns)
+    except WorkbenchError:
+        return ()
+    finally:
+        con.disconnect()
+
+
+def resolve(graph: Graph, text: str, there: Callable[[str], Iterable[str]] = lambda _: ()) -> tuple[str, str | None]:
+    """The table and column that ``late_departures.rate`` or ``flights`` names; ``UnknownName`` with the nearest otherwise.
+
+    ``there`` gives the columns of a table, asked where lineage knows none of that name: one that nobody reads, or a count.
+    """
     table, _, column = text.partition(".")
     tables = sorted({*graph.edges, *graph.sources})
     if table not in tables:
         raise UnknownName.of("source or pipeline", table, tables, hint="workbench status")
-    known = graph.columns(table)
-    if column and not {column, top_column(column)} & {*known}:
-        raise UnknownName.of(f"column that lineage knows of {table}", column, known, hint=f"workbench lineage {table}")
+    known, named = graph.columns(table), {column, top_column(column)}
+    if column and not named & {*known}:
+        known = tuple(sorted({*known, *there(table)}))
+        if not named & {*known}:
+            raise UnknownName.of(f"column of {table}", column, known, hint=f"workbench catalog {table}")
     return table, column or None

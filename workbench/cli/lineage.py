@@ -41,7 +41,7 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
       workbench lineage late_departures --html lineage.html
     """
     from workbench.catalog.links import Walks
-    from workbench.catalog.trace import ROWS, live_graph, resolve
+    from workbench.catalog.trace import ROWS, live_graph, promised_columns, resolve
     from workbench.cli.endings import warn
     from workbench.model import VersionId
     from workbench.render.lineage import table_view, tree_json, tree_view
@@ -54,8 +54,9 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
     table, _ = resolve(graph, version.pipeline if version else name)
     if table not in graph.edges:
         raise UsageError(f"{table} is a source: nothing of ours computes it", hint=f"workbench impact {what}")
+    columns = promised_columns(workspace, table, version.number if version else None)
     if column:
-        resolve(graph, f"{table}.{column}")
+        resolve(graph, f"{table}.{column}", lambda _: columns)
     _draw(
         page,
         graph,
@@ -73,10 +74,12 @@ def lineage(what: str, page: Path | None, as_json: bool) -> None:
         emit_json({"pipeline": table, "edges": [asdict(edge) for edge in graph.edges[table]], **more})
     elif page is not None:
         click.echo(f"the lineage of {what} is drawn in {page}")
+    elif column and not tree.beyond:
+        console().print(f"{what} rests on no column: it is a constant, or counts rows", markup=False)
     elif column:
         console().print(tree_view(tree))
     else:
-        console().print(table_view(table, graph.edges[table]))
+        console().print(table_view(table, graph.edges[table], columns))
 
 
 @click.command()
@@ -93,14 +96,14 @@ def impact(what: str, page: Path | None, as_json: bool) -> None:
       workbench impact flights --html impact.html
     """
     from workbench.catalog.links import Walks
-    from workbench.catalog.trace import ROWS, live_graph, resolve
+    from workbench.catalog.trace import ROWS, columns_there, live_graph, resolve
     from workbench.cli.endings import warn
     from workbench.render.lineage import readers_json, tree_json, tree_view
 
     check_folder(page)
     workspace = find_workspace()
     graph = live_graph(workspace)
-    table, column = resolve(graph, what)
+    table, column = resolve(graph, what, lambda table: columns_there(workspace, graph, table))
     _draw(
         page, graph, lambda: Walks.of(graph).downstream(table, column), f"What rests on {what}", f"nothing live rests on {what}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.trace import ROWS, Place, Tree
@@ -20,8 +20,8 @@ _ROLES = (
 )
 
 
-def table_view(pipeline: str, edges: Sequence[Edge]) -> RenderableType:
-    """One line a column of a pipeline, and one for which rows there are; a part of the text for each role."""
+def table_view(pipeline: str, edges: Sequence[Edge], columns: Iterable[str]) -> RenderableType:
+    """One line a column of a pipeline, also if it rests on none, and one for which rows there are; a part for each role."""
     from rich.table import Table
     from rich.text import Text
 
@@ -30,7 +30,7 @@ def table_view(pipeline: str, edges: Sequence[Edge]) -> RenderableType:
     table.add_column(pipeline, no_wrap=True)
     for _, title in used:
         table.add_column(title)
-    for column in sorted({edge.column for edge in edges}, key=lambda name: (name == ROWS, name)):
+    for column in sorted({*columns, *(edge.column for edge in edges)}, key=lambda name: (name == ROWS, name)):
         cells = [
             ", ".join(f"{edge.input}.{edge.input_column}" for edge in edges if (edge.column, edge.role) == (column, role))
             for role, _ in used
