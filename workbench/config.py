@@ -10,7 +10,6 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +107,8 @@ def _settings(table: dict[str, Any], file: Path) -> Settings:
 
 def _explain(error: ValidationError) -> str:
     """Each problem on a line of its own, with the key's path and the nearest valid name."""
+    from difflib import get_close_matches
+
     lines = []
     for problem in error.errors():
         path = ".".join(["tool.workbench", *(str(part) for part in problem["loc"])])

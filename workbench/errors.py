@@ -23,7 +23,6 @@ wherever there is one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 class WorkbenchError(Exception):
@@ -73,6 +72,8 @@ class UnknownName(UsageError):
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UnknownName:
+        from difflib import get_close_matches
+
         choices = sorted(known)
         near = get_close_matches(name, choices, n=1)
         if near:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -79,8 +80,8 @@ class Entry:
         return now - self.confirmed > dt.timedelta(seconds=self.promised)
 
 
-def dictionary(workspace: Workspace, types: Types | None = None) -> tuple[Entry, ...]:
-    """Every source and pipeline of a workspace, by name.
+def dictionary(workspace: Workspace, types: Types | None = None, words: Sequence[str] = ()) -> tuple[Entry, ...]:
+    """Every source and pipeline of a workspace, by name; with ``words``, only those pipelines that have each of them somewhere.
 
     ``types`` are the columns of sources, where a sandbox has looked; else those that a promoted version reads are known. A
     version whose files don't parse is left out of what it would say; ``workbench doctor`` names it.
@@ -93,9 +94,17 @@ def dictionary(workspace: Workspace, types: Types | None = None) -> tuple[Entry,
     told = [each for each in found if each is not None]
     reading = _readers(each for each in told if each["live"])
     seen = _seen(told, types or {})
-    entries = [_pipeline(each, reading, stored) for each in told]
+    # To make what is not looked at takes longer than to look for the words first.
+    entries = [_pipeline(each, reading, stored) for each in told if not words or _has(each, words)]
     entries += [_source(workspace, name, seen.get(name, {}), reading) for name in workspace.settings.sources]
     return tuple(sorted(entries, key=lambda each: (each.name, each.kind)))
+
+
+def _has(said: Mapping[str, Any], words: Sequence[str]) -> bool:
+    """Whether each word is in something that is said of a pipeline or of its columns."""
+    fields = [said["name"], "pipeline", said["doc"], said["owner"], *itertools.chain.from_iterable(said["columns"])]
+    text = "\n".join(fields).casefold()
+    return all(word in text for word in words)
 
 
 _Readers = Mapping[str, Mapping[str, tuple[str, ...]]]  # table -> column -> pipelines; the column "" stands for the table
@@ -147,13 +156,21 @@ def _read(workspace: Workspace, folder: os.DirEntry[str], live: Any, kept: Remem
     if shown is None:
         return None
     version = f"{folder.path}/v{shown}"
-    contract = kept.of(f"{version}/{CONTRACT}", _contract)
-    if contract is None:
+    places = (f"{version}/{CONTRACT}", f"{version}/{MANIFEST}")
+    said: dict[str, Any] | None = kept.of_all(version, places, lambda: _said(*places))
+    if said is None:
         return None
-    manifest = kept.of(f"{version}/{MANIFEST}", _manifest) or {}
     operation = kept.of(f"{folder.path}/pipeline.toml", _operation) or {}
     here = {"name": folder.name, "versions": numbers, "version": shown, "live": live[0] if live else None}
-    return {"semver": "", "reads": {}, "types": {}, "owner": "", "freshness": None, **contract, **manifest, **operation, **here}
+    return {"owner": "", "freshness": None, **said, **operation, **here}
+
+
+def _said(contract: str, manifest: str) -> dict[str, Any] | None:
+    """What the two files of a version say together; None where its contract can't be read."""
+    promised = _contract(contract)
+    if promised is None:
+        return None
+    return {"semver": "", "reads": {}, "types": {}, **promised, **(_manifest(manifest) or {})}
 
 
 def _contract(path: str) -> dict[str, Any] | None:

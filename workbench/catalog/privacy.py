@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from workbench.catalog.contract import Contract
 from workbench.config import Settings
 from workbench.model import Edge, top_column
+
+if TYPE_CHECKING:
+    from workbench.catalog.contract import Contract
 
 PERSONAL = "personal"
 

@@ -6,19 +6,19 @@ import contextlib
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.runtime import files
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(slots=True)
 class Remembered:
-    """Plain values by the path of the file that they were read from, each with that file's time and size.
+    """Plain values by the path of the file that they were read from, or a name for several, each with their times and sizes.
 
     ``known`` is what was remembered, ``used`` what was asked for since: it alone is kept.
     """
@@ -36,12 +36,25 @@ class Remembered:
             found = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        sign = [found.st_mtime_ns, found.st_size, *also]
-        entry = self.known.get(path)
+        return self._of(path, [found.st_mtime_ns, found.st_size, *also], lambda: read(path))
+
+    def of_all(self, name: str, paths: Sequence[str], read: Callable[[], Any]) -> Any:
+        """What ``read`` gives for several files, or gave when each of them was as it is, or as missing."""
+        sign: list[int] = []
+        for path in paths:
+            try:
+                found = os.stat(path)
+                sign += (found.st_mtime_ns, found.st_size)
+            except (FileNotFoundError, NotADirectoryError):
+                sign += (0, -1)
+        return self._of(name, sign, read)
+
+    def _of(self, name: str, sign: list[Any], read: Callable[[], Any]) -> Any:
+        entry = self.known.get(name)
         if entry is None or entry[0] != sign:
             self.stale = True
-            entry = [sign, read(path)]
-        self.used[path] = entry
+            entry = [sign, read()]
+        self.used[name] = entry
         return entry[1]
 
 
@@ -63,24 +76,27 @@ def remembered(file: Path) -> Iterator[Remembered]:
     yield kept
     if not kept.stale and kept.used.keys() == kept.known.keys():
         return
-    body = json.dumps({"format": FORMAT, "files": kept.used}, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps({"format": FORMAT, "files": kept.used}, ensure_ascii=False, separators=(",", ":"))
     # It only saves time: where it can't be written, the answer is the same.
     with contextlib.suppress(OSError, UnicodeEncodeError):
+        body = text.encode()
         files.make_folder(file.parent)
-        files.write_atomic(file, f"{_sum(body)}\n{body}")
+        files.write_atomic(file, _sum(body) + b"\n" + body)
 
 
 def _load(file: Path) -> dict[str, list[Any]]:
+    from pydantic_core import from_json  # it is there for the settings, and takes two thirds of the time
+
     try:
-        seal, _, body = file.read_text(encoding="utf-8").partition("\n")
+        seal, _, body = file.read_bytes().partition(b"\n")
         if seal != _sum(body):
             return {}
-        document = json.loads(body)
+        document = from_json(body)
     except (OSError, ValueError):
         return {}
     found: dict[str, list[Any]] = document["files"] if document["format"] == FORMAT else {}
     return found
 
 
-def _sum(body: str) -> str:
-    return f"{zlib.crc32(body.encode('utf-8', 'surrogatepass')):08x}"
+def _sum(body: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(body)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from workbench.catalog.dictionary import Described, Entry
 
@@ -41,6 +40,8 @@ def search(entries: Iterable[Entry], words: Sequence[str]) -> tuple[Hit, ...]:
 
 def nearest(entries: Iterable[Entry], words: Sequence[str]) -> tuple[str, ...]:
     """Up to three names, of tables or columns, that are most like the words."""
+    from difflib import get_close_matches
+
     known = {name for entry in entries for name in (entry.name, *(column.name for column in entry.columns))}
     near = dict.fromkeys(name for word in words for name in get_close_matches(word, sorted(known), n=3))
     return tuple(near)[:3]

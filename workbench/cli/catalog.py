@@ -33,15 +33,16 @@ def catalog(words: tuple[str, ...], limit: int, as_json: bool) -> None:
     from workbench.sandbox.columns import source_columns
 
     workspace, now, wanted = find_workspace(), dt.datetime.now(dt.UTC), words_of(words)
-    entries = dictionary(workspace, source_columns(workspace))
-    hits = search(entries, wanted)
-    near = () if hits else nearest(entries, wanted)
+    types = source_columns(workspace)
+    hits = search(dictionary(workspace, types, wanted), wanted)
+    entries = () if hits else dictionary(workspace, types)
+    near = nearest(entries, wanted)
     if as_json:
         shown = [hit_json(hit, now) for hit in hits[:limit]]
         emit_json({"words": list(wanted), "found": len(hits), "tables": shown, "near": list(near)})
         return
     screen = console()
-    if not entries:
+    if not hits and not entries:
         click.echo("nothing to look up yet; next: workbench sources discover --write")
     elif not hits:
         likely = f"; the nearest names are {', '.join(near)}" if near else ""
