@@ -16,7 +16,7 @@ from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UsageError
 from workbench.model import SCHEMA_VERSION, Interval, Snapshot, VersionId
-from workbench.operate.request import check_interval, check_untouched, live_version, typed_parameters
+from workbench.operate.request import check_interval, typed_parameters, untouched_version
 from workbench.operate.run import may_run_together
 from workbench.parameter import encode
 from workbench.runtime.warehouse import Warehouse
@@ -95,8 +95,7 @@ def plan_backfill(
 ) -> BackfillPlan:
     """What a backfill would run; changes nothing."""
     warehouse = Warehouse.open(workspace)
-    version = live_version(workspace, warehouse, pipeline)
-    check_untouched(workspace, version)
+    version = untouched_version(workspace, warehouse, pipeline)
     contract = read_contract(version_dir(workspace, version))
     check_interval(contract)
     intervals = split(span, step)
@@ -157,8 +156,7 @@ def from_json(found: Any, *, where: str) -> BackfillPlan:
 
 def refuse_other_code(workspace: Workspace, plan: BackfillPlan) -> None:
     """Raise ``GuardRefused`` when another version or other code is live than the plan was made for."""
-    version = live_version(workspace, Warehouse.open(workspace), plan.pipeline)
-    check_untouched(workspace, version)
+    version = untouched_version(workspace, Warehouse.open(workspace), plan.pipeline)
     hashes = read_manifest(version_dir(workspace, version))["files"]
     now = replace(plan, version=version.number, code_sha256=hashes["__init__.py"], contract_sha256=hashes["contract.yaml"])
     if now.digest != plan.digest:

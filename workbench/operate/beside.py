@@ -150,7 +150,7 @@ def _run(
     children: list[int],
 ) -> TrialRecord:
     version = VersionId(trial.pipeline, trial.version)
-    check_untouched(workspace, version)
+    check_untouched(store, version)
     contract = read_contract(version_dir(workspace, version))
     folder = workspace.runs / trial.id
     for old in ("result.json", RECORD):

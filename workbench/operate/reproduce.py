@@ -29,6 +29,7 @@ from workbench.operate.schedule import read_config
 from workbench.operate.under_way import RECORD, WARM, Cells
 from workbench.runtime.secret import needed
 from workbench.runtime.warehouse import Warehouse
+from workbench.store import Store
 from workbench.store.records import RunRecord
 
 What = Literal["", "input", "environment", "run", "output"]
@@ -80,7 +81,8 @@ def reproduce(
         )
     if run.snapshot is None or "inputs" not in run.facts:
         raise UsageError(f"{run.id} is {run.status} and gave no result to compare with", hint=f"workbench runs show {run.id}")
-    check_untouched(workspace, version)
+    with Store.open(workspace, read_only=True) as store:
+        check_untouched(store, version)
     contract = read_contract(version_dir(workspace, version))
     warehouse = Warehouse.open(workspace)
     differs = _inputs(warehouse, run, contract)

@@ -43,28 +43,33 @@ def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, 
     return values
 
 
-def live_version(workspace: Workspace, warehouse: Warehouse, pipeline: str) -> VersionId:
-    """The version that readers of a pipeline see; an error with the next command when there is none.
+def untouched_version(workspace: Workspace, warehouse: Warehouse, pipeline: str) -> VersionId:
+    """The version that readers of a pipeline see, which is as it was promoted; else an error with the next command.
 
-    Raises ``GuardRefused`` for a pipeline that was taken out of production.
+    Raises ``GuardRefused`` for a pipeline that was taken out of production, and for a version that was changed.
     """
-    live = warehouse.current().views
     with Store.open(workspace, read_only=True) as store:
-        gone = endings.demotions(store).get(pipeline)
+        version = _live_version(store, warehouse, pipeline)
+        check_untouched(store, version)
+    return version
+
+
+def _live_version(store: Store, warehouse: Warehouse, pipeline: str) -> VersionId:
+    live = warehouse.current().views
+    gone = endings.demotions(store).get(pipeline)
     if gone is not None:
         raise GuardRefused(f"{pipeline} was {demotion_said(gone)}", hint=f"workbench demote {pipeline} --undo --why …")
     if pipeline in live:
         return VersionId(pipeline, live[pipeline].version)
-    known = {*live, *pipelines(workspace)}
+    known = {*live, *pipelines(store.workspace)}
     if pipeline not in known:
         raise UnknownName.of("pipeline", pipeline, known, hint="workbench status")
     raise UsageError(f"nothing is published of {pipeline}, so there is no version to run", hint="workbench show")
 
 
-def check_untouched(workspace: Workspace, version: VersionId) -> None:
+def check_untouched(store: Store, version: VersionId) -> None:
     """A version runs only as it was promoted."""
-    with Store.open(workspace, read_only=True) as store:
-        known = store.version(version)
+    known, workspace = store.version(version), store.workspace
     changed = changed_files(workspace, version, expected_manifest=None if known is None else known.manifest_sha256)
     if changed:
         place = version_dir(workspace, version).relative_to(workspace.root).as_posix()

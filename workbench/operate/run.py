@@ -25,7 +25,7 @@ from workbench.operate import claim, lease, process
 from workbench.operate.intervals import Account
 from workbench.operate.pulse import pulse
 from workbench.operate.quarantine import give_released
-from workbench.operate.request import check_interval, check_untouched, live_version, typed_parameters
+from workbench.operate.request import check_interval, typed_parameters, untouched_version
 from workbench.operate.schedule import PipelineConfig, read_config
 from workbench.operate.settle import was_published
 from workbench.operate.staged import adopt
@@ -164,8 +164,7 @@ class _Asked:
         cls, workspace: Workspace, pipeline: str, parameters: Mapping[str, Any], intervals: Sequence[Interval | None]
     ) -> _Asked:
         warehouse = Warehouse.open(workspace)
-        version = live_version(workspace, warehouse, pipeline)
-        check_untouched(workspace, version)
+        version = untouched_version(workspace, warehouse, pipeline)
         contract = read_contract(version_dir(workspace, version))
         values = typed_parameters(contract, parameters)
         read = [workspace.source(each.name).read.partition("#")[0] for each in contract.inputs if each.kind == "source"]

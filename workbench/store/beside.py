@@ -158,7 +158,7 @@ def settle(store: Store, operation: str, *, done: bool) -> list[dict[str, Any]]:
     """Make true, or forget, what an operation was to make of rows; what the ledger is to say of it."""
     said = []
     with store.transaction() as connection:
-        for row in store.select(_rows, _rows.c.operation == operation):
+        for row in store.select(_rows, operation=operation):
             pending = json.loads(row["pending"])
             mine = _rows.c.number == row["number"]
             if not done and row["state"] == "beginning":

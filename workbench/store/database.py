@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Connection, Engine, Result, Table
 from sqlalchemy.exc import DatabaseError
 
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows, tables
-from workbench.store.engine import connect, explained, migrate, next_number, place, reading, reading_only, revision
+from workbench.store.engine import asking, connect, explained, migrate, next_number, place, reading, reading_only, revision
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -175,14 +175,12 @@ class Store:
 
     def version(self, version: VersionId) -> VersionRecord | None:
         """What is known of a version, or None."""
-        table = tables.versions
-        found = self.select(table, (table.c.pipeline == version.pipeline) & (table.c.number == version.number))
+        found = self.select(tables.versions, pipeline=version.pipeline, number=version.number)
         return rows.to_version(found[0]) if found else None
 
     def versions(self, pipeline: str | None = None) -> tuple[VersionRecord, ...]:
         """All versions, or those of one pipeline, by name and number."""
-        condition = None if pipeline is None else tables.versions.c.pipeline == pipeline
-        return tuple(rows.to_version(row) for row in self.select(tables.versions, condition))
+        return tuple(rows.to_version(row) for row in self.select(tables.versions, pipeline=pipeline))
 
     # Approvals
 
@@ -211,8 +209,7 @@ class Store:
 
     def approvals(self, promotion: str) -> tuple[ApprovalRecord, ...]:
         """All decisions on a promotion, the oldest first."""
-        found = self.select(tables.approvals, tables.approvals.c.promotion == promotion)
-        return tuple(rows.to_approval(row) for row in found)
+        return tuple(rows.to_approval(row) for row in self.select(tables.approvals, promotion=promotion))
 
     # Runs
 
@@ -238,11 +235,8 @@ class Store:
         self, pipeline: str | None = None, *, status: RunStatus | None = None, limit: int | None = None
     ) -> tuple[RunRecord, ...]:
         """The newest runs first, of all pipelines or one, in any status or one."""
-        from sqlalchemy import and_, true
-
-        wanted = {tables.runs.c.pipeline: pipeline, tables.runs.c.status: status}
-        condition = and_(true(), *(column == value for column, value in wanted.items() if value is not None))
-        return tuple(rows.to_run(row) for row in self.select(tables.runs, condition, newest_first=True, limit=limit))
+        found = self.select(tables.runs, newest_first=True, limit=limit, pipeline=pipeline, status=status)
+        return tuple(rows.to_run(row) for row in found)
 
     # Operations
 
@@ -272,8 +266,7 @@ class Store:
 
     def operations(self, *, state: OperationState | None = None) -> tuple[OperationRecord, ...]:
         """All operations, or those in one state, the oldest first."""
-        condition = None if state is None else tables.operations.c.state == state
-        return tuple(rows.to_operation(row) for row in self.select(tables.operations, condition))
+        return tuple(rows.to_operation(row) for row in self.select(tables.operations, state=state))
 
     # The ledger
 
@@ -281,7 +274,7 @@ class Store:
         """Add one sealed entry, in the transaction of what it tells about."""
         with self.transaction() as connection:
             last = self.select(tables.ledger, newest_first=True, limit=1)
-            said, anchor = ledger.said(self, kind, payload, begun=bool(last))
+            said, anchor = ledger.said(self, kind, payload, last[0] if last else None)
             row = ledger.entry(self.workspace.state, last[0] if last else None, kind, said, rows.moment(at), anchor)
             connection.execute(tables.ledger.insert().values(row))
         return rows.to_entry(row)
@@ -298,23 +291,29 @@ class Store:
     def write_head(self) -> None:
         """Keep the newest entry's number and hash in ``promoted/LEDGER_HEAD``, unless a transaction is still open."""
         if self._connection is None:
-            ledger.advance(self.workspace.promoted, self.select(tables.ledger, ledger.ends(self.workspace.promoted)))
+            ledger.advance(self.workspace.promoted, ledger.ends(self))
 
     def _numbered(self, table: Table, prefix: str, identity: str) -> Mapping[str, Any] | None:
         serial = rows.number(prefix, identity)
-        found = [] if serial is None else self.select(table, table.c.number == serial)
+        found = [] if serial is None else self.select(table, number=serial)
         return found[0] if found else None
 
     def select(
-        self, table: Table, condition: Any = None, *, newest_first: bool = False, limit: int | None = None
+        self, table: Table, condition: Any = None, *, newest_first: bool = False, limit: int | None = None, **equal: Any
     ) -> Sequence[Mapping[str, Any]]:
-        """The rows of a table by its key, those that meet a condition, at most ``limit``."""
+        """The rows of a table by its key that meet a condition and have ``equal`` values (None: any), at most ``limit``."""
         if self._engine is None:
             return []
-        key = [column.desc() if newest_first else column for column in table.primary_key.columns]
-        wanted = () if condition is None else (condition,)
-        query = table.select().where(*wanted).order_by(*key).limit(limit)
+        equal = {name: value for name, value in equal.items() if value is not None}
+        query = asking(table, tuple(equal), newest_first, limit)
+        if condition is not None:
+            query = query.where(condition)
         if self._connection is not None:
-            return [dict(row) for row in self._connection.execute(query).mappings()]
+            return _rows(self._connection.execute(query, equal))
         with self._explained(self._engine) as session, reading_only(session):
-            return [dict(row) for row in session.execute(query).mappings()]
+            return _rows(session.execute(query, equal))
+
+
+def _rows(found: Result[Any]) -> list[Mapping[str, Any]]:
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found.all()]

@@ -18,7 +18,7 @@ from workbench.errors import ConfigError, InfrastructureError
 from workbench.locks import lock_held
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine, Select, Table
 
 BUSY_SECONDS = 10
 _READS = "workbench reads"
@@ -135,6 +135,19 @@ def migrate(connection: Connection) -> None:
         from workbench.store.migrations import upgrade
 
         upgrade(connection)
+
+
+@functools.lru_cache(maxsize=256)
+def asking(table: Table, equal: tuple[str, ...], newest_first: bool, limit: int | None) -> Select[Any]:
+    """The query for rows of a table by its key, whose columns ``equal`` have the values that are given with it.
+
+    It is made once: to build a query costs more than to run it.
+    """
+    from sqlalchemy import bindparam
+
+    key = [column.desc() if newest_first else column for column in table.primary_key.columns]
+    same = (table.c[name] == bindparam(name) for name in equal)
+    return table.select().where(*same).order_by(*key).limit(limit)
 
 
 def next_number(connection: Connection, table: Table) -> int:

@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import true
-
 from workbench.model import Interval
 from workbench.store import rows, tables
 from workbench.store.database import Store
@@ -19,14 +17,13 @@ _table = tables.intervals
 
 def unsettled(store: Store, pipeline: str | None = None) -> tuple[IntervalRecord, ...]:
     """The intervals that are running, wait for another attempt or have failed, by pipeline and start."""
-    found = store.select(_table, _table.c.state.in_(OPEN) & (true() if pipeline is None else _table.c.pipeline == pipeline))
-    return tuple(_record(row) for row in found)
+    return tuple(_record(row) for row in store.select(_table, _table.c.state.in_(OPEN), pipeline=pipeline))
 
 
 def newest(store: Store, pipeline: str | None = None) -> dict[str, IntervalRecord]:
     """The last interval of each pipeline, or of one, in any state. What follows it has not been begun."""
     found: dict[str, IntervalRecord] = {}
-    for record in map(_record, store.select(_table, None if pipeline is None else _table.c.pipeline == pipeline)):
+    for record in map(_record, store.select(_table, pipeline=pipeline)):
         known = found.get(record.pipeline)
         if known is None or record.interval.end > known.interval.end:
             found[record.pipeline] = record
@@ -35,7 +32,7 @@ def newest(store: Store, pipeline: str | None = None) -> dict[str, IntervalRecor
 
 def find(store: Store, pipeline: str, start: dt.datetime) -> IntervalRecord | None:
     """What is known of the interval that begins at a moment."""
-    found = store.select(_table, (_table.c.pipeline == pipeline) & (_table.c.start == rows.moment(start)))
+    found = store.select(_table, pipeline=pipeline, start=rows.moment(start))
     return _record(found[0]) if found else None
 
 

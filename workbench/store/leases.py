@@ -65,14 +65,16 @@ def require(store: Store, lease: Lease) -> None:
 
 def release(store: Store, lease: Lease) -> None:
     """Give a lease back; nothing happens when another holder has it by now."""
-    table = tables.leases
+    table, row = tables.leases, _row(store, lease.name)
+    if row is None or (row["token"], row["holder"]) != (lease.token, lease.holder):
+        return
     with store.transaction() as connection:
         mine = (table.c.name == lease.name) & (table.c.token == lease.token) & (table.c.holder == lease.holder)
         connection.execute(table.update().where(mine).values(holder=""))
 
 
 def _row(store: Store, name: str) -> Mapping[str, Any] | None:
-    found = store.select(tables.leases, tables.leases.c.name == name)
+    found = store.select(tables.leases, name=name)
     return found[0] if found else None
 
 

@@ -67,15 +67,16 @@ def seal(key: bytes, seq: int, at: str, kind: str, payload: str, previous: str) 
     return hmac.digest(key, f"{seq}\0{at}\0{kind}\0{previous}\0{payload}".encode(), "sha256").hex()
 
 
-def said(store: Store, kind: str, payload: Mapping[str, Any], *, begun: bool) -> tuple[str, tuple[int, str] | None]:
-    """The text of a payload, and the anchor at this moment.
+def said(store: Store, kind: str, payload: Mapping[str, Any], last: Row | None) -> tuple[str, tuple[int, str] | None]:
+    """The text of a payload, and the anchor at this moment; ``last`` is the entry before it.
 
-    Where the chain has ``begun`` with sandboxes alone, its first entry of production names the anchor: see ``begun_after``.
+    Where a chain was begun with sandboxes alone, its first entry of production names the anchor: see ``begun_after``.
     """
     from workbench.store.tables import ledger
 
     anchor = read_anchor(store.workspace.promoted)
-    if begun and anchor is not None and kind != SANDBOX and not store.select(ledger, of_production(), limit=1):
+    sandboxed = last is not None and last["kind"] == SANDBOX and kind != SANDBOX
+    if sandboxed and anchor is not None and not store.select(ledger, of_production(), limit=1):
         payload = {**payload, FOLLOWS: anchor[1]}
     return text(dict(payload)), anchor
 
@@ -146,16 +147,18 @@ def read_anchor(promoted: Path) -> tuple[int, str] | None:
     return (int(number), digest) if number.isdecimal() else (0, digest)
 
 
-def ends(promoted: Path) -> Any:
-    """The condition that chooses what ``advance`` asks for: the first entry, also of production, the newest, the anchor's."""
-    from sqlalchemy import func, select
-
+def ends(store: Store) -> Sequence[Row]:
+    """What ``advance`` asks for, in order: the anchor's entry and the newest; without it the first, also of production."""
     from workbench.store.tables import ledger
 
-    anchor, seq = read_anchor(promoted), ledger.c.seq
-    first, newest = (select(each(seq)).scalar_subquery() for each in (func.min, func.max))
-    begun = select(func.min(seq)).where(of_production()).scalar_subquery()
-    return seq.in_([0 if anchor is None else anchor[0]]) | (seq == first) | (seq == newest) | (seq == begun)
+    anchor = read_anchor(store.workspace.promoted)
+    newest = store.select(ledger, newest_first=True, limit=1)
+    known = [] if anchor is None else store.select(ledger, seq=anchor[0])
+    if anchor is not None and known and known[0]["hash"] == anchor[1]:
+        return [*known, *newest]
+    first = store.select(ledger, limit=1), store.select(ledger, of_production(), limit=1)
+    found = {row["seq"]: row for row in (*first[0], *first[1], *known, *newest)}
+    return [found[seq] for seq in sorted(found)]
 
 
 def of_production() -> Any:

@@ -29,8 +29,7 @@ def keep(store: Store, version: VersionId, edges: Iterable[Edge]) -> None:
 
 def known(store: Store, version: VersionId) -> bool:
     """Whether anything was written down about a version."""
-    here = (table.c.pipeline == version.pipeline) & (table.c.version == version.number)
-    return bool(store.select(table, here, limit=1))
+    return bool(store.select(table, limit=1, pipeline=version.pipeline, version=version.number))
 
 
 def of(store: Store, live: Mapping[str, int]) -> tuple[tuple[str, Edge], ...]:

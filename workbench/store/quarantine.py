@@ -43,17 +43,13 @@ def hold(
 
 def find(store: Store, pipeline: str | None = None, *, state: QuarantineState | None = None) -> tuple[QuarantineRecord, ...]:
     """What was held back, the oldest first; of all pipelines or one, in any state or one."""
-    from sqlalchemy import and_, true
-
-    wanted = {table.c.pipeline: pipeline, table.c.state: state}
-    condition = and_(true(), *(column == value for column, value in wanted.items() if value is not None))
-    return tuple(_record(row) for row in store.select(table, condition))
+    return tuple(_record(row) for row in store.select(table, pipeline=pipeline, state=state))
 
 
 def get(store: Store, identity: str) -> QuarantineRecord | None:
     """What was held back under that id, or None."""
     serial = rows.number(PREFIX, identity)
-    found = [] if serial is None else store.select(table, table.c.number == serial)
+    found = [] if serial is None else store.select(table, number=serial)
     return _record(found[0]) if found else None
 
 
