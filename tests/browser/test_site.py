@@ -24,9 +24,11 @@ from workbench.render.site import pages
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
+LONG = "a_column_with_a_name_that_goes_on_and_on_for_ever"
 ENTRIES = (
     Entry("daily", "pipeline", "orders of each day", "ann@example.org", (
         Described("rate", "float64", "share that was paid", readers=("monthly",)), Described("day", "date", key=True),
+        Described(LONG, "array<struct<a: int64, b: map<string, array<float64>>>>"),
     ), ("day",), ("orders",), ("monthly",), (1, 2), 2, 2, "1.1.0", dt.datetime(2020, 1, 1, tzinfo=dt.UTC), 60),
     Entry("monthly", "pipeline", "<b>by month</b>", columns=(Described("rate"),), reads=("daily",), versions=(1,), version=1),
     Entry("orders", "source", "all that was ordered", columns=(Described("amount", unit="EUR", classification="personal"),)),
@@ -43,7 +45,7 @@ def site() -> Iterator[str]:
     (ROOT / ".browser").mkdir(exist_ok=True)
     own = Path(mkdtemp(dir=ROOT / ".browser"))
     folder = own / "site"
-    told = (Told(2, "v2, 2026-01-02, by ann", ("no returns",), ("3 rows less",), "1.1.0", "additive"),)
+    told = (Told(2, "v2, 2026-01-02, by ann", ("no returns",), ("3 rows less", "y" * 300), "1.1.0", "additive"),)
     replace_folder(folder, pages("shop", ENTRIES, Walks.of(GRAPH), lambda _: told))
     yield folder.as_uri()
     shutil.rmtree(own)
@@ -120,3 +122,11 @@ def test_pages_read_well_in_light_and_dark_and_on_a_phone(site: str, chromium: B
         assert asked == [f"{site}/{place}"]
         assert page.locator("main").evaluate(CONTRAST) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if place == "pipeline/daily.html":
+            assert page.locator(".columns").evaluate("each => each.scrollWidth <= each.clientWidth"), (
+                "what a column means is in sight"
+            )
+            expect(page.locator(".columns .says").first).to_be_in_viewport()
+            picture = page.locator(".lineage-scroll")
+            picture.scroll_into_view_if_needed()
+            expect(picture.locator(".box.focus .head")).to_be_in_viewport(ratio=1)

@@ -5,6 +5,13 @@ for (const svg of document.querySelectorAll('svg.lineage')) {
   const said = svg.closest('.lineage-picture').querySelector('output');
   const inBox = row => [...row.closest('.box').querySelectorAll('.row')];
   let pinned = null;
+  // What was asked for is in sight first, however large the picture is.
+  const frame = svg.querySelector('.box.focus .frame'), view = svg.closest('.lineage-scroll');
+  if (frame) {
+    const box = frame.getBBox(), middle = (start, length, seen) => Math.max(0, start + length / 2 - seen / 2);
+    if (box.x + box.width > view.clientWidth) view.scrollLeft = middle(box.x, box.width, view.clientWidth);
+    if (box.y + box.height > view.clientHeight) view.scrollTop = middle(box.y, box.height, view.clientHeight);
+  }
   const walk = (start, up) => {
     const seen = new Set([start]), lit = new Set(), ahead = [start];
     while (ahead.length) {
