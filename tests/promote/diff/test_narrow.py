@@ -47,6 +47,8 @@ def con():
 def test_narrowing_changes_nothing_about_the_answer(con, monkeypatch, change, key, rel_tol):
     monkeypatch.setattr(narrow, "SMALL", 1000)
     monkeypatch.setattr(narrow, "_PROBE", 512)
+    monkeypatch.setattr(signature, "_PIECE", 7000)
+    monkeypatch.setattr(buckets, "_STEP", 1000)
     base, candidate = con.table("base"), con.table(f"candidate{list(CHANGES).index(change)}")
     options = {"key": key, "rel_tol": rel_tol, "distributions": False}
     assert diff(base, candidate, **options).to_json() == diff(base, candidate, verify=True, **options).to_json()
@@ -94,6 +96,30 @@ def test_signatures_too_large_for_memory_give_the_same_answer(con, monkeypatch, 
     base, candidate = con.table("base"), con.table(f"candidate{list(CHANGES).index(change)}")
     options = {"key": ["id"], "rel_tol": rel_tol, "distributions": False}
     assert diff(base, candidate, **options).to_json() == diff(base, candidate, verify=True, **options).to_json()
+
+
+@pytest.mark.parametrize("name", ["id", "RowId"])
+def test_numbers_of_rows_have_gaps_and_may_be_the_name_of_a_column(monkeypatch, name):
+    monkeypatch.setattr(narrow, "SMALL", -1)
+    monkeypatch.setattr(signature, "_PIECE", 2048)
+    con = ibis.duckdb.connect()
+    for table in ("base", "candidate"):
+        con.raw_sql(f'CREATE TABLE {table} AS SELECT 10000 - i AS "{name}", i // 3 AS v FROM range(10000) t(i)')
+        con.raw_sql(f"DELETE FROM {table} WHERE v % 5 = 0")
+    con.raw_sql("UPDATE candidate SET v = -1 WHERE v >= 3331")
+    base, candidate = con.table("base"), con.table("candidate")
+    assert diff(base, candidate, key=[name]).to_json() == diff(base, candidate, key=[name], verify=True).to_json()
+    assert diff(base, candidate, key=[name]).rows.changed == 7
+
+
+def test_copies_of_a_key_of_which_some_lie_at_the_same_place_pair_up_as_ever(monkeypatch):
+    monkeypatch.setattr(narrow, "SMALL", -1)
+    con = ibis.duckdb.connect()
+    base = con.create_table("base", {"id": [1, 2, 2, 3, 4], "v": [1, 2, 3, 4, 5], "t": list("abcde")})
+    candidate = con.create_table("candidate", {"id": [1, 2, 2, 3, 4], "v": [1, 2, 1, 4, 5], "t": list("abcde")})
+    found = diff(base, candidate, key=["id"])
+    assert found.to_json() == diff(base, candidate, key=["id"], verify=True).to_json()
+    assert found.samples.changed[0].base == {"v": 3, "t": "c"}
 
 
 def test_a_row_of_zeros_is_missed_neither_with_a_key_nor_without(monkeypatch):

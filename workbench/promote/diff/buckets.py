@@ -48,6 +48,33 @@ def differing(base: Batches, candidate: Batches, rows: int, most: int) -> tuple[
     return found
 
 
+def unlike(base: Rows, candidate: Rows) -> tuple[Rows, Rows, bool]:
+    """What is left of two pieces once rows with equal hashes at one place cancel, and whether they go in step to the end.
+
+    Nothing more is looked at where most rows differ: from there on rows may still be equal, but lie elsewhere.
+    """
+    import numpy as np
+
+    stop = min(len(base[0]), len(candidate[0]))
+    masks, start, in_step = [], 0, True
+    while in_step and start < stop:
+        step = slice(start, min(start + _STEP, stop))
+        found = base[0][step] != candidate[0][step]
+        found |= base[1][step] != candidate[1][step]
+        in_step = np.count_nonzero(found) * 2 <= len(found)
+        if in_step:
+            masks.append(found)
+            start = step.stop
+    if not masks:
+        return base, candidate, in_step
+    mask = np.concatenate(masks)
+    left = [
+        (np.concatenate([keys[:start][mask], keys[start:]]), np.concatenate([rows[:start][mask], rows[start:]]))
+        for keys, rows in (base, candidate)
+    ]
+    return left[0], left[1], in_step
+
+
 def unique(batches: Batches) -> bool:
     """Whether no two rows have the same key hash; for tables whose hashes are held in memory."""
     import numpy as np

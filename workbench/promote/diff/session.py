@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from workbench.errors import InfrastructureError, UsageError
-from workbench.promote.diff.sql import ident, literal
+from workbench.promote.diff.sql import all_true, ident, literal
 from workbench.runtime.duck import Listed, infrastructure, noted_files
 
 if TYPE_CHECKING:
     import duckdb
+    import ibis.expr.operations as ops
     import ibis.expr.types as ir
     from duckdb.sqltypes import DuckDBPyType
 
@@ -105,11 +106,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two tables: what stands after FROM, its columns with DuckDB's types, and the files it is made of, if it is."""
+    """One of the two tables: what stands after FROM, its columns with DuckDB's types, and the files it is made of, if it is.
+
+    The rows of one that is ``numbered`` can be read by ranges of ``rowid``, which may go beyond their count.
+    """
 
     source: str
     columns: dict[str, DuckDBPyType]
     files: tuple[Listed, ...] | None = None
+    numbered: bool = False
 
 
 @contextlib.contextmanager
@@ -155,7 +160,7 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
     from workbench.promote.diff.pulled import pulled
 
     node = table.op()
-    files = None
+    files, numbered = None, False
     if home is None:
         source = pulled(session, table)
     elif node.find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):
@@ -165,16 +170,26 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
         parts = (node.namespace.catalog, node.namespace.database, node.name)
         source = ".".join(ident(part) for part in parts if part)
         files = _files(session, node.name)
+        numbered = _numbered(session, node)
     else:
         source = session.make(home.compile(table))
     relation = session.con.sql(f"FROM {source}")
-    return Side(source, dict(zip(relation.columns, relation.types, strict=True)), files)
+    return Side(source, dict(zip(relation.columns, relation.types, strict=True)), files, numbered)
 
 
 def _files(session: Session, view: str) -> tuple[Listed, ...] | None:
     """The files that a temporary view is known to read, and nothing but them."""
     noted = session.rows(f"SELECT comment FROM duckdb_views() WHERE view_name = {literal(view)} AND temporary")
     return noted_files(noted[0][0]) if len(noted) == 1 else None
+
+
+def _numbered(session: Session, node: ops.DatabaseTable) -> bool:
+    """Whether this is a table that the engine itself stores, and no column of it hides the numbers of its rows."""
+    parts = {"table": node.name, "schema": node.namespace.database, "database": node.namespace.catalog}
+    named = all_true(f"t.{part}_name = {literal(name)}" for part, name in parts.items() if name)
+    stored = f"SELECT d.type FROM duckdb_tables() t JOIN duckdb_databases() d USING (database_oid) WHERE {named}"
+    hidden = f"SELECT NULL FROM duckdb_columns() t WHERE lower(t.column_name) = 'rowid' AND {named}"
+    return session.rows(stored) == [("duckdb",)] and not session.rows(hidden)
 
 
 def _stable(session: Session, name: str) -> bool:

@@ -21,6 +21,8 @@ from workbench.promote.diff.sql import hash_of, listing
 _HELD = 1 << 24
 # Rows read at a time of what is not held.
 _BATCH = 1 << 20
+# Rows of a stored table whose hashes are fetched at a time: eight of the engine's row groups.
+_PIECE = 8 * 122_880
 # Types whose values take most of the time to read: what else differs is looked up without them.
 _WIDE = {"varchar", "blob", "bit", "list", "array", "struct", "map", "union"}
 
@@ -61,12 +63,12 @@ class Halves:
 
 @dataclass(slots=True)
 class Prints:
-    """The signatures of one side: a temporary table of structs (``packed``), the two arrays of ``hashes``, or both."""
+    """The signatures of one side: a temporary table of structs (``packed``), pairs of arrays of ``hashes``, or both."""
 
     session: Session
     names: tuple[str, ...]
     packed: str | None = None
-    hashes: tuple[Any, Any] | None = None
+    hashes: list[tuple[Any, Any]] | None = None
     _copied: str | None = None
 
     @property
@@ -78,19 +80,21 @@ class Prints:
             import pyarrow as pa
 
             # The engine would hand conditions to Arrow, which can't compare with numbers of 64 bits without a sign.
-            self._copied = self.session.hold(pa.table(dict(zip(self.names, self.hashes or (), strict=True))))
+            arrays = ([pair[i] for pair in self.hashes or ()] for i in range(len(self.names)))
+            columns = (pa.chunked_array(parts, pa.uint64()) for parts in arrays)
+            self._copied = self.session.hold(pa.table(dict(zip(self.names, columns, strict=True))))
         return self._copied
 
     def batches(self) -> Iterator[tuple[Any, Any]]:
         """Arrays of key hashes and row hashes; no other statement may run in the session before the last ones."""
         if self.hashes is not None:
-            yield self.hashes
+            yield from self.hashes
             return
         hashes = self.session.con.sql(f"SELECT s.k AS k, s.h AS h FROM {self.packed}")
         if self.session.row(f"SELECT count(*) FROM {self.packed}")[0] <= _HELD:
             found = hashes.fetchnumpy()
-            self.hashes = found["k"], found["h"]
-            yield self.hashes
+            self.hashes = [(found["k"], found["h"])]
+            yield from self.hashes
             return
         # A stream: to ask for a range of rows takes the engine ten times as long.
         for batch in hashes.to_arrow_reader(_BATCH):
@@ -128,9 +132,19 @@ class Signatures:
     def of(
         cls, session: Session, columns: Columns, sides: Sequence[Side], heavy: Sequence[int], rows: Sequence[int]
     ) -> Signatures:
-        """Read each side once."""
-        base, candidate = (_prints(session, columns, which, side, heavy, rows[which]) for which, side in enumerate(sides))
-        return cls(session, tuple(heavy), base, candidate)
+        """Read each side once. Rows with equal hashes at one place are in neither signature, where hashes alone are held."""
+        if heavy or max(rows) > _HELD:
+            base, candidate = (_packed(session, columns, which, side, heavy) for which, side in enumerate(sides))
+            return cls(session, tuple(heavy), base, candidate)
+        held, other = list(_pieces(session, columns, 0, sides[0], rows[0])), []
+        in_step = True
+        for i, piece in enumerate(_pieces(session, columns, 1, sides[1], rows[1])):
+            if in_step and i < len(held):
+                held[i], piece, in_step = buckets.unlike(held[i], piece)
+            if len(piece[0]):
+                other.append(piece)
+        base, candidate = (Prints(session, ("k", "h"), hashes=hashes) for hashes in (held, other))
+        return cls(session, (), base, candidate)
 
     @property
     def both(self) -> tuple[Prints, Prints]:
@@ -149,7 +163,7 @@ class Signatures:
             return self
         if not len(found[0][0]) and not len(found[1][0]):
             return None
-        base, candidate = (Prints(self.session, ("k", "h"), hashes=hashes) for hashes in found)
+        base, candidate = (Prints(self.session, ("k", "h"), hashes=[hashes]) for hashes in found)
         return Signatures(self.session, (), base, candidate)
 
     def cancelled(self) -> Doubt:
@@ -169,16 +183,28 @@ class Signatures:
         return Doubt(keys, count, (base, candidate), not copies)
 
 
-def _prints(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int], rows: int) -> Prints:
+def _parts(columns: Columns, which: int, heavy: Sequence[int]) -> dict[str, str]:
     key = key_hash(columns, which)
     # Without a key a row is its own key; hashed twice, because the sum of a bucket must not be told by its place.
     row = Halves.of(columns, heavy).row_hash(columns, which) if columns.keyed or heavy else f"hash({key})"
-    parts = {"k": key, "h": row} | {f"t{i}": columns.all[i].form(which) for i in heavy}
+    return {"k": key, "h": row}
+
+
+def _packed(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int]) -> Prints:
+    parts = _parts(columns, which, heavy) | {f"t{i}": columns.all[i].form(which) for i in heavy}
     if heavy:
         parts |= {f"c{i}": column.form(which) for i, column in enumerate(columns.key)}
-    if not heavy and rows <= _HELD:
-        found = session.arrays(f"SELECT {listing(f'{sql} AS {name}' for name, sql in parts.items())} FROM {side.source}")
-        return Prints(session, tuple(parts), hashes=(found["k"], found["h"]))
     # One column of structs: the engine keeps count of distinct values in any other, which takes longer than writing them.
     packed = listing(f"{name} := {sql}" for name, sql in parts.items())
     return Prints(session, tuple(parts), packed=session.make(f"SELECT struct_pack({packed}) AS s FROM {side.source}"))
+
+
+def _pieces(session: Session, columns: Columns, which: int, side: Side, rows: int) -> Iterator[tuple[Any, Any]]:
+    """The hashes of a side, in pieces where those are easy to read: what the engine hands over is held twice for a moment."""
+    names = listing(f"{sql} AS {name}" for name, sql in _parts(columns, which, ()).items())
+    starts = range(0, rows, _PIECE) if side.numbered else ()
+    wheres = [f" WHERE rowid BETWEEN {start} AND {start + _PIECE - 1}" for start in starts[:-1]]
+    # Numbers go beyond the count of rows where some were deleted.
+    for where in [*wheres, f" WHERE rowid >= {starts[-1]}" if starts else ""]:
+        found = session.arrays(f"SELECT {names} FROM {side.source}{where}")
+        yield found["k"], found["h"]
