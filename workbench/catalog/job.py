@@ -287,7 +287,8 @@ class Job:
         self.result |= facts
         if self._place is not None:
             make_folder(self._place.parent)
-            text = json.dumps(redacted(self.result), indent=2, ensure_ascii=False, default=str) + "\n"
+            # People read the finished one; Python indents without its quick encoder.
+            text = json.dumps(redacted(self.result), indent=2 if durable else None, ensure_ascii=False, default=str) + "\n"
             write_atomic(self._place, text, durable=durable)
 
 

@@ -28,14 +28,17 @@ _FLUSH_SECONDS = 0.05
 
 
 class _Channel(Session):
-    """A Jupyter session whose messages become frames."""
+    """A Jupyter session whose messages become frames on a channel, for the process that ``connect`` was called in."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.channel = channel
         self.lock = threading.RLock()
-        self.owner = os.getpid()
+        self.owner = 0
         self.streams: list[OutStream] = []
+
+    def connect(self, channel: socket.socket) -> None:
+        self.channel = channel
+        self.owner = os.getpid()
 
     def msg(
         self, msg_type: str, content: Any = None, parent: Any = None, header: Any = None, metadata: Any = None
@@ -104,8 +107,8 @@ class OutStream(io.TextIOBase):
 
 
 @functools.cache
-def prepare() -> Any:
-    """The shell that runs cells; made before the fork, as it takes longer than the fork itself."""
+def prepare() -> tuple[Any, _Channel]:
+    """The shell that runs cells and its session; made before the fork, as they take longer than the fork itself."""
     from ipykernel.compiler import XCachingCompiler
     from ipykernel.zmqshell import ZMQInteractiveShell
     from traitlets.config import Config
@@ -113,7 +116,7 @@ def prepare() -> Any:
     config = Config()
     config.HistoryManager.enabled = False  # it has a thread
     kernel = SimpleNamespace(eventloop=None)  # all that ``exit`` asks of it
-    return ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel)
+    return ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel), _Channel()
 
 
 def run_cells(channel: socket.socket) -> None:
@@ -140,7 +143,8 @@ async def _serve(channel: socket.socket) -> None:
 
 
 def _shell(channel: socket.socket) -> tuple[Any, _Channel]:
-    shell, session = prepare(), _Channel(channel)
+    shell, session = prepare()
+    session.connect(channel)
     sys.stdout = OutStream(session, "stdout", 1)
     sys.stderr = OutStream(session, "stderr", 2)
     for part in (shell.displayhook, shell.display_pub):

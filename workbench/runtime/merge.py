@@ -163,8 +163,8 @@ class Staging:
 
     def drop(self) -> None:
         """Forget every table."""
-        for suffix in ("", "_bad", "_flag", "_new", "_old"):
-            self.con.execute(f"DROP TABLE IF EXISTS temp.main.{self.table}{suffix}")
+        names = (f"temp.main.{self.table}{suffix}" for suffix in ("", "_bad", "_flag", "_new", "_old"))
+        self.con.execute("; ".join(f"DROP TABLE IF EXISTS {name}" for name in names))
 
     def _partitions(self, query: str) -> set[str | None]:
         if self.partition_by is None:

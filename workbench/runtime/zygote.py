@@ -14,6 +14,7 @@ libraries look up and compile the first time is there before a fork.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import importlib
 import json
@@ -26,6 +27,8 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
+
+from workbench.runtime.pages import collapse
 
 PACKET = 1 << 18
 IDLE_SECONDS = 0.5
@@ -72,6 +75,7 @@ def _rehearse(rehearsals: Sequence[Callable[[], None]]) -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    collapse()
 
 
 def _fork(request: dict[str, Any], channels: Sequence[int], children: dict[int, int], own: Sequence[int]) -> None:
@@ -103,8 +107,6 @@ def _fork(request: dict[str, Any], channels: Sequence[int], children: dict[int, 
 
 
 def _become_child(request: dict[str, Any], events: int, out: int, err: int, log: int) -> NoReturn:
-    import faulthandler
-
     from workbench.runtime.cells import run_cells
     from workbench.runtime.kernel import adopt_orphans, bound_memory, die_with_parent
 
@@ -119,13 +121,21 @@ def _become_child(request: dict[str, Any], events: int, out: int, err: int, log:
         os.close(channel)
     faulthandler.enable(file=log)
     os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
+    _change_environment(request["environment"])
     if "numpy" in sys.modules:  # every child would draw the same numbers
         sys.modules["numpy"].random.seed()
     bound_memory(request["memory_limit"])
     run_cells(socket.socket(fileno=events))
     os._exit(0)
+
+
+def _change_environment(wanted: Mapping[str, str]) -> None:
+    """Let these be all variables of this process; what is right already stays, since each page that is written to is copied."""
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _reap(children: dict[int, int]) -> None:
@@ -203,7 +213,10 @@ def main() -> NoReturn:
     gc.collect()
     gc.freeze()  # so that a child's collector does not copy every page
     gc.set_threshold(*COLLECT_EVERY)
-    control.send(b"ready")
+    try:
+        control.send(b"ready")
+    except BrokenPipeError:
+        sys.exit()  # whoever started this has ended meanwhile
     serve(control, [sys.modules[name].rehearse for name in sys.argv[2:] if hasattr(sys.modules[name], "rehearse")])
 
 
