@@ -22,6 +22,7 @@ FACETS = {
     "documentation": facet_v2.documentation_job.DocumentationJobFacet,
     "ownership": facet_v2.ownership_job.OwnershipJobFacet,
     "schema": facet_v2.schema_dataset.SchemaDatasetFacet,
+    "lifecycleStateChange": facet_v2.lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet,
     "dataSource": facet_v2.datasource_dataset.DatasourceDatasetFacet,
     "columnLineage": facet_v2.column_lineage_dataset.ColumnLineageDatasetFacet,
     "version": facet_v2.dataset_version_dataset.DatasetVersionDatasetFacet,
@@ -133,6 +134,20 @@ def test_a_publication_and_a_rollback_are_told_for_each_pipeline(two_versions: S
     assert told[-1]["job"]["facets"]["jobType"]["jobType"] == "PUBLISH"
     assert two_versions.run("rollback", "daily_sales").code == 0
     assert "daily_sales@1" in json.dumps(events(two_versions)[len(told) :])
+
+
+def test_a_pipeline_that_leaves_production_and_comes_back_is_told(published: Shop) -> None:
+    ask(published, TO_FILE)
+    assert published.run("demote", "region_totals", "--why", "nobody reads it").code == 0
+    start, kept = events(published)
+    assert steps([start, kept]) == [("region_totals.demote", "START"), ("region_totals.demote", "COMPLETE")]
+    assert "region_totals@1" in kept["outputs"][0]["facets"]["version"]["datasetVersion"]
+    assert published.run("demote", "region_totals", "--withdraw", "--why", "wrong").code == 0
+    start, dropped = events(published)[2:]
+    assert "lifecycleStateChange" not in start["outputs"][0]["facets"]
+    assert dropped["outputs"][0]["facets"]["lifecycleStateChange"]["lifecycleStateChange"] == "DROP"
+    assert published.run("demote", "region_totals", "--undo", "--why", "missed").code == 0
+    assert steps(events(published)[4:]) == [("region_totals.publish", "START"), ("region_totals.publish", "COMPLETE")]
 
 
 def test_a_run_that_fails_says_why(published: Shop) -> None:

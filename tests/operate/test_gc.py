@@ -214,6 +214,23 @@ def test_what_is_used_again_while_it_goes_stays(tmp_path):
     assert not files.remove_old(old, before=2000)
 
 
+def test_publishing_what_was_let_go_is_answered_no_and_not_try_again(two_versions):
+    assert two_versions.run("publish", "P-2").code == 0
+    workspace = find_workspace(two_versions.root)
+    with Store.open(workspace) as store:
+        snapshot = next(each.snapshot for each in store.promotion("P-1").candidates if each.pipeline == "daily_sales")
+        (workspace.warehouse / "data" / "daily_sales" / "snapshots" / f"{snapshot}.json").unlink()
+        assert two_versions.run("publish", "daily_sales@1").code == 5, "nobody removed it on purpose"
+        at = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+        store.append_ledger("gc", {"who": "ada", "snapshots": {"daily_sales": [snapshot]}}, at=at)
+        store.write_head()
+    shown = two_versions.run("publish", "daily_sales@1")
+    assert shown.code == 1
+    assert "the data of daily_sales@1 was removed on 2026-05-01" in shown.err
+    assert 'workbench promote notebooks/sales.py daily_sales --why "as daily_sales@1"' in shown.err
+    assert two_versions.run("rollback", "daily_sales").code == 1
+
+
 def test_what_another_scheduler_staged_stays_for_a_week(published):
     runs = published.root / ".workbench" / "runs" / "airflow-1"
     runs.mkdir(parents=True)

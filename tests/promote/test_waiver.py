@@ -43,6 +43,11 @@ def test_a_waived_promotion_waits_is_approved_and_published_as_it_was_judged(ref
     assert "waived by bo@example.org: the old prices were wrong" in shown.out
     assert refused.run("approve", "P-2").code == 0
     assert refused.run("publish", "P-2").code == 0
+    told = refused.run("explain", "daily_sales", "--key", "day=2024-01-02")
+    assert 'waived gate changed by bo@example.org "the old prices were wrong"' in " ".join(told.out.split())
+    origin = refused.run("explain", "daily_sales", "--key", "day=2024-01-02", "--json").json["origin"]
+    assert {each["gate"] for each in origin["waived"]} <= failing
+    assert {(each["who"], each["why"]) for each in origin["waived"]} == {("bo@example.org", "the old prices were wrong")}
     assert "because" in (refused.root / "promoted" / "daily_sales" / "CHANGELOG.md").read_text()
     assert refused.run("doctor").code == 0, "hashes, ledger and data are as they should be"
     assert refused.promote().code == 0, "the waived version is the notebook's: nothing new"

@@ -51,28 +51,30 @@ def run_told(workspace: Workspace, contract: Contract, run: RunRecord) -> None:
 
 
 @contextlib.contextmanager
-def move_told(workspace: Workspace, targets: Sequence[Target], at: dt.datetime) -> Iterator[None]:
-    """Tell that readers of pipelines are about to be moved, and that they were, or why not."""
+def move_told(workspace: Workspace, targets: Sequence[Target], at: dt.datetime, task: str = "PUBLISH") -> Iterator[None]:
+    """Tell that readers of pipelines are about to be moved, and that they were, or why not; ``task`` is PUBLISH or DEMOTE."""
     if not workspace.settings.openlineage.on:
         yield
         return
-    _tell_move(workspace, targets, at, "START")
+    _tell_move(workspace, targets, at, task, "START")
     try:
         yield
     except Exception as error:
-        _tell_move(workspace, targets, at, "FAIL", str(error))
+        _tell_move(workspace, targets, at, task, "FAIL", str(error))
         raise
-    _tell_move(workspace, targets, at, "COMPLETE")
+    _tell_move(workspace, targets, at, task, "COMPLETE")
 
 
-def _tell_move(workspace: Workspace, targets: Sequence[Target], at: dt.datetime, kind: str, error: str = "") -> None:
+def _tell_move(workspace: Workspace, targets: Sequence[Target], at: dt.datetime, task: str, kind: str, error: str = "") -> None:
     with _warned():
         events = []
         for each in targets:
-            if each.new is not None:
-                version = VersionId(each.pipeline, each.new.version)
-                shown = each.new.snapshot if kind == "COMPLETE" else None
-                what = Happening(kind, "PUBLISH", f"{version} {at.isoformat()}", at, error, snapshot=shown)
+            told = each.new or each.old
+            if told is not None:
+                version, done = VersionId(each.pipeline, told.version), kind == "COMPLETE"
+                shown = each.new.snapshot if done and each.new is not None else None
+                dropped = done and each.new is None
+                what = Happening(kind, task, f"{version} {at.isoformat()}", at, error, snapshot=shown, dropped=dropped)
                 events.append(event(workspace, version, read_contract(version_dir(workspace, version)), what))
         _send(workspace, events)
 

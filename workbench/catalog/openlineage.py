@@ -37,7 +37,8 @@ _TRANSFORMATIONS: Mapping[str, tuple[str, str | None]] = {
 class Happening:
     """What an event tells. ``kind`` is START, COMPLETE, FAIL or ABORT; equal ``identity`` means the same run.
 
-    ``task`` is RUN, or PUBLISH when readers are moved. ``snapshot`` and ``rows`` are what readers see afterwards.
+    ``task`` is RUN, PUBLISH when readers are moved, or DEMOTE. ``snapshot`` and ``rows`` are what readers see afterwards;
+    ``dropped`` says that they see the table no more.
     """
 
     kind: str
@@ -48,10 +49,11 @@ class Happening:
     interval: Interval | None = None
     snapshot: str | None = None
     rows: int | None = None
+    dropped: bool = False
 
 
 def event(workspace: Workspace, version: VersionId, contract: Contract, what: Happening) -> RunEvent:
-    """The event. Jobs are called as their pipeline, those that move readers with ``.publish`` behind it."""
+    """The event. Jobs are called as their pipeline, those that move readers with ``.publish`` or ``.demote`` behind it."""
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState, set_producer
     from openlineage.client.facet_v2 import documentation_job, error_message_run, job_type_job, nominal_time_run, ownership_job
 
@@ -100,7 +102,11 @@ def _output(
     namespace: str, version: VersionId, contract: Contract, manifest: Mapping[str, Any], what: Happening
 ) -> OutputDataset:
     from openlineage.client.event_v2 import OutputDataset
-    from openlineage.client.facet_v2 import dataset_version_dataset, output_statistics_output_dataset
+    from openlineage.client.facet_v2 import (
+        dataset_version_dataset,
+        lifecycle_state_change_dataset,
+        output_statistics_output_dataset,
+    )
 
     edges = [Edge(**edge) for edge in manifest["lineage"].get("columns", ())]
     facets: dict[str, Any] = {
@@ -109,6 +115,9 @@ def _output(
     }
     if what.snapshot is not None:
         facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(f"{version} {what.snapshot}")
+    if what.dropped:
+        change = lifecycle_state_change_dataset.LifecycleStateChange.DROP
+        facets["lifecycleStateChange"] = lifecycle_state_change_dataset.LifecycleStateChangeDatasetFacet(change)
     figures: dict[str, Any] = {}
     if what.rows is not None:
         figures["outputStatistics"] = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(what.rows)

@@ -24,7 +24,8 @@ class Origin:
     ``beside`` is the run of the version before it that the trial followed, "" for the one with which it was promoted.
 
     ``inputs`` are name, kind and state of what was read; the state is None where none was kept. ``promotion`` brought the
-    version, ``approved_by`` let it through for the reason ``approved_why``.
+    version, ``approved_by`` let it through for the reason ``approved_why``; ``waived`` are the gates that refused it until
+    somebody let them pass, each with who that was and why.
     """
 
     operation: str
@@ -45,6 +46,7 @@ class Origin:
     promoted_why: str = ""
     approved_by: str = ""
     approved_why: str = ""
+    waived: tuple[dict[str, str], ...] = ()
 
 
 def shown(move: OperationRecord, pipeline: str) -> Pointer | None:
@@ -87,6 +89,7 @@ def origin_of(store: Store, workspace: Workspace, pipeline: str, moves: Sequence
         promoted_why="" if brought is None else brought.why,
         approved_by=approvals[-1].who if approvals else "",
         approved_why=approvals[-1].why if approvals else "",
+        waived=() if brought is None else _waived(brought, pipeline),
     )
 
 
@@ -96,6 +99,12 @@ def contract_of(workspace: Workspace, pipeline: str, version: int) -> Contract |
         return read_contract(version_dir(workspace, VersionId(pipeline, version)))
     except (ConfigError, UnknownName):
         return None
+
+
+def _waived(promotion: PromotionRecord, pipeline: str) -> tuple[dict[str, str], ...]:
+    """The gates of a candidate that were waived: gate, who and why."""
+    gates = (gate for each in promotion.candidates if each.pipeline == pipeline for gate in each.gates)
+    return tuple({"gate": gate.gate, **gate.evidence["waived"]} for gate in gates if "waived" in gate.evidence)
 
 
 def _computed(

@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+from workbench.catalog import announce
 from workbench.catalog.contract import read_contract
 from workbench.catalog.endings import demotion_said
 from workbench.catalog.operation import move_readers, pointer
@@ -118,7 +119,9 @@ def plan_restore(workspace: Workspace, store: Store, warehouse: Warehouse, pipel
 
 def apply(store: Store, warehouse: Warehouse, plan: DemotePlan, *, who: str, why: str, at: dt.datetime) -> OperationRecord:
     """Carry out a plan: readers, the schedule and the ledger change in one step, or nothing does."""
-    return move_readers(store, warehouse, plan.kind, [plan.target], who=who, at=at, why=why)
+    task = "DEMOTE" if plan.kind == "demote" else "PUBLISH"
+    with announce.move_told(store.workspace, [plan.target], at, task):
+        return move_readers(store, warehouse, plan.kind, [plan.target], who=who, at=at, why=why)
 
 
 def consumers(workspace: Workspace, store: Store, warehouse: Warehouse, pipeline: str) -> tuple[Consumer, ...]:

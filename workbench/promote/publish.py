@@ -17,7 +17,7 @@ from workbench.model import VersionId
 from workbench.promote.decided import promotion_named, refuse_overtaken, refuse_undecided
 from workbench.runtime.warehouse import Live, Warehouse
 from workbench.store import Store, beside, endings
-from workbench.store.records import OperationKind, OperationRecord, Pointer, PromotionRecord, Target
+from workbench.store.records import LedgerEntry, OperationKind, OperationRecord, Pointer, PromotionRecord, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
         known = last_shown(store, version.pipeline)
         if version.number in known:
             _refuse_changed_version(workspace, store, version)
-            move = _move(warehouse, live, version.pipeline, known[version.number])
+            move = _move(store, warehouse, live, version.pipeline, known[version.number])
             return _plan(store, "publish", [move], None, _companions(store, version))
         promotion = _promotion_of(store, version)
     else:
@@ -51,7 +51,7 @@ def plan_publish(workspace: Workspace, store: Store, warehouse: Warehouse, targe
     notes, targets, last = [], [], _last_data(store, promotion)
     for candidate in promotion.candidates:
         at, to = live.get(candidate.pipeline), last[candidate.pipeline]
-        targets.append(_move(warehouse, live, candidate.pipeline, to))
+        targets.append(_move(store, warehouse, live, candidate.pipeline, to))
         base = candidate.summary.get("base_snapshot")
         same_version = at is not None and at.version == candidate.base_version
         seen = {base, to.snapshot, *beside.followed(store, promotion.id)}
@@ -80,7 +80,7 @@ def plan_rollback(
             published = ", ".join(f"v{number}" for number in sorted(known)) or "none"
             raise UsageError(f"{pipeline}@{to} was never published; published were: {published}", hint="workbench show")
         _refuse_changed_version(workspace, store, VersionId(pipeline, to))
-        return _plan(store, "rollback", [_move(warehouse, live, pipeline, known[to])], None, [])
+        return _plan(store, "rollback", [_move(store, warehouse, live, pipeline, known[to])], None, [])
     operation = _brought(store, pipeline, live[pipeline].version)
     before = None if operation is None else operation.target(pipeline)
     if operation is None or before is None or before.old is None:
@@ -95,7 +95,7 @@ def plan_rollback(
             notes.append(f"{each.pipeline} stays: it was published for the first time together with {pipeline}")
         elif at is not None and each.new is not None and at.version == each.new.version:
             _refuse_changed_version(workspace, store, VersionId(each.pipeline, each.old.version))
-            targets.append(_move(warehouse, live, each.pipeline, each.old))
+            targets.append(_move(store, warehouse, live, each.pipeline, each.old))
             if at != each.new:
                 notes.append(f"{each.pipeline} got newer data since, which goes too; next: workbench run {each.pipeline}")
         else:
@@ -150,14 +150,32 @@ def _plan(
     return PublishPlan(kind, moving, promotion, tuple(said))
 
 
-def _move(warehouse: Warehouse, live: Mapping[str, Live], pipeline: str, to: Pointer) -> Target:
-    """The move of one pipeline, when the data that it goes to is whole."""
-    damaged = warehouse.damaged(warehouse.snapshot(to.snapshot, pipeline))
+def _move(store: Store, warehouse: Warehouse, live: Mapping[str, Live], pipeline: str, to: Pointer) -> Target:
+    """The move of one pipeline, when the data that it goes to is whole. What retention let go can't be had by trying again."""
+    try:
+        damaged = warehouse.damaged(warehouse.snapshot(to.snapshot, pipeline))
+    except InfrastructureError:
+        left = next((each.at for each in store.ledger() if to.snapshot in _let_go(each, pipeline)), None)
+        if left is None:
+            raise
+        version, known = VersionId(pipeline, to.version), store.version(VersionId(pipeline, to.version))
+        made = None if known is None else store.promotion(known.promotion)
+        notebook = "NOTEBOOK" if made is None else made.notebook
+        raise WorkbenchError(
+            f"the data of {version} was removed on {left:%Y-%m-%d}: its retention was over, and workbench gc ran",
+            hint=f'promote it again from the notebook of then: workbench promote {notebook} {pipeline} --why "as {version}"',
+        ) from None
     if damaged:
         raise InfrastructureError(
             f"data of {pipeline}@{to.version} is damaged or missing: {damaged[0]}", hint=f"workbench run {pipeline}"
         )
     return Target(pipeline, pointer(live.get(pipeline)), to)
+
+
+def _let_go(entry: LedgerEntry, pipeline: str) -> Sequence[str]:
+    """The snapshots of a pipeline that an entry of the ledger says were removed."""
+    found: Sequence[str] = entry.payload["snapshots"].get(pipeline, ()) if entry.kind == "gc" else ()
+    return found
 
 
 def _last_data(store: Store, promotion: PromotionRecord) -> dict[str, Pointer]:

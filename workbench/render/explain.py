@@ -90,6 +90,7 @@ def _facts(origin: Origin, pipeline: str) -> list[tuple[str, str]]:
         ("data", origin.snapshot),
         ("promoted by", _words(origin.promoted_by, origin.promotion or "", "", origin.promoted_why)),
         ("approved by", _words(origin.approved_by, "", "", origin.approved_why)),
+        ("waived", "\n".join(_words("gate", each["gate"], each["who"], each["why"]) for each in origin.waived)),
     ]
     return [(name, value) for name, value in facts if value]
 
