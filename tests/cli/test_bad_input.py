@@ -273,3 +273,24 @@ def test_a_wrong_key_of_the_configuration_is_named_with_its_path(shop, table, sa
 def test_a_pyproject_that_does_not_parse_is_named(shop):
     (shop.root / "pyproject.toml").write_text("[tool.workbench\n")
     refused(shop.run("status"), 2, "does not parse")
+
+
+def test_settings_that_do_not_parse_are_no_success_of_the_scheduler(published):
+    (published.root / "promoted" / "daily_sales" / "pipeline.toml").write_text("schedule = [")
+    for _ in range(2):  # what is remembered of a pass with nothing due must not hide it
+        ran = published.run("scheduler", "run", "--once")
+        assert ran.code == 1
+        assert "daily_sales is not scheduled: promoted/daily_sales/pipeline.toml does not parse" in ran.err
+        assert "1 pipeline(s) can't be scheduled; next: workbench schedule ls" in ran.out
+    (problem,) = published.run("scheduler", "run", "--once", "--json").json["problems"]
+    assert problem["pipeline"] == "daily_sales"
+    ran = published.run("doctor")
+    assert ran.code == 1
+    assert "promoted/daily_sales/pipeline.toml does not parse" in " ".join(ran.out.split())
+
+
+def test_a_contract_that_does_not_parse_is_told_by_its_line(published):
+    (published.root / "promoted" / "daily_sales" / "v1" / "contract.yaml").write_text("a: b: c")
+    ran = published.run("contract", "check")
+    assert ran.code == 2
+    assert "contract.yaml is not a contract that workbench wrote: line 1 does not parse" in ran.err

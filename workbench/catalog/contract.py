@@ -173,7 +173,9 @@ def from_yaml(text: str, *, where: str = FILE) -> Contract:
             inputs=tuple(Input(**{**entry, "columns": tuple(entry.get("columns", ()))}) for entry in custom["inputs"]),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{where} is not a contract that workbench wrote: {error!r}", hint="workbench doctor") from None
+        mark = getattr(error, "problem_mark", None)
+        place = f": line {mark.line + 1} does not parse" if mark is not None else ""
+        raise ConfigError(f"{where} is not a contract that workbench wrote{place}", hint="workbench doctor") from None
 
 
 def read_contract(folder: Path) -> Contract:

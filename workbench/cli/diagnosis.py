@@ -45,6 +45,7 @@ def diagnose(workspace: Workspace, *, who: str, deep: bool = False) -> tuple[Fin
         *_interrupted(workspace),
         *_ledger(workspace),
         *_versions(workspace),
+        *_settings(workspace),
         *_data(workspace, deep=deep),
         *_sources(workspace),
     )
@@ -196,6 +197,17 @@ def _versions(workspace: Workspace) -> Iterator[Finding]:
     yield Finding("versions", "ok", f"{count} version(s) on disk")
 
 
+def _settings(workspace: Workspace) -> Iterator[Finding]:
+    """Whether every pipeline.toml can be read; nothing about those that can."""
+    from workbench.operate.schedule import FILE, read_config
+
+    for file in sorted(workspace.promoted.glob(f"*/{FILE}")):
+        try:
+            read_config(workspace, file.parent.name)
+        except WorkbenchError as error:
+            yield Finding("settings", "problem", error.message, error.hint)
+
+
 def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
     from workbench.runtime.warehouse import Warehouse
 
@@ -256,8 +268,7 @@ def _sources(workspace: Workspace) -> Iterator[Finding]:
             continue
         if found is not None:
             stale = found.stale(now)
-            hint = f"ask {found.owner or 'whoever'} {'what became of' if found.owner else 'fills'} {name}"
-            yield Finding("sources", "warning" if stale else "ok", found.said(now), hint if stale else "")
+            yield Finding("sources", "warning" if stale else "ok", found.said(now), found.whom() if stale else "")
 
 
 def _published(workspace: Workspace) -> dict[str, str]:

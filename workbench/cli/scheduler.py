@@ -43,7 +43,7 @@ def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
     SIGTERM or Ctrl-C: nothing more is begun, runs under way may end within --grace, then they are stopped and are due again.
     A second one stops them at once. SIGHUP reads all settings again. Any number of schedulers may work on one workspace.
 
-    With --once, exits 1 when a run failed or had nothing to compute.
+    With --once, exits 1 when a run failed or had nothing to compute, or a pipeline can't be scheduled.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
     if once:
         idle, wake = nothing_before(workspace, dt.datetime.now(dt.UTC))
         if idle:
-            return _told([], 0, [], wake, as_json=as_json)
+            return _told([], 0, [], wake, {}, as_json=as_json)
     from workbench.cli.following import quietly
     from workbench.cli.identity import identity
     from workbench.operate.scheduler import Scheduler
@@ -71,7 +71,8 @@ def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
         service.once()
     else:
         _serve(service, grace)
-    return _told(service.ended, service.refused, list(service.last.held), service.last.wake, as_json=as_json, once=once)
+    last = service.last
+    return _told(service.ended, service.refused, list(last.held), last.wake, service.problems, as_json=as_json, once=once)
 
 
 def _serve(service: Scheduler, grace: float) -> None:
@@ -106,7 +107,14 @@ def _say(line: str) -> None:
 
 
 def _told(
-    ended: list[Any], refused: int, held: list[Any], wake: dt.datetime | None, *, as_json: bool, once: bool = True
+    ended: list[Any],
+    refused: int,
+    held: list[Any],
+    wake: dt.datetime | None,
+    problems: dict[str, str],
+    *,
+    as_json: bool,
+    once: bool = True,
 ) -> int:
     bad = refused + sum(each.status != "succeeded" for each in ended)
     if as_json:
@@ -114,7 +122,8 @@ def _told(
 
         runs = [{"run": each.id, "pipeline": each.pipeline, "status": each.status, "error": each.error} for each in ended]
         document = {"runs": runs, "refused": refused, "held": [held_json(each) for each in held]}
-        emit_json({**document, "look_again": moment_json(wake)})
+        found = [{"pipeline": name, "problem": problem} for name, problem in problems.items()]
+        emit_json({**document, "problems": found, "look_again": moment_json(wake)})
     elif once and not ended and not refused and not held:
         again = "" if wake is None else f"; next at {wake:%Y-%m-%d %H:%M} UTC"
         click.echo(f"nothing is due{again}")
@@ -122,4 +131,6 @@ def _told(
         for each in held:
             click.echo(f"{each.pipeline} {each.interval} waits for {each.cause}{': ' * bool(each.error)}{each.error}")
         click.echo(f"{len(ended)} run(s), {bad} without success, {len(held)} held")
-    return 1 if bad and once else 0
+    if once and problems and not as_json:
+        click.echo(f"{len(problems)} pipeline(s) can't be scheduled; next: workbench schedule ls")
+    return 1 if (bad or problems) and once else 0

@@ -47,6 +47,7 @@ class Scheduler:
     refused: int = 0
     last: Plan = field(default_factory=Plan)
     stopping: bool = False
+    problems: dict[str, str] = field(default_factory=dict)  # why pipelines can't be scheduled, as last looked
     _reader: Reader = field(init=False)
     _watch: lease.Watch = field(default_factory=lease.Watch)
     _futures: dict[str, tuple[Account, Future[None]]] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Scheduler:
             definitions = self._reader.read(store)
             progress = Progress(intervals.newest(store), intervals.unsettled(store), self._running(store))
         now = self.clock.now()
+        self._tell({name: mine.problem for name, mine in definitions.items() if mine.problem})
         self.last = plan(definitions, progress, now, self.workspace.settings.scheduler.pools)
         # While somebody else runs something its process may die, which no file tells.
         settled = not progress.running and not self.last.due and not self.last.skipped
@@ -75,6 +77,13 @@ class Scheduler:
         self._begun.clear()
         self._fresh = time.monotonic() + (time.monotonic() - started) / SHARE
         return self.last
+
+    def _tell(self, problems: dict[str, str]) -> None:
+        """Say once of each pipeline why it can't be scheduled."""
+        for name, problem in problems.items():
+            if self.problems.get(name) != problem:
+                self.say(f"{name} is not scheduled: {problem}")
+        self.problems = problems
 
     def look_again(self) -> Plan:
         """The plan, made anew only when something has changed or its time has come."""
@@ -109,7 +118,7 @@ class Scheduler:
             self._thread.join()
             if self._key and self._key != idle.fingerprint(self.workspace):
                 self.look()
-        if self._key:
+        if self._key and not self.problems:
             idle.remember(self.workspace, self._key, self.last.wake)
         return self.last
 
