@@ -189,8 +189,7 @@ def test_tokens_a_second(what: str, tpch: Workspace) -> None:
     key = mask.Key(b"0123456789abcdef", lasting=True)
 
     def run(query: str) -> None:
-        bound = mask.bind(query, key, {"x": "d"})
-        con.execute(f"CREATE OR REPLACE TABLE {query}", bound) if bound else con.execute(f"CREATE OR REPLACE TABLE {query}")
+        mask.run(con, f"CREATE OR REPLACE TABLE {query}", key, {"x": "d"})
 
     def work() -> None:
         rows, distinct = con.execute("SELECT count(*), approx_count_distinct(v) FROM given").fetchall()[0]

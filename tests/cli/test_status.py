@@ -13,7 +13,7 @@ def test_an_empty_workspace_says_what_to_type_next(shop):
     ran = shop.run("status")
     assert (ran.code, ran.err) == (0, "")
     assert "next: workbench promote NOTEBOOK" in ran.out
-    assert shop.run("status", "--json").json == {"schema_version": 1, "pipelines": []}
+    assert shop.run("status", "--json").json == {"schema_version": 1, "pipelines": [], "stale_sources": []}
 
 
 def test_outside_of_a_workspace_it_says_so(tmp_path, monkeypatch, shop):

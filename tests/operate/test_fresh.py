@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
@@ -110,7 +111,29 @@ def test_doctor_names_stale_sources_and_whom_to_ask(place: Path, capsys: pytest.
     declare(place, 'read = "calls.parquet"', 'time = "id"', 'freshness = "1d"')
     assert main(["doctor"]) == 1
     shown = " ".join(capsys.readouterr().out.split())
-    assert "tool.workbench.sources.calls.time: id is int64, neither a date nor a time" in shown
+    assert "tool.workbench.sources.calls.time: id is BIGINT, neither a date nor a time" in shown
     declare(place, 'read = "calls.parquet"')
     assert main(["doctor", "--json"]) == 0
     assert not [each for each in json.loads(capsys.readouterr().out)["findings"] if each["subject"] == "sources"]
+
+
+def test_status_and_run_say_which_sources_are_stale(published: Any) -> None:
+    settings = published.root / "pyproject.toml"
+    text = settings.read_text()
+    first = 'read = "raw/orders/*.parquet"\nkey = ["order_id"]\n'
+    assert first in text
+    settings.write_text(text.replace(first, first + 'freshness = "1s"\nowner = "shop@example.org"\n'))
+    for file in (published.root / "raw" / "orders").iterdir():
+        os.utime(file, (0, 1_500_000_000))
+    said = "source orders: its files are"
+    for asked in (["status"], ["run", "daily_sales"]):
+        ran = published.run(*asked)
+        assert ran.code == 0
+        assert said in ran.out
+        assert "ask shop@example.org what became of orders" in " ".join(ran.out.split())
+        (stale,) = published.run(*asked, "--json").json["stale_sources"]
+        assert stale == {
+            "source": "orders", "newest": "2017-07-14T02:40:00Z", "promised": "1s", "time": None, "owner": "shop@example.org"
+        }  # fmt: skip
+    settings.write_text(text)
+    assert said not in published.run("status").out

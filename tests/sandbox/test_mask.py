@@ -14,7 +14,6 @@ import keyring
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ibis.backends.duckdb import Backend
 from keyring.backend import KeyringBackend
 
 from tests.sandbox.conftest import TABLES, Place
@@ -55,14 +54,14 @@ def test_tokens_join_across_sources(place: Place) -> None:
 
 def test_no_clear_value_of_a_masked_column_is_in_any_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Written without compression, every byte of a value stands in the file as it is, also in blocks that were given up."""
-    open_session = duck.session
+    open_session = duck.raw_session
 
-    def uncompressed(spill: Path) -> Backend:
-        backend = open_session(spill)
-        backend.con.execute("SET force_compression = 'uncompressed'")
-        return backend
+    def uncompressed(spill: Path) -> duckdb.DuckDBPyConnection:
+        con: duckdb.DuckDBPyConnection = open_session(spill)
+        con.execute("SET force_compression = 'uncompressed'")
+        return con
 
-    monkeypatch.setattr(duck, "session", uncompressed)
+    monkeypatch.setattr(duck, "raw_session", uncompressed)
     place.table(
         "customers",
         "SELECT 17592187654321 + i * 62710561 AS id, 'Person ' || md5(i::VARCHAR) AS name, 'p' || i || '@example.org' AS email,"
@@ -294,10 +293,10 @@ def tokens_of(values: Iterable[int], kind: str, **options: Any) -> dict[int, int
         con.execute("CREATE TABLE given AS SELECT CAST(unnest(?) AS HUGEINT) AS v", [[str(value) for value in values]])
         key, slots = mask.Key(b"k" * 16, lasting=True), {"x": "d"}
         if "lists" in options:
-            lists = tokens.lists_sql(kind, "x")
-            con.execute(f"CREATE TABLE lists AS {lists}", mask.bind(lists, key, slots))
+            mask.run(con, f"CREATE TABLE lists AS {tokens.lists_sql(kind, 'x')}", key, slots)
         query = tokens.token_sql("SELECT v FROM given", kind, "x", **options)
-        return dict(con.execute(query, mask.bind(query, key, slots)).fetchall())
+        mask.run(con, f"CREATE TABLE found AS {query}", key, slots)
+        return dict(con.execute("FROM found").fetchall())
 
 
 BITS = {"TINYINT": 7, "SMALLINT": 15, "INTEGER": 31, "BIGINT": 63, "UTINYINT": 8, "USMALLINT": 16, "UINTEGER": 32}

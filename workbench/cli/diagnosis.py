@@ -268,8 +268,7 @@ def _sources(workspace: Workspace) -> Iterator[Finding]:
             continue
         if found is not None:
             stale = found.stale(now)
-            hint = f"ask {found.owner or 'whoever'} {'what became of' if found.owner else 'fills'} {name}"
-            yield Finding("sources", "warning" if stale else "ok", found.said(now), hint if stale else "")
+            yield Finding("sources", "warning" if stale else "ok", found.said(now), found.whom() if stale else "")
 
 
 def _published(workspace: Workspace) -> dict[str, str]:

@@ -190,7 +190,9 @@ def _run(
     from workbench.catalog.version import version_dir
     from workbench.cli.endings import warn
     from workbench.cli.following import quietly
+    from workbench.operate.fresh import stale_sources
     from workbench.operate.run import run_pipeline
+    from workbench.render.fresh import stale_json, stale_view
     from workbench.render.run import run_json, run_view
 
     workspace, now = find_workspace(), dt.datetime.now(dt.UTC)
@@ -209,10 +211,13 @@ def _run(
     contract = read_contract(version_dir(workspace, VersionId(record.pipeline, record.version)))
     reads = [each.name for each in contract.inputs if each.kind == "pipeline"]
     leaving = warn(workspace, [record.pipeline, *reads])
+    stale = stale_sources(workspace, now, [each.name for each in contract.inputs if each.kind == "source"])
     if as_json:
-        emit_json(run_json(record) | {"deprecated": leaving})
+        emit_json(run_json(record) | {"deprecated": leaving, "stale_sources": [stale_json(each) for each in stale]})
     else:
         console().print(run_view(record))
+        for each in stale:
+            console().print(stale_view(each, now))
     sys.stdout.flush()
     quietly(workspace, identity(), pipelines=[pipeline])
     return 0 if record.status == "succeeded" else 5 if record.facts.get("passing") else 1

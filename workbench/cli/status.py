@@ -15,6 +15,8 @@ from workbench.config import find_workspace
 def status(as_json: bool) -> None:
     """One line a pipeline: live version, freshness, last run, next due, and whether readers see good data.
 
+    Beneath are sources that are older than their declared freshness, but for tables on a server: workbench doctor asks those.
+
     \b
     What readers see is one of
       good             whole, checked, and as fresh as promised
@@ -28,14 +30,19 @@ def status(as_json: bool) -> None:
       workbench status
       workbench status --json
     """
+    from workbench.operate.fresh import stale_sources
     from workbench.operate.observe import status as look
+    from workbench.render.fresh import stale_json, stale_view
     from workbench.render.status import status_json, view
 
-    now = dt.datetime.now(dt.UTC)
-    found = look(find_workspace(), now)
+    workspace, now = find_workspace(), dt.datetime.now(dt.UTC)
+    found, stale = look(workspace, now), stale_sources(workspace, now, servers=False)
     if as_json:
-        emit_json({"pipelines": [status_json(each) for each in found]})
-    elif found:
+        emit_json({"pipelines": [status_json(each) for each in found], "stale_sources": [stale_json(each) for each in stale]})
+        return
+    if found:
         console().print(view(found, now))
-    else:
+    for each in stale:
+        console().print(stale_view(each, now))
+    if not found:
         click.echo('no pipelines yet; next: workbench promote NOTEBOOK --why "first version"')

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.config import Source, Workspace, parse_duration
-from workbench.errors import ConfigError
+from workbench.errors import ConfigError, WorkbenchError
 from workbench.operate.age import age
 from workbench.runtime import postgres
-from workbench.runtime.duck import identifier
-from workbench.runtime.sources import reading, source_files
-from workbench.runtime.warehouse import Warehouse
+from workbench.runtime.duck import identifier, raw_session
+from workbench.runtime.sources import end_readings, placed, reading, source_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Freshness:
         what = f"its newest {self.time} is" if self.time else "its files are"
         return f"{self.name}: {what} {age(now - self.newest)} old, promised within {self.promised}"
 
+    def whom(self) -> str:
+        """Whom to ask about it."""
+        return f"ask {self.owner} what became of {self.name}" if self.owner else f"ask whoever fills {self.name}"
+
 
 def freshness(workspace: Workspace, name: str) -> Freshness | None:
     """How far a source has come; None where nobody declared how fresh it is to be.
@@ -52,34 +57,55 @@ def freshness(workspace: Workspace, name: str) -> Freshness | None:
     return Freshness(name, newest, source.freshness, source.time or "", source.owner)
 
 
+def stale_sources(
+    workspace: Workspace, now: dt.datetime, names: Iterable[str] | None = None, *, servers: bool = True
+) -> list[Freshness]:
+    """Which of these sources, or of all, are older than they are declared to become.
+
+    Those that can't be read are left to ``workbench doctor``; without ``servers`` no server is asked.
+    """
+    sources, found = workspace.settings.sources, []
+    for name in sources if names is None else dict.fromkeys(names):
+        if name not in sources or (postgres.is_address(sources[name].read) and not servers):
+            continue
+        with contextlib.suppress(WorkbenchError):
+            found.append(freshness(workspace, name))
+    return [each for each in found if each is not None and each.stale(now)]
+
+
 def _changed(workspace: Workspace, name: str) -> dt.datetime:
     return max(dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) for path in source_files(workspace, name))
 
 
 def _latest(workspace: Workspace, name: str, source: Source) -> dt.datetime | None:
-    warehouse = Warehouse.open(workspace)
-    con = warehouse.connect()
+    con = raw_session(workspace.state / "spill")  # without Ibis, since what says how things stand is to be quick
     try:
-        table = warehouse.source(con, name, rows=False)
-        kind = table.schema().get(source.time)
-        if kind is None or not (kind.is_date() or kind.is_timestamp()):
-            what = "no column of it" if kind is None else f"{kind}, neither a date nor a time"
-            raise ConfigError(
-                f"tool.workbench.sources.{name}.time: {source.time} is {what}",
-                hint=f"correct time in [tool.workbench.sources.{name}], or remove freshness",
-            )
+        column = identifier(str(source.time))
         if postgres.is_address(source.read):
             at = postgres.place(name, source.read)
-            asked = f"SELECT max(s.{identifier(str(source.time))}) FROM {at.relation} s"
-            ((found,),) = reading(con, at.address).rows(asked)
-        else:
-            asked = f"SELECT max({identifier(str(source.time))}) AS newest FROM ({con.compile(table)}) t"
-            # A number of microseconds, since DuckDB needs a library of its own to hand over a time in a zone.
-            shown = "newest" if kind.is_date() else "make_timestamp(epoch_us(newest))"
-            found = con.con.execute(f"SELECT {shown} FROM ({asked}) n").fetchone()[0]
-        return _moment(found)
+            there = reading(con, at.address)
+            known = there.columns(at).get(str(source.time))
+            _check_time(name, source, known.duckdb if known is not None else None)
+            ((found,),) = there.rows(f"SELECT max(s.{column}) FROM {at.relation} s")
+            return _moment(found)
+        table = ".".join(map(identifier, placed(con, workspace, name)))
+        kinds = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()}
+        _check_time(name, source, kinds.get(str(source.time)))
+        # A number of microseconds, since DuckDB needs a library of its own to hand over a time in a zone.
+        shown = "newest" if kinds[str(source.time)] == "DATE" else "make_timestamp(epoch_us(newest))"
+        return _moment(con.execute(f"SELECT {shown} FROM (SELECT max({column}) AS newest FROM {table}) n").fetchone()[0])
     finally:
-        con.disconnect()
+        end_readings(con)
+        con.close()
+
+
+def _check_time(name: str, source: Source, kind: str | None) -> None:
+    if kind is None or not (kind == "DATE" or kind.startswith("TIMESTAMP")):
+        what = "no column of it" if kind is None else f"{kind}, neither a date nor a time"
+        raise ConfigError(
+            f"tool.workbench.sources.{name}.time: {source.time} is {what}",
+            hint=f"correct time in [tool.workbench.sources.{name}], or remove freshness",
+        )
 
 
 def _moment(value: Any) -> dt.datetime | None:

@@ -6,8 +6,9 @@ import contextlib
 import glob
 import hashlib
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.config import Workspace
 from workbench.errors import UsageError
@@ -30,17 +31,34 @@ def open_source(con: Backend, workspace: Workspace, name: str, *, rows: bool = T
     Raises ``UsageError`` when a file, table or format is not what the declaration says, ``InfrastructureError`` when
     another process holds the file.
     """
-    import duckdb
-
     read = workspace.source(name).read
-    try:
+    with _explained(name, read):
         if postgres.is_address(read):
             return _pulled(con, workspace, name, rows)
+        *database, table = placed(con.con, workspace, name)
+        return con.table(table, database=(database[0], database[1])) if database else table_of(con, table)
+
+
+def placed(con: Any, workspace: Workspace, name: str) -> tuple[str, ...]:
+    """Make files or a table of another DuckDB file readable for a connection of DuckDB; the parts of its name there.
+
+    Raises what :func:`open_source` does.
+    """
+    read = workspace.source(name).read
+    with _explained(name, read):
         if read.startswith(DUCKDB):
             return _attached(con, workspace, name)
         paths = source_files(workspace, name)
-        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {_reader(name, read, paths)}")
-        return table_of(con, name)
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS SELECT * FROM {_reader(name, read, paths)}")
+        return (name,)
+
+
+@contextlib.contextmanager
+def _explained(name: str, read: str) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
     except duckdb.Error as error:
         retryable = infrastructure(error, f"source {name!r}") if isinstance(error, duckdb.IOException) else None
         if retryable is not None:
@@ -130,30 +148,33 @@ def _reader(name: str, read: str, paths: list[Path]) -> str:
     )
 
 
-def _attached(con: Backend, workspace: Workspace, name: str) -> ir.Table:
+def _attached(con: Any, workspace: Workspace, name: str) -> tuple[str, str, str]:
     path = source_files(workspace, name)[0].resolve()
     wanted = workspace.source(name).read.partition("#")[2]
     schema, _, table = wanted.rpartition(".")
     schema = schema or "main"
-    known = dict(rows(con.con, "SELECT path, database_name FROM duckdb_databases() WHERE path IS NOT NULL"))
+    known = dict(rows(con, "SELECT path, database_name FROM duckdb_databases() WHERE path IS NOT NULL"))
     catalog = known.get(str(path))
     if catalog is None:
         catalog = f"source_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-        con.con.execute(f"ATTACH {literal(str(path))} AS {identifier(catalog)} (READ_ONLY)")
+        con.execute(f"ATTACH {literal(str(path))} AS {identifier(catalog)} (READ_ONLY)")
     listed = f"SELECT schema_name || '.' || {{0}} FROM {{1}} WHERE database_name = {literal(catalog)}"
     tables = listed.format("table_name", "duckdb_tables()")
     views = listed.format("view_name", "duckdb_views()") + " AND NOT internal"
-    there = {row[0] for row in rows(con.con, f"{tables} UNION ALL {views}")}
+    there = {row[0] for row in rows(con, f"{tables} UNION ALL {views}")}
     if f"{schema}.{table}" not in there:
         raise UsageError(
             f"source {name!r}: {path.name} has no table {schema}.{table}; there are: {', '.join(sorted(there)[:12]) or 'none'}",
             hint=_hint(name),
         )
-    return con.table(table, database=(catalog, schema))
+    return catalog, schema, table
 
 
-def reading(con: Backend, address: str) -> postgres.Reading:
-    """The transaction in which a session reads a PostgreSQL, the same for all its tables; it ends with the session."""
+def reading(con: Any, address: str) -> postgres.Reading:
+    """The transaction in which a session, of Ibis or of DuckDB alone, reads a PostgreSQL: one for all its tables.
+
+    It ends with the session.
+    """
     held = _readings.setdefault(id(con), {})
     if address not in held:
         if not held:
@@ -162,7 +183,7 @@ def reading(con: Backend, address: str) -> postgres.Reading:
     return held[address]
 
 
-def end_readings(con: Backend) -> None:
+def end_readings(con: Any) -> None:
     """End what ``reading`` began for a session."""
     _end(id(con))
 

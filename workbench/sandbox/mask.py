@@ -1,4 +1,4 @@
-"""Masks: which rule applies to which column, and its value as SQL. The key is bound, never part of a statement.
+"""Masks: which rule applies to which column, and its value as SQL. The key is never part of a statement.
 
 Columns that refer to each other form one *key domain* and get the same token for the same value, so that they still join;
 :mod:`workbench.sandbox.tokens` makes it.
@@ -6,6 +6,7 @@ Columns that refer to each other form one *key domain* and get the same token fo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -149,22 +150,44 @@ def _domains(sources: Mapping[str, Source], all_links: Sequence[Link]) -> list[l
 
 
 def hmac_sql(value: str, slot: str) -> str:
-    """HMAC-SHA256 of a text as 64 hexadecimal digits; ``$inner_SLOT`` and ``$outer`` are bound (see :func:`bind`)."""
-    return f"sha256($outer || unhex(sha256($inner_{slot} || encode({value}))))"
+    """HMAC-SHA256 of a text as 64 hexadecimal digits, for :func:`run`."""
+    return f"sha256({held('outer')} || unhex(sha256({held(f'inner_{slot}')} || encode({value}))))"
 
 
-def bind(statement: str, key: Key, slots: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters that a statement made here needs: ``slots`` maps each slot to its domain."""
-    found: dict[str, Any] = {}
-    for name in set(re.findall(r"\$(outer|inner_\w+|round_\w+)\b", statement)):
-        kind, _, slot = name.partition("_")
-        if kind == "outer":
-            found[name] = key.pads("")[1]
-        elif kind == "inner":
-            found[name] = key.pads(slots[slot])[0]
-        else:
-            found[name] = key.derived(f"round|{slots[slot]}")
-    return found
+def held(name: str) -> str:
+    """What :func:`run` holds under a name while a statement is carried out: ``outer``, ``inner_SLOT`` or ``round_SLOT``."""
+    return f"getvariable('__wb_{name}')"
+
+
+def run(con: Any, statement: str, key: Key, slots: Mapping[str, str]) -> None:
+    """Carry out a statement made here; ``slots`` maps each slot to its domain.
+
+    What is derived from the key stands in variables of the connection until the statement is done.
+    """
+    names = sorted(set(re.findall(r"getvariable\('__wb_(outer|inner_\w+|round_\w+)'\)", statement)))
+    try:
+        for name in names:
+            kind, _, slot = name.partition("_")
+            if kind == "round":
+                derived = key.derived(f"round|{slots[slot]}")
+            else:
+                derived = key.pads("")[1] if kind == "outer" else key.pads(slots[slot])[0]
+            _hold(con, f"__wb_{name}", derived)
+        con.execute(statement)
+    finally:
+        with contextlib.suppress(Exception):  # where the statement failed, its transaction takes no other
+            for name in names:
+                con.execute(f"RESET VARIABLE __wb_{name}")
+
+
+def _hold(con: Any, variable: str, value: bytes) -> None:
+    """Set a variable to a value that no statement shows. It comes from memory: a parameter makes DuckDB import pandas."""
+    if not hasattr(os, "memfd_create"):
+        con.execute(f"SET VARIABLE {variable} = $value", {"value": value})
+        return
+    with open(os.memfd_create(variable), "wb", buffering=0) as memory:
+        memory.write(value)
+        con.execute(f"SET VARIABLE {variable} = (SELECT content FROM read_blob('/proc/self/fd/{memory.fileno()}'))")
 
 
 def is_text(duckdb_type: str) -> bool:

@@ -185,6 +185,4 @@ class Writing:
         return found
 
     def _run(self, statement: str, slots: dict[str, str] | None = None) -> None:
-        con = self.sampling.production.con
-        bound = mask.bind(statement, self.key, slots or {})
-        con.execute(statement, bound) if bound else con.execute(statement)
+        mask.run(self.sampling.production.con, statement, self.key, slots or {})

@@ -11,8 +11,9 @@ from typing import Any
 
 from workbench.config import Source, Workspace
 from workbench.errors import ConfigError, InfrastructureError
-from workbench.runtime import postgres
-from workbench.runtime.sources import end_readings, source_files
+from workbench.runtime import duck, postgres
+from workbench.runtime.duck import identifier
+from workbench.runtime.sources import end_readings, placed, source_files
 from workbench.runtime.sources import reading as postgres_reading
 from workbench.runtime.warehouse import Warehouse
 from workbench.sandbox.graph import Link
@@ -58,10 +59,8 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None], *, w
     warehouse = Warehouse.open(workspace)
     names = tuple(workspace.settings.sources)
     before = {name: _states(workspace, name) for name in names}
-    backend = warehouse.connect()
-    con = backend.con
+    con = duck.raw_session(spill)
     try:
-        con.execute(f"SET temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
         relations, columns, rows, digests = {}, {}, {}, {}
         sizes = {name: sum(size for _, size, _ in states) for name, states in before.items()}
         remotes: dict[str, Remote] = {}
@@ -70,13 +69,13 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None], *, w
             read = workspace.source(name).read
             if postgres.is_address(read):
                 at = postgres.place(name, read)
-                remotes[name] = there = Remote.open(name, at, postgres_reading(backend, at.address), con)
+                remotes[name] = there = Remote.open(name, at, postgres_reading(con, at.address), con)
                 relations[name], columns[name], sizes[name] = there.relation, there.types, there.bytes()
                 rows[name], digests[name] = there.state()
                 if whole:
                     there.fetch_all()
                 continue
-            relations[name] = f"({backend.compile(warehouse.source(backend, name))})"
+            relations[name] = f"(SELECT * FROM {'.'.join(map(identifier, placed(con, workspace, name)))})"
             columns[name] = {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {relations[name]} t").fetchall()}
             rows[name] = con.execute(f"SELECT count(*) FROM {relations[name]} t").fetchone()[0]
             digests[name] = warehouse.source_digest(name)
@@ -87,8 +86,8 @@ def reading(workspace: Workspace, spill: Path, tell: Callable[[str], None], *, w
         if not changed:
             proofs.keep()
     finally:
-        end_readings(backend)
-        backend.disconnect()
+        end_readings(con)
+        con.close()
     if changed:
         raise InfrastructureError(
             f"{', '.join(changed)} changed while being read", hint="workbench sandbox create   (again, when nothing writes)"

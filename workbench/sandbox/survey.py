@@ -168,10 +168,13 @@ def _bounds(production: Production, name: str, columns: Sequence[str]) -> list[t
 def _numbers(
     production: Production, name: str, columns: Sequence[str], low: Sequence[int], width: Sequence[int]
 ) -> Iterator[NDArray[np.int64]]:
+    import numpy as np
+
     text, step = [], 1
     for column, first, wide in reversed(list(zip(columns, low, width, strict=True))):
         text.append(f"(t.{identifier(column)}::BIGINT - {first}) * {step}")
         step *= wide
     query = f"SELECT {' + '.join(text)} AS n FROM {production.relations[name]} t WHERE {all_filled(columns, 't')}"
     for batch in production.con.execute(query).to_arrow_reader(BATCH):
-        yield batch.column(0).to_numpy()
+        column = batch.column(0)  # without NULLs; its to_numpy would import pandas
+        yield np.frombuffer(column.buffers()[1], np.int64, len(column), column.offset * 8)

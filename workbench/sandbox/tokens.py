@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.errors import ConfigError
-from workbench.sandbox.mask import INTEGER_BITS, WIDE, Column, hmac_sql, is_text
+from workbench.sandbox.mask import INTEGER_BITS, WIDE, Column, held, hmac_sql, is_text
 
 ROUNDS = 10
 MANY = 15_000  # values from which on the lists of all hashes cost less than the hashes of each value
@@ -91,8 +91,8 @@ def lists_sql(kind: str, slot: str) -> str:
 
 
 def _hash(label: str, value: str, slot: str) -> str:
-    """A keyed hash of a number: 256 bits as text. The key is ``$round_SLOT``, which HMAC derives."""
-    return f"sha256($round_{slot} || encode('{label}' || {value}))"
+    """A keyed hash of a number: 256 bits as text. The key is derived by HMAC."""
+    return f"sha256({held(f'round_{slot}')} || encode('{label}' || {value}))"
 
 
 def _permutation(numbers: str, bits: int, rounds: int, slot: str, guard: str, lists: str = "") -> str:
