@@ -61,7 +61,7 @@ def unlike(base: Rows, candidate: Rows) -> tuple[Rows, Rows, bool]:
         step = slice(start, min(start + _STEP, stop))
         found = base[0][step] != candidate[0][step]
         found |= base[1][step] != candidate[1][step]
-        in_step = np.count_nonzero(found) * 2 <= len(found)
+        in_step = bool(np.count_nonzero(found) * 2 <= len(found))
         if in_step:
             masks.append(found)
             start = step.stop

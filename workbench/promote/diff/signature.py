@@ -90,15 +90,14 @@ class Prints:
         if self.hashes is not None:
             yield from self.hashes
             return
-        hashes = self.session.con.sql(f"SELECT s.k AS k, s.h AS h FROM {self.packed}")
-        if self.session.row(f"SELECT count(*) FROM {self.packed}")[0] <= _HELD:
-            found = hashes.fetchnumpy()
-            self.hashes = [(found["k"], found["h"])]
-            yield from self.hashes
-            return
-        # A stream: to ask for a range of rows takes the engine ten times as long.
-        for batch in hashes.to_arrow_reader(_BATCH):
+        # A stream: to ask for a range of rows takes the engine ten times as long, and to fetch all holds them twice.
+        for batch in self.session.con.sql(f"SELECT s.k AS k, s.h AS h FROM {self.packed}").to_arrow_reader(_BATCH):
             yield batch["k"].to_numpy(), batch["h"].to_numpy()
+
+    def hold(self) -> None:
+        """Keep the hashes in memory as well, where there are not too many."""
+        if self.packed and self.session.row(f"SELECT count(*) FROM {self.packed}")[0] <= _HELD:
+            self.hashes = list(self.batches())
 
     def unique(self) -> bool | None:
         """Whether no two rows have the same key hash; None where there are too many rows to tell."""
@@ -135,6 +134,7 @@ class Signatures:
         """Read each side once. Rows with equal hashes at one place are in neither signature, where hashes alone are held."""
         if heavy or max(rows) > _HELD:
             base, candidate = (_packed(session, columns, which, side, heavy) for which, side in enumerate(sides))
+            base.hold()  # more is asked of it than of the other one
             return cls(session, tuple(heavy), base, candidate)
         held, other = list(_pieces(session, columns, 0, sides[0], rows[0])), []
         in_step = True
