@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
-from workbench.promote.diff.pulled import as_decimal, kept
+from workbench.promote.diff.pulled import as_decimal, flat, kept
 from workbench.runtime.address import POSTGRES, without_password
 from workbench.runtime.duck import AGAIN, identifier
 
@@ -92,7 +92,7 @@ class Servers:
             reading = self._open.get(address) or Reading(address)
             self._open[address] = reading
             at = Place(address, schema, table)
-            return _Found(reading, at, _columns(reading, at, shown))
+            return _Found(reading, at, flat(_columns(reading, at, shown), reading.rows, f"{at.relation} AS s"))
 
     def _within(self, con: Backend, found: _Found, name: str, condition: str) -> ir.Table:
         """The rows that a condition holds for, which calls the table ``s``."""

@@ -12,6 +12,7 @@ import pytest
 
 from workbench.promote.diff import diff
 from workbench.promote.diff.files import open_table
+from workbench.promote.server import Servers
 
 # What PostgreSQL writes, a value that differs from it, and the first as DuckDB writes it where it has the type.
 VALUES = {
@@ -91,6 +92,23 @@ def test_a_query_of_postgresql_is_a_side_as_well(engines: tuple[Any, Any]) -> No
     with there.con.transaction():
         there.con.execute("DELETE FROM t WHERE id = 1")
         assert diff(here.table("t"), rest, key=["id"]).rows.removed == 1  # what is not committed yet is seen
+
+
+def test_arrays_of_several_dimensions_are_not_those_of_their_elements(engines: tuple[Any, Any], postgres: str) -> None:
+    _, there = engines
+    values = {"plain": "array[1, 2, 3, 4]", "square": "array[[1, 2], [3, 4]]", "wide": "array[[1, 2, 3, 4]]"}
+    for name, value in {**values, "moved": "'[0:3]={1,2,3,4}'::int[]"}.items():
+        there.con.execute(f'CREATE TABLE "{name}" AS SELECT 1 AS id, {value}::int[] AS v')
+    there.con.commit()
+    con = ibis.duckdb.connect()
+    with contextlib.closing(Servers()) as servers:
+        pulled = {name: servers.pull(con, f"{postgres}#{name}", name) for name in (*values, "moved")}
+        for read in (pulled.__getitem__, there.table):
+            assert diff(read("plain"), read("square"), key=["id"]).schema.not_compared == ("v",)
+            assert diff(read("square"), read("wide"), key=["id"]).rows.changed == 1
+            assert diff(read("square"), read("moved"), key=["id"]).rows.changed == 1
+            assert diff(read("square"), read("square"), key=["id"]).identical
+    assert not diff(there.table("square"), there.table("plain"), key=["id"], thin=True).identical
 
 
 def test_a_union_comes_from_parquet_as_text(tmp_path: Path) -> None:

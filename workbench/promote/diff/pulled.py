@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,14 @@ def described(cursor: Any, query: str) -> list[Column]:
     named = "SELECT oid::int8, typname::text FROM pg_catalog.pg_type WHERE oid = ANY(%s)"
     cursor.execute(named, ([kind for _, kind, _ in found],))
     kinds = dict(cursor.fetchall())
-    return [kept(column(name, kinds[kind], modifier, nullable=True)) for name, kind, modifier in found]
+    columns = [kept(column(name, kinds[kind], modifier, nullable=True)) for name, kind, modifier in found]
+
+    def rows(asked: str) -> list[tuple[Any, ...]]:
+        cursor.execute(asked.encode())
+        values: list[tuple[Any, ...]] = cursor.fetchall()
+        return values
+
+    return flat(columns, rows, f"({query}) AS s")
 
 
 def _from_postgres(session: Session, origin: Any, query: str) -> str:
@@ -147,6 +154,27 @@ def kept(column: Column) -> Column:
     if column.kind == "interval":
         return replace(column, duckdb="INTERVAL", pulled=f"{own} AS {ident(column.name)}")
     return column
+
+
+def flat(columns: Sequence[Column], rows: Callable[[str], Sequence[tuple[Any, ...]]], relation: str) -> list[Column]:
+    """The same columns, but arrays as their text where any has more dimensions than one, or begins elsewhere than at 1.
+
+    The type of a column does not tell that, and the driver would hand over their elements in one flat list. ``rows`` runs a
+    query on the server, ``relation`` can stand after FROM there and is called ``s``.
+    """
+    arrays = [each for each in columns if each.duckdb.endswith("[]")]
+    if not arrays:
+        return list(columns)
+    names = [f"s.{ident(each.name)}" for each in arrays]
+    odd = listing(f"coalesce(bool_or(array_ndims({x}) > 1 OR array_lower({x}, 1) <> 1), false)" for x in names)
+    (found,) = rows(f"SELECT {odd} FROM {relation}")
+    text = {each.name for each, is_odd in zip(arrays, found, strict=True) if is_odd}
+    return [
+        replace(each, duckdb="VARCHAR", pulled=f"CAST(s.{ident(each.name)} AS text) AS {ident(each.name)}")
+        if each.name in text
+        else each
+        for each in columns
+    ]
 
 
 def as_decimal(con: Any, table: str, column: Column) -> None:
