@@ -226,6 +226,24 @@ def test_a_terminal_without_the_letters_gets_their_numbers() -> None:
     assert json.loads(done.stdout.decode("ascii"))["name"] == "grün"
 
 
+def test_ctrl_c_while_the_command_is_imported_is_answered() -> None:
+    code = """
+import sys
+
+class Struck:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Struck())
+from workbench.__main__ import run
+run()
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False, text=True)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted; nothing was begun\n")
+
+
 def test_outside_a_workspace_the_next_command_is_init(run: Callable[..., Ran]) -> None:
     ran = run("status")
     assert ran.code == 2
