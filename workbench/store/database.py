@@ -12,14 +12,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Result, Table
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.exc import DatabaseError
 
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows, tables
-from workbench.store.engine import asking, connect, explained, migrate, next_number, place, reading, reading_only, revision
+from workbench.store.engine import (
+    asked,
+    change,
+    connect,
+    explained,
+    migrate,
+    next_number,
+    place,
+    reading,
+    reading_only,
+    revision,
+)
 from workbench.store.records import (
     ApprovalRecord,
     CandidateRecord,
@@ -217,14 +228,13 @@ class Store:
         """Record a run that begins; its id is given here."""
         with self.transaction() as connection:
             numbered = replace(record, id=f"R-{next_number(connection, tables.runs)}")
-            connection.execute(tables.runs.insert().values(rows.from_run(numbered)))
+            connection.execute(tables.runs.insert(), rows.from_run(numbered))
         return numbered
 
     def update_run(self, record: RunRecord) -> None:
         """Replace what is known of a run."""
         with self.transaction() as connection:
-            serial = rows.number("R", record.id)
-            connection.execute(tables.runs.update().where(tables.runs.c.number == serial).values(rows.from_run(record)))
+            change(connection, tables.runs, {"number": rows.number("R", record.id)}, rows.from_run(record))
 
     def run(self, identity: str) -> RunRecord | None:
         """The run of that id, or None."""
@@ -255,14 +265,13 @@ class Store:
         with self.transaction() as connection:
             identity = f"O-{next_number(connection, tables.operations)}"
             record = OperationRecord(identity, kind, "begun", tuple(targets), who, at, why, promotion, run)
-            connection.execute(tables.operations.insert().values(rows.from_operation(record)))
+            connection.execute(tables.operations.insert(), rows.from_operation(record))
         return record
 
     def end_operation(self, identity: str, state: OperationState) -> None:
         """Mark an operation done or aborted."""
         with self.transaction() as connection:
-            serial = rows.number("O", identity)
-            connection.execute(tables.operations.update().where(tables.operations.c.number == serial).values(state=state))
+            change(connection, tables.operations, {"number": rows.number("O", identity)}, {"state": state})
 
     def operations(self, *, state: OperationState | None = None) -> tuple[OperationRecord, ...]:
         """All operations, or those in one state, the oldest first."""
@@ -276,7 +285,7 @@ class Store:
             last = self.select(tables.ledger, newest_first=True, limit=1)
             said, anchor = ledger.said(self, kind, payload, last[0] if last else None)
             row = ledger.entry(self.workspace.state, last[0] if last else None, kind, said, rows.moment(at), anchor)
-            connection.execute(tables.ledger.insert().values(row))
+            connection.execute(tables.ledger.insert(), row)
         return rows.to_entry(row)
 
     def ledger(self) -> tuple[LedgerEntry, ...]:
@@ -304,16 +313,7 @@ class Store:
         """The rows of a table by its key that meet a condition and have ``equal`` values (None: any), at most ``limit``."""
         if self._engine is None:
             return []
-        equal = {name: value for name, value in equal.items() if value is not None}
-        query = asking(table, tuple(equal), newest_first, limit)
-        if condition is not None:
-            query = query.where(condition)
         if self._connection is not None:
-            return _rows(self._connection.execute(query, equal))
+            return asked(self._connection, table, condition, equal, newest_first, limit)
         with self._explained(self._engine) as session, reading_only(session):
-            return _rows(session.execute(query, equal))
-
-
-def _rows(found: Result[Any]) -> list[Mapping[str, Any]]:
-    names = tuple(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found.all()]
+            return asked(session, table, condition, equal, newest_first, limit)

@@ -7,7 +7,7 @@ import functools
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,7 @@ from workbench.errors import ConfigError, InfrastructureError
 from workbench.locks import lock_held
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Select, Table
+    from sqlalchemy import Connection, Engine, Select, Table, Update
 
 BUSY_SECONDS = 10
 _READS = "workbench reads"
@@ -137,12 +137,27 @@ def migrate(connection: Connection) -> None:
         upgrade(connection)
 
 
-@functools.lru_cache(maxsize=256)
-def asking(table: Table, equal: tuple[str, ...], newest_first: bool, limit: int | None) -> Select[Any]:
-    """The query for rows of a table by its key, whose columns ``equal`` have the values that are given with it.
+def asked(
+    connection: Connection, table: Table, condition: Any, equal: Mapping[str, Any], newest_first: bool, limit: int | None
+) -> list[dict[str, Any]]:
+    """The rows of a table by its key that meet a condition and have ``equal`` values (None: any), at most ``limit``."""
+    values = {name: value for name, value in equal.items() if value is not None}
+    query = _asking(table, tuple(values), newest_first, limit)
+    found = connection.execute(query if condition is None else query.where(condition), values)
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found.all()]
 
-    It is made once: to build a query costs more than to run it.
-    """
+
+def change(connection: Connection, table: Table, where: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Give new values to the rows that have those of ``where``."""
+    connection.execute(_changing(table, tuple(where)), {**values, **{f"of_{name}": value for name, value in where.items()}})
+
+
+# Each is made once: to build a query costs more than to run it.
+
+
+@functools.lru_cache(maxsize=256)
+def _asking(table: Table, equal: tuple[str, ...], newest_first: bool, limit: int | None) -> Select[Any]:
     from sqlalchemy import bindparam
 
     key = [column.desc() if newest_first else column for column in table.primary_key.columns]
@@ -150,11 +165,23 @@ def asking(table: Table, equal: tuple[str, ...], newest_first: bool, limit: int 
     return table.select().where(*same).order_by(*key).limit(limit)
 
 
-def next_number(connection: Connection, table: Table) -> int:
-    """One more than the highest number of a table; inside of a transaction nobody else gets it."""
+@functools.lru_cache(maxsize=256)
+def _changing(table: Table, where: tuple[str, ...]) -> Update:
+    from sqlalchemy import bindparam
+
+    return table.update().where(*(table.c[name] == bindparam(f"of_{name}") for name in where))
+
+
+@functools.lru_cache(maxsize=32)
+def _highest(table: Table) -> Select[Any]:
     from sqlalchemy import func, select
 
-    return int(connection.execute(select(func.coalesce(func.max(table.c.number), 0))).scalar_one()) + 1
+    return select(func.coalesce(func.max(table.c.number), 0))
+
+
+def next_number(connection: Connection, table: Table) -> int:
+    """One more than the highest number of a table; inside of a transaction nobody else gets it."""
+    return int(connection.execute(_highest(table)).scalar_one()) + 1
 
 
 def explained(error: Exception, file: Path) -> InfrastructureError:

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import bindparam
+
 from workbench.model import Interval
 from workbench.store import rows, tables
 from workbench.store.database import Store
@@ -13,6 +15,9 @@ from workbench.store.records import IntervalRecord
 
 OPEN = ("running", "retry", "failed")
 _table = tables.intervals
+_mine = _table.c.pipeline == bindparam("of")
+_same = _table.delete().where(_mine & (_table.c.start == bindparam("at")))
+_older = _table.delete().where(_mine & (_table.c.end < bindparam("at")) & _table.c.state.not_in(OPEN))
 
 
 def unsettled(store: Store, pipeline: str | None = None) -> tuple[IntervalRecord, ...]:
@@ -57,13 +62,11 @@ def put(store: Store, record: IntervalRecord) -> None:
         "run": record.run,
         "error": record.error,
     }
-    mine = _table.c.pipeline == record.pipeline
     with store.transaction() as connection:
-        connection.execute(_table.delete().where(mine & (_table.c.start == values["start"])))
-        connection.execute(_table.insert().values(values))
+        connection.execute(_same, {"of": record.pipeline, "at": values["start"]})
+        connection.execute(_table.insert(), values)
         if record.state not in OPEN:
-            older = mine & (_table.c.end < values["end"]) & _table.c.state.not_in(OPEN)
-            connection.execute(_table.delete().where(older))
+            connection.execute(_older, {"of": record.pipeline, "at": values["end"]})
 
 
 def _record(row: Mapping[str, Any]) -> IntervalRecord:

@@ -12,6 +12,7 @@ from typing import Any
 from workbench.errors import LeaseLost, LockHeld
 from workbench.store import rows, tables
 from workbench.store.database import Store
+from workbench.store.engine import change
 from workbench.store.records import Lease
 
 
@@ -35,12 +36,12 @@ def take(store: Store, name: str, holder: str, *, expires: dt.datetime, over: Le
         row = _row(store, name)
         if row is None:
             lease = Lease(name, holder, 1, expires)
-            connection.execute(tables.leases.insert().values(_values(lease)))
+            connection.execute(tables.leases.insert(), _values(lease))
             return lease
         if row["holder"] and (over is None or _lease(row) != over):
             raise LockHeld(f"another process holds {name}", hint="wait for it to end, then type the same command again")
         lease = Lease(name, holder, row["token"] + 1, expires)
-        connection.execute(tables.leases.update().where(tables.leases.c.name == name).values(_values(lease)))
+        change(connection, tables.leases, {"name": name}, _values(lease))
     return lease
 
 
@@ -65,12 +66,12 @@ def require(store: Store, lease: Lease) -> None:
 
 def release(store: Store, lease: Lease) -> None:
     """Give a lease back; nothing happens when another holder has it by now."""
-    table, row = tables.leases, _row(store, lease.name)
+    row = _row(store, lease.name)
     if row is None or (row["token"], row["holder"]) != (lease.token, lease.holder):
         return
     with store.transaction() as connection:
-        mine = (table.c.name == lease.name) & (table.c.token == lease.token) & (table.c.holder == lease.holder)
-        connection.execute(table.update().where(mine).values(holder=""))
+        mine = {"name": lease.name, "token": lease.token, "holder": lease.holder}
+        change(connection, tables.leases, mine, {"holder": ""})
 
 
 def _row(store: Store, name: str) -> Mapping[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from workbench.model import GateResult, Interval, Verdict, VersionId
@@ -130,8 +130,7 @@ def to_approval(row: Row) -> ApprovalRecord:
 
 
 def from_run(record: RunRecord) -> dict[str, Any]:
-    row = asdict(record)
-    del row["id"], row["interval"]
+    row = {each.name: getattr(record, each.name) for each in fields(record) if each.name not in ("id", "interval")}
     return row | {
         "number": number("R", record.id),
         "interval_start": None if record.interval is None else moment(record.interval.start),
