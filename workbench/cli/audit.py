@@ -67,10 +67,13 @@ def verify(as_json: bool) -> int:
       workbench audit verify
       workbench audit verify --json
     """
-    from workbench.store import Store
+    from workbench.store import Store, ledger, tables
 
-    with Store.open(find_workspace(), read_only=True) as store:
-        count, problems = len(store.ledger()), store.verify_ledger()
+    workspace = find_workspace()
+    with Store.open(workspace, read_only=True) as store:
+        entries = store.select(tables.ledger)
+    count = len(entries)
+    problems = ledger.verify(ledger.read_key(workspace.state), entries, ledger.read_anchor(workspace.promoted))
     if as_json:
         emit_json({"entries": count, "problems": [asdict(each) for each in problems]})
     else:

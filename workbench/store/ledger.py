@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ SANDBOX = "sandbox"  # the kind of entries that are not about production
 FOLLOWS = "follows"  # in a payload: the end of the chain that LEDGER_HEAD told of in a fresh clone
 Row = Mapping[str, Any]  # seq, at, kind, payload, previous, hash
 COLUMNS = ("seq", "at", "kind", "payload", "previous", "hash")
+_fields = itemgetter(*COLUMNS)
 
 
 def read_key(state: Path) -> bytes | None:
@@ -116,7 +118,7 @@ def verify(key: bytes | None, entries: Iterable[Row], anchor: tuple[int, str] | 
     if anchor is not None and begun_after(entries, anchor):
         anchor = None
     for row in entries:
-        seq, at, kind, payload, previous, digest = (row[name] for name in COLUMNS)
+        seq, at, kind, payload, previous, digest = _fields(row)
         if key is None:
             return (LedgerProblem(seq, "the ledger's key is gone, so that nothing can be verified"),)
         if seq != expected:
