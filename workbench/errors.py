@@ -22,6 +22,7 @@ wherever there is one.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 
@@ -113,3 +114,33 @@ class FileLocked(LockHeld):
 
 class LeaseLost(LockHeld):
     """This process held the right to run a pipeline and was taken for dead; whoever took it over goes on."""
+
+
+def infrastructure(error: BaseException | None) -> InfrastructureError | None:
+    """A full disk, a missing permission or a locked database, however deep libraries wrapped it; None for all else.
+
+    >>> infrastructure(OSError(28, "No space left on device")).exit_code
+    5
+    """
+    while error is not None:
+        text = str(error)
+        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or "No space left" in text:
+            return InfrastructureError(
+                "the disk is full; nothing was published and no version was changed",
+                hint="free space, then type the same command again",
+            )
+        if (isinstance(error, OSError) and error.errno == errno.EIO) or "Input/output error" in text:
+            return InfrastructureError(f"the disk fails: {text.splitlines()[0]}", hint="workbench doctor")
+        if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+            return InfrastructureError(f"no permission: {text}", hint="workbench doctor")
+        if "database is locked" in text or "Could not set lock on file" in text:
+            return InfrastructureError(
+                "another process holds a database: " + text.splitlines()[0],
+                hint="wait for it to end, then type the same command again",
+            )
+        if "database or disk is full" in text or "disk I/O error" in text:
+            return InfrastructureError(
+                "the disk is full or failing: " + text.splitlines()[0], hint="free space, then type the same command again"
+            )
+        error = error.__cause__ or error.__context__
+    return None

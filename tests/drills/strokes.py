@@ -170,12 +170,17 @@ def _command(*arguments: str) -> int:
 
 def _scheduler(moment: str) -> int:
     from workbench.config import find_workspace
+    from workbench.errors import InfrastructureError
     from workbench.operate.clock import Clock
     from workbench.operate.scheduler import Scheduler
 
     at = dt.datetime.fromisoformat(moment)
     service = Scheduler(find_workspace(), "scheduler", print, 2, Clock(wall=lambda: at, ticks=lambda: 0.0))
-    service.once()
+    try:
+        service.once()
+    except InfrastructureError as error:
+        print(error.message, file=sys.stderr)
+        return error.exit_code
     return int(service.refused > 0 or any(run.status != "succeeded" for run in service.ended))  # as the command says
 
 

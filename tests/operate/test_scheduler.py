@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -153,6 +154,22 @@ def test_what_is_refused_before_a_run_begins_is_on_the_account(scheduled):
     assert (service.refused, service.ended) == (1, [])
     assert account(scheduled).state == "failed"
     assert "was changed" in account(scheduled).error
+
+
+def test_a_pass_ends_where_nothing_can_be_written_down(scheduled, monkeypatch):
+    monkeypatch.setattr("workbench.operate.scheduler.TICK", 0.01)
+    limits, said = resource.getrlimit(resource.RLIMIT_FSIZE), []
+    service = scheduler(scheduled, NOON, said)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # as on a full disk
+    try:
+        with pytest.raises(InfrastructureError, match="the store can't be written"):
+            service.once()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert len(said) <= 4  # each of the two attempts at most
+    assert service.refused == 2
+    service.once()
+    assert account(scheduled).state == "done"
 
 
 def test_a_source_without_rows_for_its_day_is_degraded_and_not_tried_again(scheduled):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import importlib
 import io
@@ -16,7 +15,7 @@ from typing import Any, cast
 import click
 
 from workbench.cli.common import speaks_unicode
-from workbench.errors import InfrastructureError, UsageError, WorkbenchError
+from workbench.errors import UsageError, WorkbenchError, infrastructure
 from workbench.model import SCHEMA_VERSION
 
 # verb -> (module below workbench.cli, line of help). A module is imported when its verb is typed, so that help stays fast.
@@ -145,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if _holds_interrupt(error):
             return _interrupted(as_json)
-        known = _infrastructure(error)
+        known = infrastructure(error)
         if known is None:
             raise
         return _report(known, as_json, known.exit_code)
@@ -172,32 +171,6 @@ def _holds_interrupt(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-def _infrastructure(error: BaseException | None) -> WorkbenchError | None:
-    """A full disk, a missing permission or a locked database, however deep libraries wrapped it."""
-    while error is not None:
-        text = str(error)
-        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or "No space left" in text:
-            return InfrastructureError(
-                "the disk is full; nothing was published and no version was changed",
-                hint="free space, then type the same command again",
-            )
-        if (isinstance(error, OSError) and error.errno == errno.EIO) or "Input/output error" in text:
-            return InfrastructureError(f"the disk fails: {text.splitlines()[0]}", hint="workbench doctor")
-        if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
-            return InfrastructureError(f"no permission: {text}", hint="workbench doctor")
-        if "database is locked" in text or "Could not set lock on file" in text:
-            return InfrastructureError(
-                "another process holds a database: " + text.splitlines()[0],
-                hint="wait for it to end, then type the same command again",
-            )
-        if "database or disk is full" in text or "disk I/O error" in text:
-            return InfrastructureError(
-                "the disk is full or failing: " + text.splitlines()[0], hint="free space, then type the same command again"
-            )
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _report(error: WorkbenchError, as_json: bool, code: int) -> int:

@@ -19,7 +19,7 @@ from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.operation import recover
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, WorkbenchError
+from workbench.errors import InfrastructureError, WorkbenchError, infrastructure
 from workbench.model import Interval, VersionId
 from workbench.operate import claim, lease, process
 from workbench.operate.intervals import Account
@@ -232,7 +232,7 @@ def _end(this: UnderWay, run: RunRecord, error: BaseException) -> None:
     elif isinstance(error, WorkbenchError):
         this.end("failed", error=error.message, passing=isinstance(error, InfrastructureError))
     else:
-        this.end("failed", error=f"{type(error).__name__}: {error}")
+        this.end("failed", error=f"{type(error).__name__}: {error}", passing=infrastructure(error) is not None)
 
 
 def _mend(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:

@@ -6,7 +6,6 @@ the lease of its pipeline, and the account of intervals changes in the same tran
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import threading
 import time
@@ -15,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from workbench.config import Workspace
-from workbench.errors import FileLocked, InfrastructureError, LockHeld, WorkbenchError
+from workbench.errors import FileLocked, InfrastructureError, LockHeld, WorkbenchError, infrastructure
 from workbench.operate import idle, lease
 from workbench.operate.clock import Clock
 from workbench.operate.definitions import Reader
@@ -27,7 +26,7 @@ from workbench.store.records import RunRecord
 
 TICK = 1.0  # seconds between two looks
 SHARE = 0.03  # of the time is spent on planning at most, while what was planned last is not all begun
-PATIENCE = 2  # times in a row that what is due finds a lock held, before a single pass gives up
+PATIENCE = 2  # times in a row that a lock is held, or nothing can be written down, before a single pass gives up
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class Scheduler:
     _watch: lease.Watch = field(default_factory=lease.Watch)
     _futures: dict[str, tuple[Account, Future[None]]] = field(default_factory=dict)
     _key: str = ""
-    _held_up: list[FileLocked] = field(default_factory=list)
+    _held_up: list[InfrastructureError] = field(default_factory=list)
     _thread: threading.Thread | None = None
     _done: int = -1
     _begun: set[str] = field(default_factory=set)  # since the last look
@@ -102,7 +101,8 @@ class Scheduler:
     def once(self) -> Plan:
         """Run what is due until nothing is, and return what is left: what is held, and when to look again.
 
-        Raises ``FileLocked`` when another process, which may be stopped, keeps the store or the right to publish.
+        Raises ``FileLocked`` when another process, which may be stopped, keeps the store or the right to publish, and another
+        ``InfrastructureError`` when what went wrong can't even be written down.
         """
         self._held_up.clear()
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run") as pool:
@@ -218,14 +218,13 @@ class Scheduler:
         except NothingToDo:
             return
         except LockHeld as error:
-            self._held_up += [error] if isinstance(error, FileLocked) else []
             self.say(f"{what} waits: {error.message}")
-            time.sleep(TICK)
+            self._wait(error if isinstance(error, FileLocked) else None)
         except WorkbenchError as error:
             self._refuse(account, error, now)
             self.say(f"{what} failed: {error.message}")
         except Exception as error:  # a fault of ours must not end the service
-            self._refuse(account, WorkbenchError(f"{type(error).__name__}: {error}"), now)
+            self._refuse(account, infrastructure(error) or WorkbenchError(f"{type(error).__name__}: {error}"), now)
             self.say(f"{what} failed: {type(error).__name__}: {error}")
         else:
             reached("after_scheduled")
@@ -235,8 +234,18 @@ class Scheduler:
 
     def _refuse(self, account: Account, error: WorkbenchError, now: dt.datetime) -> None:
         self.refused += 1
-        with contextlib.suppress(InfrastructureError), Store.open(self.workspace) as store:
-            account.refused(store, error, now=now)
+        try:
+            with Store.open(self.workspace) as store:
+                account.refused(store, error, now=now)
+        except Exception as unwritten:  # it stays due, and would be begun again at once and for ever
+            known = unwritten if isinstance(unwritten, InfrastructureError) else infrastructure(unwritten)
+            self._wait(known or InfrastructureError(f"{type(unwritten).__name__}: {unwritten}"))
+
+    def _wait(self, why: InfrastructureError | None) -> None:
+        """Before what is still due is looked at again; a single pass gives up for a reason that holds everything up."""
+        if why is not None:
+            self._held_up = [*self._held_up, why][-PATIENCE:]
+        time.sleep(TICK)
 
     def _running(self, store: Store) -> frozenset[str]:
         """The pipelines that run now, here or elsewhere; not those whose process is taken for dead."""
