@@ -92,6 +92,7 @@ def test_nested_values_that_the_engine_hashes_alike_are_told_apart(monkeypatch, 
 def test_signatures_too_large_for_memory_give_the_same_answer(con, monkeypatch, change, rel_tol):
     monkeypatch.setattr(narrow, "SMALL", 1000)
     monkeypatch.setattr(signature, "_HELD", 15_000)
+    monkeypatch.setattr(signature, "_BESIDE", 15_000)
     monkeypatch.setattr(signature, "_BATCH", 4096)
     base, candidate = con.table("base"), con.table(f"candidate{list(CHANGES).index(change)}")
     options = {"key": ["id"], "rel_tol": rel_tol, "distributions": False}

@@ -17,8 +17,10 @@ from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session, Side
 from workbench.promote.diff.sql import hash_of, listing
 
-# Rows of a side whose hashes are held in memory, 16 bytes each.
-_HELD = 1 << 24
+# Rows of a side whose hashes are held in memory, 16 bytes each: a temporary table of them takes more.
+_HELD = 1 << 26
+# The same where they are held beside something else.
+_BESIDE = 1 << 24
 # Rows read at a time of what is not held.
 _BATCH = 1 << 20
 # Rows of a stored table whose hashes are fetched at a time: eight of the engine's row groups.
@@ -96,7 +98,7 @@ class Prints:
 
     def hold(self) -> None:
         """Keep the hashes in memory as well, where there are not too many."""
-        if self.packed and self.session.row(f"SELECT count(*) FROM {self.packed}")[0] <= _HELD:
+        if self.packed and self.session.row(f"SELECT count(*) FROM {self.packed}")[0] <= _BESIDE:
             self.hashes = list(self.batches())
 
     def unique(self) -> bool | None:
@@ -158,7 +160,7 @@ class Signatures:
 
     def narrowed(self, rows: int) -> Signatures | None:
         """What lies in buckets of key hashes whose sums differ; itself where most differ, None where none does."""
-        found = buckets.differing(self.base.batches, self.candidate.batches, rows, _HELD)
+        found = buckets.differing(self.base.batches, self.candidate.batches, rows, _BESIDE)
         if found is None:
             return self
         if not len(found[0][0]) and not len(found[1][0]):
