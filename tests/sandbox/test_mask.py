@@ -324,6 +324,12 @@ def test_every_number_of_a_narrow_type_is_the_token_of_one_other(kind: str) -> N
     assert sum(value == token for value, token in found.items()) < 10
 
 
+def test_where_there_are_no_files_in_memory_tokens_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = tokens_of(range(50), "BIGINT", most=49)
+    monkeypatch.delattr("os.memfd_create")
+    assert tokens_of(range(50), "BIGINT", most=49) == known
+
+
 def test_integer_tokens_stay_exact_in_javascript_and_apart_from_those_of_other_sizes() -> None:
     values = [1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**52 - 1, 2**52, 2**63 - 1]
     for kind, narrow in (("INTEGER", 31), ("BIGINT", 32)):
