@@ -34,6 +34,7 @@ from workbench.promote.gates.performance import performance
 from workbench.promote.gates.reviewed import violations_alike
 from workbench.promote.gates.rows import rows
 from workbench.promote.gates.runtime import runtime
+from workbench.promote.private import hide_examples, hide_values, personal_of
 from workbench.runtime import checks
 from workbench.runtime.files import write_atomic
 from workbench.runtime.warehouse import Warehouse
@@ -68,10 +69,12 @@ def judge_trial(
         read = partial(warehouse.read, con)
         table = read(snapshot)
         rules = (checks.not_null(*mine.key), checks.unique(*mine.key)) if mine.key else ()
-        results = checks.evaluate(table, (*mine.checks, *rules), others=other_tables(warehouse, con))
+        hidden = personal_of(mine, live)
+        results = hide_examples(checks.evaluate(table, (*mine.checks, *rules), others=other_tables(warehouse, con)), hidden)
         found = None
         if trial.state == "judged" and run.snapshot is not None:
-            found = _compared(read, warehouse.snapshot(run.snapshot, run.pipeline), snapshot, (live, mine), run.interval)
+            base = warehouse.snapshot(run.snapshot, run.pipeline)
+            found = hide_values(_compared(read, base, snapshot, (live, mine), run.interval), hidden)
     finally:
         con.disconnect()
     waived = {gate.gate: gate for gate in candidate.gates if "waived" in gate.evidence}

@@ -26,6 +26,7 @@ from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import CheckResult, Edge, Input, Snapshot, VersionId
 from workbench.promote.diff import TableDiff, diff_snapshots
 from workbench.promote.module import load_module
+from workbench.promote.private import hide_examples, hide_values, personal_of
 from workbench.runtime import checks
 from workbench.runtime.merge import Rules
 from workbench.runtime.warehouse import Live, Warehouse
@@ -152,7 +153,6 @@ def _try(
         f"a check of {work.pipeline} can't be evaluated", "correct the check in the notebook, then: workbench check"
     ):
         results = checks.evaluate(table, (*contract.checks, *key_rules), others=other_tables(warehouse, con, snapshots))
-    declared, keyed = results[: len(contract.checks)], results[len(contract.checks) :]
     logic = data = live_contract = live_seconds = None
     note = "no live version yet"
     if current is not None:
@@ -168,6 +168,8 @@ def _try(
             note = ""
         except UsageError as error:
             note = f"the live version {current.pipeline}@{current.version} no longer runs on this snapshot: {error.message}"
+    hidden = personal_of(contract, live_contract)
+    results = hide_examples(results, hidden)
     return Tried(
         pipeline=work.pipeline,
         version=work.version,
@@ -175,10 +177,10 @@ def _try(
         contract=contract,
         live=current,
         live_contract=live_contract,
-        logic=logic,
-        data=data,
-        checks=declared,
-        key_checks=keyed,
+        logic=logic and hide_values(logic, hidden),
+        data=data and hide_values(data, hidden),
+        checks=results[: len(contract.checks)],
+        key_checks=results[len(contract.checks) :],
         expression=hashlib.sha256(str(ibis.to_sql(unbound, dialect="duckdb")).encode()).hexdigest(),
         seconds=seconds,
         note=note,
