@@ -88,7 +88,8 @@ def _tool_table(file: Path) -> dict[str, Any] | None:
             document = tomllib.load(stream)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file.name} does not parse: {error}", hint=f"correct {file}, then: workbench doctor") from None
-    table = document.get("tool", {}).get("workbench")
+    tool = document.get("tool", {})
+    table = tool.get("workbench") if isinstance(tool, dict) else None
     if table is not None and not isinstance(table, dict):
         raise ConfigError("pyproject.toml: tool.workbench is not a table", hint=f"write [tool.workbench] in {file}")
     return table

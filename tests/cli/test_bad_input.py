@@ -294,3 +294,40 @@ def test_a_contract_that_does_not_parse_is_told_by_its_line(published):
     ran = published.run("contract", "check")
     assert ran.code == 2
     assert "contract.yaml is not a contract that workbench wrote: line 1 does not parse" in ran.err
+
+
+def typed(folder: Path, *arguments: str, largest: int | None = None) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, which can write no file of more than ``largest`` bytes."""
+    limit = "" if largest is None else f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {largest})); "
+    code = f"{limit}from workbench.__main__ import run; run()"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_full_disk_leaves_no_half_a_workspace_and_the_project_as_it_was(tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nname = "mine"\n')
+    ran = typed(tmp_path, "init", largest=40)
+    assert ran.returncode == 5, ran.stderr
+    assert project.read_text() == '[project]\nname = "mine"\n'
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["pyproject.toml"]
+
+
+def test_any_folder_may_become_a_workspace(tmp_path: Path) -> None:
+    for name, called in (('Größe "x" {y}', "gr-e-x-y"), ("データ", "workspace")):
+        assert typed(tmp_path, "init", name).returncode == 0
+        assert f'name = "{called}"' in (tmp_path / name / "pyproject.toml").read_text(encoding="utf-8")
+        assert typed(tmp_path / name, "status").returncode == 0
+
+
+@pytest.mark.parametrize("text", [b"tool = 3\n", b"name = '\xff'\n", b"[tool"])
+def test_a_project_file_that_can_t_be_used_is_left_alone(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(text)
+    for command in ("init", "status"):
+        ran = typed(tmp_path, command)
+        assert ran.returncode == 2, ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert " next: " in ran.stderr
+    assert (tmp_path / "pyproject.toml").read_bytes() == text

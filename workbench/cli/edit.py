@@ -40,6 +40,7 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
       workbench edit notebooks/orders.py
       workbench edit notebooks/orders.py --headless --port 2800
     """
+    from workbench.runtime.files import write_atomic
     from workbench.sandbox import registry
     from workbench.sandbox.confine import offered, plan
     from workbench.sandbox.editor import HOST, Place, marimo_folders, refuse_taken
@@ -52,7 +53,7 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
         refuse_taken(port, notebook)
     made = not notebook.exists()
     if made:
-        notebook.write_text(starter(workspace, notebook.stem), encoding="utf-8")
+        write_atomic(notebook, starter(workspace, notebook.stem))
     place = Place.make(port, token=not no_token)
     environment = (
         analyst_environment(workspace.root, sandbox.path) | place.variables | ({} if no_run else {RUN_AT_ONCE: "true"})

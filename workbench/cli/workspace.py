@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -86,13 +87,16 @@ def init(folder: Path, as_json: bool) -> int:
 def _write(folder: Path) -> list[str]:
     import tomllib
 
-    name = folder.resolve().name.lower().replace(" ", "-") or "workspace"
+    from workbench.runtime.files import write_atomic
+
+    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "workspace"
     written = []
     pyproject = folder / "pyproject.toml"
-    existing = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else None
+    existing = None
     try:
+        existing = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else None
         document = tomllib.loads(existing or "")
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{pyproject} does not parse: {error}", hint=f"correct {pyproject}, then: workbench init") from None
     folder.mkdir(parents=True, exist_ok=True)
     for place in PLACES:
@@ -100,14 +104,17 @@ def _write(folder: Path) -> list[str]:
             (folder / place).mkdir()
             written.append(f"{place}/")
     if existing is None:
-        pyproject.write_text(PYPROJECT.format(name=name), encoding="utf-8")
+        write_atomic(pyproject, PYPROJECT.format(name=name))
         written.append("pyproject.toml")
+    elif not isinstance(document.get("tool", {}), dict):
+        raise UsageError(f"tool is no table in {pyproject}", hint=f"correct {pyproject}, then: workbench init")
     elif "workbench" not in document.get("tool", {}):
         table = PYPROJECT.partition("[tool.workbench]")
-        pyproject.write_text(existing.rstrip("\n") + "\n\n" + (table[1] + table[2]).format(name=name), encoding="utf-8")
+        text = existing.rstrip("\n") + "\n\n" + (table[1] + table[2]).format(name=name)
+        write_atomic(pyproject.resolve(), text, mode=pyproject.stat().st_mode & 0o777)
         written.append("pyproject.toml ([tool.workbench])")
     for file, text in ((".gitignore", IGNORED), ("README.md", README.format(name=name)), ("Makefile", MAKEFILE)):
         if not (folder / file).exists():
-            (folder / file).write_text(text, encoding="utf-8")
+            write_atomic(folder / file, text)
             written.append(file)
     return written
