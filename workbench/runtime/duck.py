@@ -125,7 +125,10 @@ def noted_files(comment: str | None) -> tuple[Listed, ...] | None:
 
 
 def table_of(con: Backend, name: str, columns: Mapping[str, str] | None = None) -> ir.Table:
-    """A table or view of a session, as ``con.table`` gives it; ``columns`` are a view's names and DuckDB types, if known."""
+    """A table or view of a session, as ``con.table`` gives it.
+
+    ``columns`` are names and DuckDB types of a view's, if they are known and each may be NULL.
+    """
     import ibis.expr.operations as ops
 
     if columns is None:
