@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import ibis
 import yaml
 
 from tests.test_docs import hold
+from workbench.catalog.contract import Column, Contract
+from workbench.catalog.promises import judge
 from workbench.config import find_workspace
+from workbench.runtime import checks
 from workbench.runtime.warehouse import Warehouse
 
 
@@ -61,6 +65,16 @@ def test_broken_rules_of_production_are_counted_with_rows(published: Any) -> Non
     assert (example["day"], example["orders"]) == ("2024-01-02", 0)
     assert "2 row(s) break it, for example" in printed(published, "daily_sales")
     assert checked(published, "daily_sales", "--sandbox")["pipelines"][0]["broken"] == 0, "there the version is computed anew"
+
+
+def test_rows_that_break_a_rule_say_nothing_of_what_personal_columns_hold() -> None:
+    columns = (Column("id", "int64"), Column("who", "string", classification="personal"))
+    contract = Contract("buyers", 1, columns, checks=(checks.one_of("who", ["Bo"]),))
+    table = ibis.memtable({"id": [1, 2, 3], "who": ["Ann", None, "Bo"]})
+    found = judge(table, contract, {}, {}, lambda _: table)
+    assert [(rule.violations, rule.examples) for rule in found.rules if rule.violations] == [
+        (1, ({"id": 1, "who": "(personal)"},))
+    ]
 
 
 def test_a_lost_column_and_another_type_are_named(published: Any) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.config import Settings
-from workbench.model import Edge, top_column
+from workbench.model import CheckResult, Edge, top_column
 
 if TYPE_CHECKING:
     from workbench.catalog.contract import Contract
 
 PERSONAL = "personal"
+HIDDEN = "(personal)"
 
 
 def personal_columns(settings: Settings, edges: Iterable[Edge], upstream: Mapping[str, Contract]) -> dict[str, tuple[str, ...]]:
@@ -49,3 +50,23 @@ def _is_personal(settings: Settings, upstream: Mapping[str, Contract], table: st
         return any(each.name == column and each.classification == PERSONAL for each in upstream[table].columns)
     source = settings.sources.get(table)
     return source is not None and source.mask.get(column, "keep") != "keep"
+
+
+def personal_of(*contracts: Contract | None) -> frozenset[str]:
+    """The columns that any of the contracts classifies as personal."""
+    columns = (each for contract in contracts if contract is not None for each in contract.columns)
+    return frozenset(each.name for each in columns if each.classification == PERSONAL)
+
+
+def hide_examples(results: Sequence[CheckResult], personal: Collection[str]) -> tuple[CheckResult, ...]:
+    """What checks found, with examples that say nothing of what these columns hold."""
+    return tuple(replace(each, examples=tuple(hide_row(row, personal) for row in each.examples)) for each in results)
+
+
+def hide_row(row: Mapping[str, Any], personal: Collection[str]) -> dict[str, Any]:
+    """A row with its personal values hidden; that one is NULL may be known.
+
+    >>> hide_row({"id": 3, "name": "Ann", "mail": None}, {"name", "mail"})
+    {'id': 3, 'name': '(personal)', 'mail': None}
+    """
+    return {name: HIDDEN if name in personal and value is not None else value for name, value in row.items()}

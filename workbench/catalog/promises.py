@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.others import other_tables
+from workbench.catalog.privacy import hide_examples, personal_of
 from workbench.catalog.profile import plain_rows, schema_difference
 from workbench.catalog.version import pipelines, version_dir
 from workbench.catalog.writing import is_hard
@@ -98,7 +99,7 @@ def judge(
     keyed = (checks.not_null(*key), checks.unique(*key)) if key else ()
     wanted = [*keyed, *(check for check in contract.checks if check not in keyed)]
     there = [check for check in wanted if all(name in table.columns for name in check.columns)]
-    results = iter(checks.evaluate(table, there, others=others))
+    results = iter(hide_examples(checks.evaluate(table, there, others=others), personal_of(contract)))
     for check in wanted:
         kind: Literal["key", "check"] = "key" if check in keyed else "check"
         if check in there:

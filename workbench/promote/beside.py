@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.compatibility import lost_columns
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.others import other_tables
+from workbench.catalog.privacy import hide_examples, personal_of
 from workbench.catalog.trace import live_graph
 from workbench.catalog.version import changed_files, version_dir
 from workbench.catalog.writing import rules_of
@@ -34,7 +35,7 @@ from workbench.promote.gates.performance import performance
 from workbench.promote.gates.reviewed import violations_alike
 from workbench.promote.gates.rows import rows
 from workbench.promote.gates.runtime import runtime
-from workbench.promote.private import hide_examples, hide_values, personal_of
+from workbench.promote.private import hide_values
 from workbench.runtime import checks
 from workbench.runtime.files import write_atomic
 from workbench.runtime.warehouse import Warehouse

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, complete, read_contract
 from workbench.catalog.others import other_tables
-from workbench.catalog.privacy import classify, declassified, personal_columns
+from workbench.catalog.privacy import classify, declassified, hide_examples, personal_columns, personal_of
 from workbench.catalog.version import version_dir
 from workbench.catalog.writing import held_back
 from workbench.config import Workspace
@@ -26,7 +26,7 @@ from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import CheckResult, Edge, Input, Snapshot, VersionId
 from workbench.promote.diff import TableDiff, diff_snapshots
 from workbench.promote.module import load_module
-from workbench.promote.private import hide_examples, hide_values, personal_of
+from workbench.promote.private import hide_values
 from workbench.runtime import checks
 from workbench.runtime.merge import Rules
 from workbench.runtime.warehouse import Live, Warehouse
