@@ -73,6 +73,7 @@ def widen(con: Backend, *, rows: int = 0, size: float = 0) -> None:
     """Let a session use every processor when there is work to share: rows for more than one thread, or many bytes."""
     if rows > ROWS_OF_A_THREAD or size > BYTES_OF_A_THREAD:
         con.con.execute("RESET threads")
+        con.con.execute(f"RESET {LATE}")
 
 
 def make_ready() -> None:
@@ -81,6 +82,7 @@ def make_ready() -> None:
     import ibis
 
     made = ibis.duckdb.from_connection(duckdb.connect(":memory:", config={"threads": 1, **CONFIG}))
+    made.con.execute(f"SET {LATE} = 0")
     _ready[:] = [(os.getpid(), made)]
 
 
@@ -94,6 +96,7 @@ def _take_ready() -> Backend | None:
 CONFIG = {"autoinstall_known_extensions": False, "preserve_insertion_order": True}
 ROWS_OF_A_THREAD = 122_880  # DuckDB's row group, which threads don't share
 BYTES_OF_A_THREAD = 1 << 20
+LATE = "late_materialization_max_rows"  # DuckDB reads twice for the first few rows by a key, which pays for wide tables alone
 _ready: list[tuple[int, Backend]] = []
 
 
