@@ -53,7 +53,8 @@ def test_the_owner_is_whom_the_pipeline_names_now(waiting, monkeypatch):
     monkeypatch.setenv("WORKBENCH_USER", "dee@example.org")
     refused = waiting.run("approve", "P-1")
     assert refused.code == 4
-    assert "nobody; change tool.workbench.approval.approvers" in refused.err, "the only owner is the author"
+    assert "nobody may approve daily_sales: only ada@example.org could, who made it" in refused.err
+    assert "name others in tool.workbench.approval.approvers" in refused.err
     for pipeline in ("daily_sales", "region_totals"):
         file = waiting.root / "promoted" / pipeline / "pipeline.toml"
         file.write_text(file.read_text().replace("ada@example.org", "dee@example.org"))

@@ -84,11 +84,18 @@ def refuse_approver(workspace: Workspace, promotion: PromotionRecord, who: str, 
         may = approvers(rules, candidate.pipeline, owned)
         if may is not None and who.casefold() not in may:
             others = sorted(may - {promotion.who.casefold()} if not rules.self_approval else may)
-            named = ", ".join(others) or "nobody; change tool.workbench.approval.approvers in pyproject.toml"
+            left = _if_left(owned if owned.casefold() in may else "", candidate.pipeline)
+            if not others:
+                why = f"only {promotion.who} could, who made it" if may else "no name stands for it"
+                raise GuardRefused(
+                    f"nobody may approve {candidate.pipeline}: {why}",
+                    hint="name others in tool.workbench.approval.approvers in pyproject.toml, then ask one of them to type: "
+                    + command
+                    + left,
+                )
             raise GuardRefused(
-                f"{who} may not approve {candidate.pipeline}; who may: {named}",
-                hint=f"ask one of them to type: {command}"
-                + _if_left(owned if owned.casefold() in may else "", candidate.pipeline),
+                f"{who} may not approve {candidate.pipeline}; who may: {', '.join(others)}",
+                hint=f"ask one of them to type: {command}{left}",
             )
 
 
