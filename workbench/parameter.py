@@ -16,7 +16,6 @@ from typing import Any
 
 from workbench.errors import UsageError
 
-SCALARS = ("int", "float", "bool", "str", "date", "time", "datetime", "decimal")
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|keyring:[A-Za-z0-9_.@-]+(/[A-Za-z0-9_.@-]+)?")
 _INT = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")

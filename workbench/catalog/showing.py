@@ -36,7 +36,7 @@ class Shown:
     rows: tuple[tuple[Any, ...], ...]
 
     def __repr__(self) -> str:
-        cells = [[_text(value) for value in row] for row in self.rows]
+        cells = [[text(value) for value in row] for row in self.rows]
         widths = [max(len(line[i]) for line in [list(self.header), *cells]) for i in range(len(self.header))]
         right = [_all_numbers(self.rows, i) for i in range(len(self.header))]
 
@@ -52,7 +52,7 @@ class Shown:
         right = [' style="text-align:right"' if _all_numbers(self.rows, i) else "" for i in range(len(self.header))]
         head = "".join(f"<th{how}>{escape(name)}</th>" for name, how in zip(self.header, right, strict=True))
         body = "".join(
-            "<tr>" + "".join(f"<td{how}>{escape(_text(value))}</td>" for value, how in zip(row, right, strict=True)) + "</tr>"
+            "<tr>" + "".join(f"<td{how}>{escape(text(value))}</td>" for value, how in zip(row, right, strict=True)) + "</tr>"
             for row in self.rows
         )
         title = f"<p>{escape(self.title)}</p>" if self.title else ""
@@ -64,7 +64,12 @@ def _all_numbers(rows: Sequence[Sequence[Any]], column: int) -> bool:
     return bool(values) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
 
 
-def _text(value: Any) -> str:
+def text(value: Any, longest: int = LONGEST) -> str:
+    """A value in a few characters, told apart from others: NULL is no text, true no number.
+
+    >>> text(None), text(True), text(12345), text(0.12345678), text("a  long text", 6)
+    ('NULL', 'true', '12,345', '0.123457', 'a lon…')
+    """
     if value is None:
         return "NULL"
     if isinstance(value, bool):
@@ -73,5 +78,5 @@ def _text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = " ".join(str(value).split())
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    words = " ".join(str(value).split())
+    return words if len(words) <= longest else words[: longest - 1] + "…"

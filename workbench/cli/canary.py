@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from workbench.errors import UsageError
 
 if TYPE_CHECKING:
     from workbench.promote.canary import CanaryPlan
+    from workbench.store.beside import BesideRecord, TrialRecord
     from workbench.store.records import OperationRecord
 
 
@@ -46,7 +48,6 @@ def status(target: str | None, as_json: bool) -> None:
       workbench canary status
       workbench canary status P-7 --json
     """
-    from workbench.render.beside import beside_json, canaries_view
     from workbench.store import Store, beside
 
     with Store.open(find_workspace(), read_only=True) as store:
@@ -62,12 +63,7 @@ def status(target: str | None, as_json: bool) -> None:
         else:
             found = tuple(each for each in found if each.state == "running")
         told = [(each, beside.trials(store, each.number)) for each in found]
-    if as_json:
-        emit_json({"canaries": [beside_json(each, trials) for each, trials in told]})
-    elif told:
-        console().print(canaries_view(told))
-    else:
-        click.echo("no canary runs; next: workbench publish PROMOTION --canary 5%")
+    _say_canaries(told, as_json=as_json)
 
 
 @canary.command()
@@ -133,7 +129,6 @@ def check(target: str | None, as_json: bool) -> int:
     """
     from workbench.cli.following import catch_up
     from workbench.promote.canary import running_canary
-    from workbench.render.beside import beside_json, canaries_view
     from workbench.store import Store, beside
 
     workspace = find_workspace()
@@ -145,12 +140,7 @@ def check(target: str | None, as_json: bool) -> int:
     numbers = {each.number for each in running}
     with Store.open(workspace, read_only=True) as store:
         told = [(each, beside.trials(store, each.number)) for each in beside.find(store) if each.number in numbers]
-    if as_json:
-        emit_json({"canaries": [beside_json(each, trials) for each, trials in told]})
-    elif told:
-        console().print(canaries_view(told))
-    else:
-        click.echo("no canary runs; next: workbench publish PROMOTION --canary 5%")
+    _say_canaries(told, as_json=as_json)
     return int(any(each.outcome in ("breach", "overtaken") for each, _ in told))
 
 
@@ -268,3 +258,14 @@ def _say(workspace: Workspace, plan: CanaryPlan, *, dry_run: bool) -> None:
         click.echo(note)
     if not dry_run:
         click.echo(f"next: workbench canary reader NAME, workbench canary status {record.promotion}")
+
+
+def _say_canaries(told: Sequence[tuple[BesideRecord, Sequence[TrialRecord]]], *, as_json: bool) -> None:
+    from workbench.render.beside import beside_json, canaries_view
+
+    if as_json:
+        emit_json({"canaries": [beside_json(each, trials) for each, trials in told]})
+    elif told:
+        console().print(canaries_view(told))
+    else:
+        click.echo("no canary runs; next: workbench publish PROMOTION --canary 5%")

@@ -6,6 +6,8 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.catalog import showing
+
 if TYPE_CHECKING:
     from jinja2 import Template
 
@@ -31,17 +33,8 @@ def style() -> Any:
 
 
 def text(value: Any) -> str:
-    """A value in a few characters, told apart from others: NULL is no text, true no number."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    words = " ".join(str(value).split())
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    """A value in the few characters that a card has for it."""
+    return showing.text(value, LONGEST)
 
 
 def is_number(value: Any) -> bool:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_ROWS = 1_000_000
-KEYWORDS = ("schema", "frames", "max_rows")
 
 # What each step's result was computed from; and results in use, so that equal ones are one table.
 _inputs: weakref.WeakKeyDictionary[ops.Node, tuple[ops.Node, ...]] = weakref.WeakKeyDictionary()

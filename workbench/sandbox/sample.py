@@ -16,7 +16,6 @@ from workbench.sandbox.remote import find_orphans
 from workbench.sandbox.survey import complete
 
 CORE, WEIGHT, CLUSTER = (f"{PRIVATE}{word}" for word in ("core", "weight", "cluster"))
-FLAGS = f"{CORE}, {WEIGHT}, {CLUSTER}"
 
 
 @dataclass(frozen=True, slots=True)
