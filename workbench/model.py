@@ -135,13 +135,14 @@ class OutputMark:
     allowed_lateness: str | None = None
 
 
-LineageRole = Literal["value", "filter", "join", "group", "order"]
+LineageRole = Literal["value", "filter", "join", "group", "order", "rule"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
     """``column`` of an output rests on ``input_column`` of an input; column ``*`` stands for which rows there are.
 
+    With the role "rule" its values are only looked for there, by a check of the contract: nothing is computed from them.
     ``input_column`` may be a path into a struct (``place.city``); a name with dots of its own stands in double quotes there.
     """
 

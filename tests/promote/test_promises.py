@@ -26,6 +26,14 @@ def test_they_go_from_the_notebook_into_the_contract_and_hold_in_every_run(sandb
     assert sandboxed.run("approve", "P-1").code == sandboxed.run("publish", "P-1").code == 0
     assert sandboxed.run("run", "daily_sales", "--interval", "2024-01-02..2024-01-03").code == 0
     assert sandboxed.run("contract", "check", "daily_sales", "--sandbox").code == 0
+    edges = sandboxed.run("lineage", "daily_sales", "--json").json["edges"]
+    rule = {"column": "region", "role": "rule", "input": "customers", "input_column": "region"}
+    assert [each for each in edges if each["role"] == "rule"] == [rule]
+    reached = sandboxed.run("impact", "customers.region")
+    assert "daily_sales.region" in reached.out
+    assert "rule" in reached.out
+    assert sandboxed.run("lineage", "daily_sales", "--html", "lineage.html").code == 0
+    assert 'class="line rule"' in (sandboxed.root / "lineage.html").read_text()
 
     west = "DATE '1900-01-02' AS day, 'west' AS region, 8::BIGINT AS orders, 1.0::DOUBLE AS revenue"
     show(sandboxed, f"SELECT {west}")
@@ -50,6 +58,20 @@ def test_a_value_that_refers_to_nothing_in_production_is_refused_with_the_row(sa
     ran = sandboxed.promote()
     assert ran.code == 1
     assert "references(region, table=customers, key=name): 6 row(s)" in " ".join(ran.out.split())
+
+
+def test_a_rule_about_a_table_or_column_that_is_not_there_is_an_error_before_anything_runs(sandboxed):
+    sandboxed.edit('wb.check.not_null("revenue"), ', 'wb.check.references("region", "custmers", "region"), ')
+    ran = sandboxed.run("check", "notebooks/sales.py")
+    assert ran.code == 1
+    assert "rule-table" in ran.out
+    assert "there is no source or pipeline custmers" in " ".join(ran.out.split())
+    sandboxed.edit('"custmers", "region"', '"customers", "regoin"')
+    ran = sandboxed.run("check", "notebooks/sales.py")
+    assert ran.code == 1
+    assert "there is no column regoin in customers" in " ".join(ran.out.split())
+    sandboxed.edit('"customers", "regoin"', '"region_totals", "region"')
+    assert "rule-table" not in sandboxed.run("check", "notebooks/sales.py").out
 
 
 def test_a_predicate_that_could_do_more_than_look_at_a_row_is_refused_where_it_stands(sandboxed):

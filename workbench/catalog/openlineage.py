@@ -108,7 +108,7 @@ def _output(
         output_statistics_output_dataset,
     )
 
-    edges = [Edge(**edge) for edge in manifest["lineage"].get("columns", ())]
+    edges = [Edge(**edge) for edge in manifest["lineage"].get("columns", ()) if edge["role"] != "rule"]
     facets: dict[str, Any] = {
         "schema": _schema((each.name, each.type, each.doc) for each in contract.columns),
         "columnLineage": _lineage(namespace, edges),

@@ -85,6 +85,8 @@ class Graph:
 
     def _walk(self, place: Place, roles: tuple[LineageRole, ...], step: _Step, seen: set[Place]) -> Tree:
         further = step(self, place)
+        if roles == ("rule",):  # what is only looked for there says nothing of what lies beyond
+            return Tree(place, roles)
         if place in seen and further:
             return Tree(place, roles, seen=True)
         seen.add(place)

@@ -105,7 +105,9 @@ def _check(workspace: Workspace, notebook: Notebook) -> Checked:
     promoted = {cut.mark.name: _columns(workspace, cut.mark.name) for cut in slicing.slices}
     refused = {refusal.reason for refusal in slicing.refusals}
     theirs = tuple(each for each in theirs if _SAME.get(each.rule) not in refused)
-    ours = lint(program, slicing, workspace.settings.sources, promoted, _deprecated(workspace, slicing))
+    ours = lint(
+        program, slicing, workspace.settings.sources, promoted, _deprecated(workspace, slicing), _tables(workspace, slicing)
+    )
     return Checked(notebook.path, slicing, _sorted(ours, theirs))
 
 
@@ -123,6 +125,18 @@ def _deprecated(workspace: Workspace, slicing: Slicing) -> dict[str, tuple[str, 
         found = deprecated_live(workspace, store, reads)
         return {name: (deprecation_said(each, now), overdue(each, now)) for name, each in found.items()}
     return {}
+
+
+def _tables(workspace: Workspace, slicing: Slicing) -> dict[str, tuple[str, ...]] | None:
+    """What a check may refer to, with its columns where they are known; None where no check refers to another table."""
+    if not any(check.rule == "references" for cut in slicing.slices for check in cut.mark.checks):
+        return None
+    from workbench.catalog.version import pipelines
+    from workbench.sandbox.columns import source_columns
+
+    found: dict[str, tuple[str, ...]] = {name: _columns(workspace, name) for name in pipelines(workspace)}
+    seen = source_columns(workspace)
+    return found | {name: tuple(seen.get(name, ())) for name in workspace.settings.sources}
 
 
 def _sorted(*findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.catalog.compatibility import Change
 from workbench.catalog.contract import to_yaml
 from workbench.catalog.environment import environment, environment_sha256
+from workbench.catalog.others import referred
 from workbench.catalog.version import version_dir
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError
@@ -76,7 +77,7 @@ def version_files(
         ],
         "lineage": {
             "inputs": [{**asdict(each), "types": dict(tried.input_types.get(each.argument, {}))} for each in contract.inputs],
-            "columns": [asdict(edge) for edge in tried.lineage],
+            "columns": [asdict(edge) for edge in sorted({*tried.lineage, *referred(contract)})],
         },
         "hashes": {
             "code": candidate.module.sha256,

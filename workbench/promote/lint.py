@@ -27,17 +27,21 @@ def lint(
     sources: Collection[str],
     promoted: Mapping[str, Collection[str]],
     deprecated: Mapping[str, tuple[str, bool]] = MappingProxyType({}),
+    tables: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[Finding, ...]:
     """The findings of all rules in a notebook that marks something, by line.
 
     ``promoted`` maps outputs that have a version to the columns of its latest one, ``deprecated`` pipelines whose readers
-    should leave what is live to what is said of it and whether its last day is over.
+    should leave what is live to what is said of it and whether its last day is over. ``tables`` maps sources and pipelines
+    that checks may refer to to their columns, none where nobody knows them; None where nobody has looked.
     """
     marks = read_marks(program, sources)
     found = [*ibis_underscore(program), *parameters(slicing, marks), *unused_marks(slicing, program, marks)]
     for output in marks.outputs:
         found += outputs(output, promoted.get(output.mark.name, ()))
         found += deprecated_inputs(output, slicing, deprecated)
+        if tables is not None:  # what this notebook's outputs are going to have is not known yet
+            found += rule_tables(output, {**tables, **dict.fromkeys((each.mark.name for each in marks.outputs), ())})
     found += limits(program, slicing, marks)
     return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
 
@@ -150,6 +154,23 @@ def deprecated_inputs(output: Output, slicing: Slicing, deprecated: Mapping[str,
             hint = f"promote a new version of {name} with it, or read what takes its place"
             message = f"output {output.mark.name} reads {name}: {said}"
             yield _at(output.statement, output.call, "deprecated-input", message, hint, severity)
+
+
+def rule_tables(output: Output, tables: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+    """A check that looks for values in another table needs that table and its column: production would stop there."""
+    for check in output.mark.checks:
+        if check.rule != "references":
+            continue
+        name, key = check.args["table"], check.args["key"]
+        missing, there = ("", ()) if name in tables else (f"no source or pipeline {name}", tables)
+        if name in tables and tables[name] and key not in tables[name]:
+            missing, there = f"no column {key} in {name}", tables[name]
+        if missing:
+            hint = (
+                f"there are: {', '.join(sorted(there)[:12])}" if there else "declare the source, or promote the pipeline first"
+            )
+            message = f"output {output.mark.name}: check {check}: there is {missing}"
+            yield _at(output.statement, output.call, "rule-table", message, hint, Severity.ERROR)
 
 
 def limits(program: Program, slicing: Slicing, marks: Marks) -> Iterator[Finding]:

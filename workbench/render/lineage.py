@@ -17,6 +17,7 @@ _ROLES = (
     ("join", "joined on"),
     ("group", "by"),
     ("order", "ordered by"),
+    ("rule", "has to be in"),
 )
 
 
