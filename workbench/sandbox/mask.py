@@ -182,12 +182,16 @@ def run(con: Any, statement: str, key: Key, slots: Mapping[str, str]) -> None:
 
 def _hold(con: Any, variable: str, value: bytes) -> None:
     """Set a variable to a value that no statement shows. It comes from memory: a parameter makes DuckDB import pandas."""
-    if not hasattr(os, "memfd_create"):
-        con.execute(f"SET VARIABLE {variable} = $value", {"value": value})
-        return
-    with open(os.memfd_create(variable), "wb", buffering=0) as memory:
-        memory.write(value)
-        con.execute(f"SET VARIABLE {variable} = (SELECT content FROM read_blob('/proc/self/fd/{memory.fileno()}'))")
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create(variable), "wb", buffering=0) as memory:
+            memory.write(value)
+            place = f"/proc/self/fd/{memory.fileno()}"
+            if os.path.exists(place):
+                con.execute(f"SET VARIABLE {variable} = (SELECT content FROM read_blob('{place}'))")
+                # The next file has the same name: nothing of this one may have been kept.
+                if con.execute(f"SELECT getvariable('{variable}')").fetchone()[0] == value:
+                    return
+    con.execute(f"SET VARIABLE {variable} = $value", {"value": value})
 
 
 def is_text(duckdb_type: str) -> bool:
