@@ -55,6 +55,8 @@ CASES: list[tuple[str, str, dict[str, Any], float, float]] = [
 # Beyond this share of a goal a case fails: a goal is a goal, and a machine at work is no reason to stop.
 SLACK = 2.0
 
+# How the warehouse writes Parquet.
+OWN_COPY = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
 # The same rows as Parquet of one writer, sorted by key: what, the rows, the goal.
 OWN: list[tuple[str, str, float]] = [
     ("the same bytes", "FROM base", 0.1),
@@ -192,14 +194,13 @@ def test_snapshots_that_share_files_are_nearly_free(folder: Path, capsys: pytest
 def test_files_of_one_writer_are_compared_by_their_bytes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     con = ibis.duckdb.connect(folder / "tables.duckdb", read_only=True)
     con.raw_sql("SET threads = 2")
-    copy = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
-    con.raw_sql(f"COPY (FROM base ORDER BY l_orderkey, l_linenumber) TO '{folder}/own.parquet' {copy}")
+    con.raw_sql(f"COPY (FROM base ORDER BY l_orderkey, l_linenumber) TO '{folder}/own.parquet' {OWN_COPY}")
     base = open_table(con, str(folder / "own.parquet"), "own")
     floor = limit(con, base, base)
     lines = [f"Parquet of one writer, {ROWS:,} rows: hashing every row of both once takes {floor.clock:.3f} s"]
     for number, (what, query, goal) in enumerate(OWN):
         rows = query.format(more=ROWS + ROWS // 100)
-        con.raw_sql(f"COPY (FROM ({rows}) ORDER BY l_orderkey, l_linenumber) TO '{folder}/own{number}.parquet' {copy}")
+        con.raw_sql(f"COPY (FROM ({rows}) ORDER BY l_orderkey, l_linenumber) TO '{folder}/own{number}.parquet' {OWN_COPY}")
         other = open_table(con, str(folder / f"own{number}.parquet"), f"own{number}")
         took, found = best(partial(diff, base, other, key=KEY, distributions=False))
         lines.append(f"  {what:<24} {took.clock:7.3f} s  {took.over(floor)}  (goal {goal:g}x)  {counts(found)}")

@@ -21,28 +21,43 @@ def ours(base: Path, candidate: Path) -> dict[str, Any]:
     import ibis
 
     from workbench.promote.diff import diff
+    from workbench.promote.diff.files import open_table
 
     con = ibis.duckdb.connect()
     con.raw_sql("SET threads = 2")
-    rows = diff(con.read_parquet(base), con.read_parquet(candidate), key=KEY, distributions=False).rows
-    return {"added": rows.added, "removed": rows.removed, "changed": rows.changed}
+    found = diff(*(open_table(con, str(path), path.stem) for path in (base, candidate)), key=KEY, distributions=False)
+    one_sided = (*found.samples.added, *found.samples.removed)
+    samples = [[row[name] for name in KEY] for row in (*one_sided, *(each.key for each in found.samples.changed))]
+    rows, columns = found.rows, {name: column.changed for name, column in found.columns.items()}
+    return {"added": rows.added, "removed": rows.removed, "changed": rows.changed, "columns": columns, "samples": samples}
 
 
 def polars_join(base: Path, candidate: Path) -> dict[str, Any]:
+    """What ours answers: rows and columns that differ, and which are the lowest five rows of each kind, by one full join.
+
+    Of the join nothing is kept but keys and flags. It multiplies copies of a key, which ours does not; that no key has any is
+    looked at first, on both sides.
+    """
     import polars as pl
 
-    ours, theirs = (pl.scan_parquet(path).with_columns(pl.lit(True).alias(f"in_{path.stem}")) for path in (base, candidate))
+    ours, theirs = (pl.scan_parquet(path) for path in (base, candidate))
+    for side in (ours, theirs):
+        assert side.select(KEY).collect().is_unique().all(), "a key has copies"
+    ours, theirs = (side.with_columns(pl.lit(True).alias(name)) for side, name in ((ours, "in_base"), (theirs, "in_candidate")))
     values = [name for name in ours.collect_schema().names() if name not in KEY and not name.startswith("in_")]
     both = ours.join(theirs, on=KEY, how="full", coalesce=True, nulls_equal=True, suffix="_theirs")
-    flags = [pl.col(name).ne_missing(pl.col(f"{name}_theirs")).alias(name) for name in values]
-    here, there = pl.col(f"in_{base.stem}").is_not_null(), pl.col(f"in_{candidate.stem}").is_not_null()
-    found = both.select(
-        (there & ~here).sum().alias("added"),
-        (here & ~there).sum().alias("removed"),
-        (here & there & pl.any_horizontal(flags)).sum().alias("changed"),
-        *((here & there & flag).sum().alias(f"column_{name}") for name, flag in zip(values, flags, strict=True)),
-    ).collect()
-    return {name: found[name][0] for name in ("added", "removed", "changed")}
+    differs = [pl.col(name).ne_missing(pl.col(f"{name}_theirs")).alias(f"column_{name}") for name in values]
+    met = both.select(*KEY, "in_base", "in_candidate", *differs).collect()
+    here, there = pl.col("in_base").is_not_null(), pl.col("in_candidate").is_not_null()
+    flags = {f"column_{name}": here & there & pl.col(f"column_{name}") for name in values}
+    kinds = {"added": there & ~here, "removed": here & ~there, "changed": pl.any_horizontal(*flags.values())}
+    found = met.select(flag.sum().alias(name) for name, flag in {**kinds, **flags}.items())
+    lowest = [met.filter(kind).select(KEY).sort(KEY).head(5) for kind in kinds.values()]
+    return {
+        **{name: found[name][0] for name in kinds},
+        "columns": {name: found[f"column_{name}"][0] for name in values if found[f"column_{name}"][0]},
+        "samples": [list(row) for rows in lowest for row in rows.rows()],
+    }
 
 
 def datacompy(base: Path, candidate: Path) -> dict[str, Any]:
