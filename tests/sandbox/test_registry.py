@@ -65,6 +65,13 @@ def test_sandboxes_of_an_earlier_format_are_removed_and_later_ones_left(place: P
     assert sorted(folder.name for folder in place.workspace.sandboxes.iterdir()) == sorted([info.id, "s_new"])
 
 
+def test_a_workspace_with_sandboxes_of_an_earlier_format_alone_says_so(place: Place) -> None:
+    file = place.make().path.parent / "sandbox.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": registry.FORMAT - 1}))
+    with pytest.raises(UsageError, match="made by an earlier workbench"):
+        registry.active(place.workspace)
+
+
 def test_folders_that_are_no_sandbox_are_passed_over(place: Place) -> None:
     info = place.make()
     odd = place.workspace.sandboxes / "odd"

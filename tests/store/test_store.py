@@ -178,10 +178,10 @@ def test_a_writer_that_holds_the_store_is_named_after_a_wait(workspace, monkeypa
 def test_a_file_that_is_no_store_is_named(workspace):
     workspace.state.mkdir()
     (workspace.state / "store.db").write_bytes(b"not a database at all, but long enough to be read as one" * 20)
-    with pytest.raises(InfrastructureError):
-        Store.open(workspace, read_only=True)
-    with pytest.raises(InfrastructureError):
-        Store.open(workspace)
+    for read_only in (True, False):
+        with pytest.raises(InfrastructureError, match="the store is damaged") as raised:
+            Store.open(workspace, read_only=read_only)
+        assert raised.value.hint.startswith("put back a copy of ")
 
 
 def test_migrations_make_the_tables_that_the_program_knows(workspace):

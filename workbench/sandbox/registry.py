@@ -172,7 +172,9 @@ def active(workspace: Workspace, now: dt.datetime | None = None) -> SandboxInfo:
                 f"sandbox {pinned}, which this workspace is set to use, is gone", hint="workbench sandbox use --newest"
             )
     elif not known:
-        raise UsageError("this workspace has no sandbox yet", hint=CREATE)
+        old = workspace.sandboxes.is_dir() and any(map(_of_old_format, workspace.sandboxes.iterdir()))
+        said = "the sandboxes here were made by an earlier workbench" if old else "this workspace has no sandbox yet"
+        raise UsageError(said, hint=CREATE)
     else:
         chosen = next((info for info in known if not info.expired(now)), known[0])
     if chosen.expired(now):

@@ -52,10 +52,9 @@ from workbench.store.records import (
 class Store:
     """The metadata of a workspace. Use as a context manager; records are frozen, every method is a transaction or joins one."""
 
-    def __init__(self, workspace: Workspace, engine: Engine | None, *, read_only: bool) -> None:
+    def __init__(self, workspace: Workspace, engine: Engine | None) -> None:
         self.workspace = workspace
         self._engine = engine
-        self._read_only = read_only
         self._session: Connection | None = None  # the one connection, opened when it is first needed
         self._connection: Connection | None = None  # the same while a transaction is open
 
@@ -67,9 +66,9 @@ class Store:
         """
         file = place(workspace)
         if read_only:
-            return cls(workspace, reading(file), read_only=True)
+            return cls(workspace, reading(file))
         file.parent.mkdir(parents=True, exist_ok=True)
-        store = cls(workspace, engine := connect(file, read_only=False), read_only=False)
+        store = cls(workspace, engine := connect(file, read_only=False))
         with contextlib.ExitStack() as unless_open:
             unless_open.callback(store.close)
             with store._explained(engine) as session, reading_only(session):

@@ -193,4 +193,8 @@ def explained(error: Exception, file: Path) -> InfrastructureError:
         return InfrastructureError(f"the store can't be written: {text}", hint=f"free space, then {AGAIN}")
     if "readonly" in text or "unable to open" in text:
         return InfrastructureError(f"the store can't be opened: {text}", hint="workbench doctor")
+    if "malformed" in text or "not a database" in text:
+        # Nothing here can mend it; what is published is beside it, and whole.
+        said = f"the store is damaged: {text}; versions and what readers see are untouched"
+        return InfrastructureError(said, hint=f"put back a copy of {file} that is whole, then: workbench doctor")
     return InfrastructureError(f"the store fails: {text}", hint="workbench doctor")
