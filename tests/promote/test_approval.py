@@ -32,6 +32,8 @@ def test_an_author_may_not_approve_unless_the_workspace_says_so(waiting, monkeyp
 
 def test_an_author_may_reject_what_they_made(waiting):
     rules(waiting, "")
+    refused = waiting.run("reject", "P-1", "--why", " ")
+    assert (refused.code, "a rejection needs a reason" in refused.err) == (2, True)
     assert waiting.run("reject", "P-1", "--why", "a mistake").code == 0
 
 

@@ -8,7 +8,7 @@ import hashlib
 from workbench.catalog.owner import approvers, owner
 from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, WorkbenchError
+from workbench.errors import GuardRefused, UsageError, WorkbenchError
 from workbench.model import VersionId
 from workbench.store import Store
 from workbench.store.records import PromotionRecord, promotion_digest
@@ -21,8 +21,10 @@ def decide(
 
     Approving twice changes nothing; authors may reject their own promotions. Raises ``GuardRefused`` for somebody who may not
     approve, and for a promotion that a gate refused or whose notebook or version was changed since, ``WorkbenchError`` for one
-    that is no longer open.
+    that is no longer open, ``UsageError`` for a rejection without a reason.
     """
+    if decision == "reject" and not why.strip():
+        raise UsageError("a rejection needs a reason", hint=f'workbench reject {promotion.id} --why "…"')
     with Store.open(workspace) as store:
         current = store.promotion(promotion.id) or promotion
         if decision == "approve" and current.status in ("approved", "published"):

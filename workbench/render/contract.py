@@ -11,6 +11,8 @@ from workbench.catalog.promises import Judged, Rule
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_OF_TABLE = ("row_count", "fresh")  # rules that no single row keeps or breaks
+
 
 def judged_view(found: Sequence[Judged], where: str, *, blocks: bool) -> RenderableType:
     """A line a rule below each version; what is broken has its count and a few rows."""
@@ -44,7 +46,14 @@ def verdict(rule: Rule, *, blocks: bool) -> str:
 
 
 def _said(rule: Rule) -> str:
+    """What stands beside a verdict.
+
+    >>> _said(Rule("check", "row_count(10, None)", 1)), _said(Rule("check", "not_null(day)", 2))
+    ('the table as a whole does not keep it', '2 row(s) break it')
+    """
     if rule.ok or rule.note:
         return rule.note
+    if rule.rule.partition("(")[0] in _OF_TABLE:
+        return "the table as a whole does not keep it"
     released = ", which were released" if rule.held_back else ""
     return f"{rule.violations:,} row(s) break it{released}{examples(rule.examples)}"
