@@ -117,7 +117,7 @@ def test_a_new_file_becomes_a_starter_that_can_be_promoted(shop: Any, sandbox: A
 def test_the_starter_counts_rows_for_what_they_refer_to(shop: Any, sandbox: Any) -> None:
     assert 'orders.drop_null("order_id").group_by("order_id")' in starter(find_workspace(), "first"), "customers are masked"
     project = shop.root / "pyproject.toml"
-    project.write_text(project.read_text().replace("mask = { customer_id = \"token\" }", "", 1))
+    project.write_text(project.read_text().replace('mask = { customer_id = "token" }', "", 1))
     assert 'orders.drop_null("customer_id").group_by("customer_id")' in starter(find_workspace(), "first")
 
 

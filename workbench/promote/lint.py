@@ -162,7 +162,8 @@ def rule_tables(output: Output, tables: Mapping[str, Collection[str]]) -> Iterat
         if check.rule != "references":
             continue
         name, key = check.args["table"], check.args["key"]
-        missing, there = ("", ()) if name in tables else (f"no source or pipeline {name}", tables)
+        there: Collection[str] = tables
+        missing = "" if name in tables else f"no source or pipeline {name}"
         if name in tables and tables[name] and key not in tables[name]:
             missing, there = f"no column {key} in {name}", tables[name]
         if missing:

@@ -14,7 +14,14 @@ from workbench.render.lineage_layout import layout
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-ROLES = (("value", "value"), ("filter", "filter"), ("join", "join key"), ("group", "grouping"), ("order", "ordering"), ("rule", "rule"))
+ROLES = (
+    ("value", "value"),
+    ("filter", "filter"),
+    ("join", "join key"),
+    ("group", "grouping"),
+    ("order", "ordering"),
+    ("rule", "rule"),
+)
 
 
 def html(graph: Graph, part: Part, title: str, nothing: str) -> str:
