@@ -24,6 +24,7 @@ from papermill.engines import Engine
 from workbench.runtime.attempt import Attempt, signal_name
 from workbench.runtime.environment import SINGLE_THREADED
 from workbench.runtime.forked import Child, NoZygote, warm_up
+from workbench.runtime.ipynb import plain_output
 from workbench.runtime.record import Recorder
 
 FORKED = "workbench"
@@ -179,6 +180,11 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill has n
             if msg["msg_type"] == "stream" and _continues(outs, content) and not self.clear_before_next_output:
                 outs[-1]["text"] += content["text"]  # so that the record does not tell when a buffer was flushed
                 return outs[-1]
+            if not (display_id or self.clear_before_next_output or any(self.output_hook_stack.values())):
+                plain = plain_output(msg)
+                if plain is not None:
+                    outs.append(plain)
+                    return plain
             return super().output(outs, msg, display_id, cell_index)
         made = None
         if room and "text" in content:

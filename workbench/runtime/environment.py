@@ -15,6 +15,7 @@ SINGLE_THREADED = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
+HOME = str(Path(__file__).resolve().parents[2])
 FIXED = {"TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", **SINGLE_THREADED}
 
 
@@ -27,6 +28,5 @@ def kernel_environment(given: Mapping[str, str] | None = None) -> dict[str, str]
     """
     given = os.environ if given is None else given
     kept = {name: value for name, value in given.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
-    home = str(Path(__file__).resolve().parents[2])
-    path = [home, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != home)]
+    path = [HOME, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != HOME)]
     return kept | FIXED | {"PYTHONPATH": os.pathsep.join(path)}

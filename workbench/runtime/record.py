@@ -19,6 +19,8 @@ import nbformat
 from nbclient.exceptions import CellExecutionError
 from papermill.engines import NotebookExecutionManager
 
+from workbench.runtime.ipynb import text_of
+
 # Saves between cells are for whoever looks while it runs; they may cost a twentieth of the time at most.
 FIRST_SAVE_SECONDS = 0.5
 SAVE_EVERY_SECONDS = 2.0
@@ -148,7 +150,7 @@ def write_record(nb: Any, place: Path, *, durable: bool) -> None:
     temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(nbformat.v4.writes(nb))
+            stream.write(text_of(nb))
             stream.write("\n")
             if durable:
                 stream.flush()
