@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from workbench.runtime.warehouse import Warehouse
 
 
 def state(root: Path) -> dict[str, str]:
@@ -183,7 +186,8 @@ def test_a_refused_promotion_can_t_be_approved(sandboxed):
     assert not (sandboxed.root / "promoted" / "daily_sales").exists()
 
 
-def test_a_warehouse_that_another_process_holds_is_retryable(waiting):
+def test_a_warehouse_that_another_process_holds_is_retryable(waiting, monkeypatch):
+    monkeypatch.setattr(Warehouse, "lock", functools.partialmethod(Warehouse.lock, 0.5))  # not for ten seconds
     assert waiting.run("approve", "P-1").code == 0
     script = (
         "from workbench.config import find_workspace; from workbench.runtime.warehouse import Warehouse; import time\n"
