@@ -7,11 +7,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
-from workbench.promote.diff.pulled import as_decimal, flat, kept
+from workbench.promote.diff.pulled import as_decimal, flat, is_numeric, kept, settled
 from workbench.runtime.address import POSTGRES, without_password
 from workbench.runtime.duck import AGAIN, identifier
 
@@ -63,25 +63,23 @@ class Servers:
 
     def held(self, con: Backend, text: str, name: str) -> tuple[ir.Table, Held]:
         """The same table without its rows, and as it is there; what of it is read later becomes the table ``name``."""
-        import ibis.expr.datatypes as dt
-
-        from workbench.promote.diff.thin import Held, kinds_of
+        from workbench.promote.diff.thin import Held, kinds_of, types_of
 
         found = self._found(text)
-        reading, columns = found.reading, found.columns
-        empty = self._within(con, found, f"{name} of no rows", "FALSE")
-        exact = {each.name: each.kind != "numeric" for each in columns}
-        # A numeric without precision has no type before its values are seen; two servers write those in ways of their own.
-        types = {each: kind if exact[each] else dt.Decimal() for each, kind in empty.schema().items()}
+        reading, relation = found.reading, f"{found.at.relation} AS s"
 
         def rows(query: str) -> list[tuple[Any, ...]]:
             with _without_secrets(found.at.address):
                 return reading.rows(query)
 
+        found = replace(found, columns=settled(found.columns, rows, relation))
+
         def within(condition: str) -> ir.Table:
             return self._within(con, found, name, condition)
 
-        return empty, Held("postgres", reading, f"{found.at.relation} AS s", types, rows, within, kinds_of(columns))
+        empty = self._within(con, found, f"{name} of no rows", "FALSE")
+        kinds, types = kinds_of(found.columns), types_of(found.columns)
+        return empty, Held("postgres", reading, relation, types, rows, within, kinds)
 
     def _found(self, text: str) -> _Found:
         from workbench.runtime.postgres import Place, Reading
@@ -103,7 +101,7 @@ class Servers:
             query = f"SELECT {selected} FROM {found.at.relation} s WHERE {condition}"
             found.reading.pull(con.con, query, found.columns, f"temp.main.{identifier(name)}")
         for each in found.columns:
-            if each.kind.startswith("numeric"):
+            if is_numeric(each):
                 as_decimal(con.con, f"temp.main.{identifier(name)}", each)
         return con.table(name, database=("temp", "main"))
 

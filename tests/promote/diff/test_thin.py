@@ -9,7 +9,8 @@ from typing import Any
 import ibis
 import pytest
 
-from workbench.promote.diff import diff, thin
+from workbench.promote.diff import TableDiff, diff, thin
+from workbench.promote.server import Servers
 
 COLUMNS = {
     "whole": ("BIGINT", ["0", "-1", "9007199254740993"]),
@@ -156,3 +157,49 @@ def test_what_was_perhaps_renamed_is_seen_in_all_rows(engines):
     change(there, "CREATE TABLE u AS SELECT id, whole AS renamed FROM t")
     found = diff(there.table("t").select("id", "whole"), there.table("u"), key=["id"], thin=True)
     assert found.schema.renamed == {"whole": "renamed"}
+
+
+def through(postgres: str, thinly: bool, *names: str, key: tuple[str, ...] = ("id",)) -> TableDiff:
+    """Two tables named on a command line."""
+    con = ibis.duckdb.connect()
+    with contextlib.closing(Servers()) as servers:
+        if not thinly:
+            one, other = (servers.pull(con, f"{postgres}#{name}", side) for name, side in zip(names, "xy", strict=True))
+            return diff(one, other, key=key, distributions=False)
+        sides = [servers.held(con, f"{postgres}#{name}", side)[1] for name, side in zip(names, "xy", strict=True)]
+        found = thin.thinned(*sides, key)
+        assert found is not None
+        return diff(found.base, found.candidate, key=key, distributions=False, shared=found.shared)
+
+
+@pytest.mark.parametrize("everywhere", [True, False], ids=["a common row", "one side"])
+def test_a_type_is_told_from_all_rows_not_from_those_in_doubt(engines, postgres, everywhere):
+    """A row that makes the columns text is in both tables, or in the candidate alone."""
+    _, there = engines
+    rows = "SELECT i, 1.5, 1.5, '{1}'::int[] FROM generate_series(1, 300) i UNION ALL SELECT 400"
+    for name, values in (("u", "1.5, 1.5, '{1}'"), ("w", "2.5, 2.5, '{2}'")):
+        change(there, f"CREATE TABLE {name} (id int8, n numeric, d numeric(10, 2), l int[])")
+        change(there, f"INSERT INTO {name} {rows}, {values}")
+        if name == "w" or everywhere:
+            change(there, f"INSERT INTO {name} VALUES (500, 'NaN', 'NaN', '{{{{1,2}},{{3,4}}}}')")
+    wide = diff(there.table("u"), there.table("w"), key=["id"], distributions=False)
+    assert wide.schema.not_compared == (() if everywhere else ("n", "d", "l"))
+    assert wide.columns.keys() == ({"n", "d", "l"} if everywhere else set())
+    assert wide.to_json() == diff(there.table("u"), there.table("w"), key=["id"], thin=True).to_json()
+    assert wide.to_json() == through(postgres, False, "u", "w").to_json() == through(postgres, True, "u", "w").to_json()
+
+
+def test_numerics_of_any_size_are_narrowed_beside_another_engine(engines, monkeypatch):
+    here, there = engines
+    monkeypatch.setattr(thin, "_FEWEST", 4)  # a row a bucket
+    values = ["1.50", "-0.000000000000000000000000000001", "100", "0.0", "12345678"]
+    rows = ", ".join(f"({i}, '{value}')" for i, value in enumerate(values))
+    change(there, f"CREATE TABLE u AS SELECT id::int8, v::numeric, 7::numeric(50, 3) AS w FROM (VALUES {rows}) t(id, v)")
+    made = "id::BIGINT AS id, v::DECIMAL(38, 2) AS v, 7::DECIMAL(5, 1) AS w"
+    here.raw_sql(f"CREATE TABLE u AS SELECT {made} FROM (VALUES {rows}) t(id, v)")
+    found = left(here.table("u"), there.table("u"), ["id"])
+    assert found is not None
+    assert (found.shared, found.base.count().execute()) == (4, 1)
+    found = diff(here.table("u"), there.table("u"), key=["id"], thin=True)
+    assert (found.columns.keys(), found.rows.changed) == ({"v"}, 1)
+    assert found.samples.changed[0].key == {"id": 1}

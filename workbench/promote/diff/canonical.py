@@ -30,10 +30,7 @@ def _text(x: str, kind: dt.DataType, other: dt.DataType, engine: str) -> str | N
         # Of another width, the same digits are another value.
         return _float(x, engine) if kind.copy(nullable=True) == other.copy(nullable=True) or not other.is_floating() else None
     if kind.is_decimal():
-        scales = [each.scale for each in (kind, other) if each.is_decimal()]
-        if None in scales:
-            return None
-        return f"CAST(CAST({x} AS DECIMAL(38, {max(scales)})) AS VARCHAR)"
+        return short(f"CAST({x} AS VARCHAR)")
     if kind.is_timestamp() and kind.timezone:
         if engine == "postgres":
             return f"CAST({x} AT TIME ZONE 'UTC' AS VARCHAR)"
@@ -41,6 +38,11 @@ def _text(x: str, kind: dt.DataType, other: dt.DataType, engine: str) -> str | N
     if kind.is_integer() or kind.is_string() or kind.is_date() or kind.is_timestamp() or kind.is_time() or kind.is_uuid():
         return f"CAST({x} AS VARCHAR)"
     return None
+
+
+def short(x: str) -> str:
+    """A number written in digits without the zeros at its end, as SQL of either engine."""
+    return f"CASE WHEN strpos({x}, '.') > 0 THEN rtrim(rtrim({x}, '0'), '.') ELSE {x} END"
 
 
 def _float(x: str, engine: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from workbench.promote.diff.canonical import short
 from workbench.promote.diff.session import Session
 from workbench.promote.diff.sql import ident, listing
 
@@ -49,6 +50,8 @@ def query_of(origin: Any, table: ir.Table) -> str:
     import ibis.expr.operations as ops
 
     node = table.op()
+    if isinstance(node, ops.SQLQueryResult):
+        return str(node.query)
     if not isinstance(node, ops.DatabaseTable):
         return str(origin.compile(table))
     parts = (node.namespace.database, node.name)
@@ -108,7 +111,7 @@ def _from_postgres(session: Session, origin: Any, query: str) -> str:
         stream = pa.RecordBatchReader.from_batches(schema, batches())
         name = session.hold(stream, {each.name: way.here for each, way in zip(columns, ways, strict=True) if way.here})
     for each in columns:
-        if each.kind.startswith("numeric"):
+        if is_numeric(each):
             as_decimal(session.con, name, each)
     return name
 
@@ -177,19 +180,49 @@ def flat(columns: Sequence[Column], rows: Callable[[str], Sequence[tuple[Any, ..
     ]
 
 
+def is_numeric(column: Column) -> bool:
+    """Whether a column is a ``numeric`` of the server, declared with a precision or not."""
+    return column.kind.partition(" ")[0] == "numeric"
+
+
+def settled(columns: Sequence[Column], rows: Callable[[str], Sequence[tuple[Any, ...]]], relation: str) -> list[Column]:
+    """The same columns, each ``numeric`` with the type that all of its values have together.
+
+    For where only some rows are pulled: the type seen from those alone might be another. ``rows`` and ``relation`` are as for
+    ``flat``.
+    """
+    texts = [f"CAST(s.{ident(each.name)} AS text)" for each in columns if is_numeric(each)]
+    if not texts:
+        return list(columns)
+    (found,) = rows(f"SELECT {listing(_extent(text) for text in texts)} FROM {relation}")
+    extents = iter(zip(found[::3], found[1::3], found[2::3], strict=True))
+    return [replace(each, kind=f"numeric {_exact(each, *next(extents))}") if is_numeric(each) else each for each in columns]
+
+
 def as_decimal(con: Any, table: str, column: Column) -> None:
     """Give pulled digits an exact type; where the values have none, they stay text in the shortest form."""
     x = ident(column.name)
-    declared = column.kind.partition(" ")[2]
-    special, whole, scale = con.execute(
-        f"SELECT coalesce(bool_or({x} IN ('NaN', 'Infinity', '-Infinity')), FALSE), "
+    kind = _exact(column, *con.execute(f"SELECT {_extent(x)} FROM {table}").fetchall()[0])
+    if kind == "VARCHAR":
+        con.execute(f"UPDATE {table} SET {x} = {short(x)} WHERE contains({x}, '.')")
+    else:
+        con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
+
+
+def _extent(x: str) -> str:
+    """Of numbers written as text, as SQL of either engine: whether any has no digits, the most before and after the point."""
+    return (
+        f"coalesce(bool_or({x} IN ('NaN', 'Infinity', '-Infinity')), FALSE), "
         f"coalesce(max(length(ltrim(split_part({x}, '.', 1), '-0'))), 0), "
-        f"coalesce(max(length(rtrim(split_part({x}, '.', 2), '0'))), 0) FROM {table}"
-    ).fetchall()[0]
+        f"coalesce(max(length(rtrim(split_part({x}, '.', 2), '0'))), 0)"
+    )
+
+
+def _exact(column: Column, special: bool, whole: int, scale: int) -> str:
+    """The type here that holds all values of a ``numeric``: the one that it has already, or one that its values need."""
+    known = column.kind.partition(" ")[2]
     digits, places = _EXACT
     if special or whole + scale > digits:
-        con.execute(f"UPDATE {table} SET {x} = rtrim(rtrim({x}, '0'), '.') WHERE contains({x}, '.')")
-        return
+        return "VARCHAR"
     fits = whole <= digits - places and scale <= places
-    kind = declared or f"DECIMAL({digits},{places if fits else scale})"
-    con.execute(f"ALTER TABLE {table} ALTER COLUMN {x} SET DATA TYPE {kind}")
+    return known or f"DECIMAL({digits},{places if fits else scale})"

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.promote.diff.canonical import row_text
+from workbench.promote.diff.canonical import row_text, short
+from workbench.promote.diff.pulled import is_numeric
 from workbench.promote.diff.sql import ident, listing
 
 if TYPE_CHECKING:
@@ -75,11 +76,10 @@ def held(table: ir.Table) -> Held | None:
         return in_duckdb(table)
     if origin.name != "postgres":
         return None
-    from workbench.promote.diff.pulled import described, query_of, transaction
+    from workbench.promote.diff.pulled import described, query_of, settled, transaction
 
     query = query_of(origin, table)
-    with transaction(origin) as cursor:
-        columns = described(cursor, query)
+    relation = f"({query}) AS s"
 
     def rows(asked: str) -> list[tuple[Any, ...]]:
         with transaction(origin) as cursor:
@@ -87,12 +87,17 @@ def held(table: ir.Table) -> Held | None:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
+    with transaction(origin) as cursor:
+        columns = described(cursor, query)
+    columns = settled(columns, rows, relation)
+    types = types_of(columns)
+
     def within(condition: str) -> ir.Table:
-        narrowed: ir.Table = origin.sql(f"SELECT * FROM ({query}) AS s WHERE {condition}", schema=table.schema())
+        selected = listing(_narrowed(each) for each in columns)
+        narrowed: ir.Table = origin.sql(f"SELECT {selected} FROM {relation} WHERE {condition}", schema=types)
         return narrowed
 
-    types = dict(table.schema().items())
-    return Held("postgres", origin, f"({query}) AS s", types, rows, within, kinds_of(columns))
+    return Held("postgres", origin, relation, types, rows, within, kinds_of(columns))
 
 
 def in_duckdb(table: ir.Table) -> Held:
@@ -114,6 +119,23 @@ def in_duckdb(table: ir.Table) -> Held:
 def kinds_of(columns: Sequence[Column]) -> dict[str, str]:
     """The names of PostgreSQL's types."""
     return {each.name: each.kind.partition(" ")[0] for each in columns}
+
+
+def types_of(columns: Sequence[Column]) -> dict[str, dt.DataType]:
+    """The types of Ibis that columns of PostgreSQL have here, but for numerics, which are decimals whatever holds them here."""
+    import ibis.expr.datatypes as dt
+    from ibis.backends.sql.datatypes import DuckDBType
+
+    return {each.name: dt.Decimal() if is_numeric(each) else DuckDBType.from_string(each.duckdb) for each in columns}
+
+
+def _narrowed(column: Column) -> str:
+    """What is selected of a column where only some rows are, so that it has the type that it has among all of them."""
+    x, name = f"s.{ident(column.name)}", ident(column.name)
+    if is_numeric(column):
+        kind = column.kind.partition(" ")[2]
+        return f"{short(f'CAST({x} AS text)') if kind == 'VARCHAR' else f'CAST({x} AS {kind})'} AS {name}"
+    return f"CAST({x} AS text) AS {name}" if column.duckdb == "VARCHAR" else x
 
 
 def _inside(base: Held, candidate: Held, key: Sequence[str], names: Sequence[str]) -> Thinned | None:
