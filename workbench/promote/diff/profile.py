@@ -56,9 +56,9 @@ def _number(name: str) -> str:
 
 
 def _moment(name: str, kind: DuckDBPyType) -> str:
-    """The column as TIMESTAMP in UTC; NULL for infinite ones."""
+    """The column as TIMESTAMP in UTC; NULL for infinite ones, and for days so far off that no timestamp holds them."""
     x = ident(name)
-    stamp = f"make_timestamp(epoch_us({x}))" if kind.id == "timestamp with time zone" else f"CAST({x} AS TIMESTAMP)"
+    stamp = f"make_timestamp(epoch_us({x}))" if kind.id == "timestamp with time zone" else f"TRY_CAST({x} AS TIMESTAMP)"
     return f"CASE WHEN isfinite({x}) THEN {stamp} END"
 
 
