@@ -19,9 +19,8 @@ from workbench.catalog.contract import Column, Contract
 from workbench.config import find_workspace
 from workbench.model import Input, Interval
 from workbench.operate.clock import Clock
-from workbench.operate.run import WARM
 from workbench.operate.scheduler import Scheduler
-from workbench.runtime.execute import load, prepare
+from workbench.operate.under_way import get_ready
 from workbench.runtime.views import View
 from workbench.store import Store, intervals
 from workbench.store.records import IntervalRecord
@@ -152,8 +151,7 @@ def test_a_pass_with_nothing_due(empty: Production, timed: Callable[..., None], 
 )
 def test_many_pipelines(empty: Production, timed: Callable[..., None], shape: str, count: int, goal: float) -> None:
     many(empty, count, lambda number: "orders" if shape == "fan-out" or number == 0 else f"p{number - 1:05}")
-    load()
-    prepare(WARM)
+    get_ready()
     time.sleep(5)  # a service is warm: it has imported what it needs, and its warm process has rehearsed
     scheduler = service(empty)
     started = time.perf_counter()

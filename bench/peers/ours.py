@@ -72,11 +72,9 @@ def right(production: Any, shape: str, count: int) -> None:
 
 def warm() -> None:
     """As a service is: all imported, and its warm process ready."""
-    from workbench.operate.run import WARM
-    from workbench.runtime.execute import load, prepare
+    from workbench.operate.under_way import get_ready
 
-    load()
-    prepare(WARM)
+    get_ready()
     time.sleep(5)
 
 

@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from workbench.operate.clock import Clock
 from workbench.operate.intervals import Account
 from workbench.operate.schedule import PipelineConfig
 from workbench.operate.scheduler import Scheduler
+from workbench.runtime import forked
 from workbench.store import Store, intervals, leases
 from workbench.store.records import IntervalRecord
 
@@ -334,6 +336,15 @@ def test_the_service_runs_what_becomes_due_reads_its_settings_again_and_ends_in_
     assert not beating(scheduled.root)
     with Store.open(scheduled.workspace, read_only=True) as store:
         assert leases.held(store) == ()
+
+
+@pytest.mark.parametrize(("moment", "ready"), [(NOON, False), (dt.datetime(2024, 1, 5, 5, 59, 30, tzinfo=UTC), True)])
+def test_a_service_gets_ready_shortly_before_its_first_run_is_due(scheduled, moment, ready):
+    scheduler(scheduled, NOON).once()
+    forked.cool_down()
+    stop = threading.Event()
+    scheduler(scheduled, moment).serve(stop, lambda: 0.0, stop.set)
+    assert (forked._warm is not None and forked._warm.alive) == ready
 
 
 def test_a_stopped_service_ends_its_runs_and_they_are_due_again(scheduled):

@@ -25,6 +25,7 @@ from workbench.store import Store, intervals, leases
 from workbench.store.records import RunRecord
 
 TICK = 1.0  # seconds between two looks
+AHEAD = dt.timedelta(minutes=1)  # before the first run of a service is due, the service imports what runs take
 SHARE = 0.03  # of the time is spent on planning at most, while what was planned last is not all begun
 PATIENCE = 2  # times in a row that a lock is held, or nothing can be written down, before a single pass gives up
 
@@ -55,6 +56,7 @@ class Scheduler:
     _thread: threading.Thread | None = None
     _done: int = -1
     _begun: set[str] = field(default_factory=set)  # since the last look
+    _ready: bool = False
     _fresh: float = 0.0  # until when what that found due is begun without another
 
     def __post_init__(self) -> None:
@@ -131,6 +133,7 @@ class Scheduler:
         while not stop.is_set():
             try:
                 self._begin(pool, self.look_again())
+                self._get_ready()
             except InfrastructureError as error:  # a busy store or a full disk: it may pass
                 self.say(f"waits: {error.message}")
                 stop.wait(5 * TICK)
@@ -143,6 +146,16 @@ class Scheduler:
                 stop.wait(TICK)
         self.stop(grace)
         pool.shutdown()
+
+    def _get_ready(self) -> None:
+        """Once, a little before something is due for the first time; what is due already gets ready by itself."""
+        wake = self.last.wake
+        if self._ready or wake is None or wake - self.clock.now() > AHEAD:
+            return
+        from workbench.operate.under_way import get_ready
+
+        self._ready = True
+        get_ready()
 
     def stop(self, grace: Callable[[], float]) -> None:
         """Begin nothing more; let runs end for ``grace`` seconds (asked again and again), then end them."""

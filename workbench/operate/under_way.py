@@ -56,6 +56,17 @@ PASSING = frozenset(
 Cells = Callable[[str, int, int], None]
 
 
+def get_ready() -> None:
+    """Do what the first run of a process otherwise waits for: start the warm process, and import what runs take in this one."""
+    import importlib
+
+    from workbench.runtime.execute import load, prepare
+
+    prepare(WARM)  # it warms up beside the imports
+    load()
+    importlib.import_module("ibis.backends.duckdb")  # looks at the types of inputs
+
+
 @dataclass(slots=True)
 class UnderWay:
     """A run under way, with the lease under which it publishes.
