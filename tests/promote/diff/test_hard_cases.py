@@ -896,8 +896,10 @@ LEARNED = [
     ),
     Case(
         "a key of seven parts, of which the last tells rows apart",
-        "SELECT 1 AS a, 'x' AS b, NULL::INT AS c, 0.0::DOUBLE AS d, TRUE AS e, DATE '2024-01-01' AS f, i AS g, i AS v FROM range(3) t(i)",
-        "SELECT 1 AS a, 'x' AS b, NULL::INT AS c, -0.0::DOUBLE AS d, TRUE AS e, DATE '2024-01-01' AS f, i AS g, i // 2 * 2 AS v FROM range(1, 4) t(i)",
+        "SELECT 1 AS a, 'x' AS b, NULL::INT AS c, 0.0::DOUBLE AS d, TRUE AS e, DATE '2024-01-01' AS f, i AS g, i AS v "
+        "FROM range(3) t(i)",
+        "SELECT 1 AS a, 'x' AS b, NULL::INT AS c, -0.0::DOUBLE AS d, TRUE AS e, DATE '2024-01-01' AS f, i AS g, i // 2 * 2 "
+        "AS v FROM range(1, 4) t(i)",
         key=("a", "b", "c", "d", "e", "f", "g"),
         rows=(1, 1, 1),
         columns={"v": 1},
