@@ -13,6 +13,7 @@ from workbench.render.grid import clean
 
 # The usual bounds of the population stability index, and the rows below which it moves by chance.
 _MOVED, _DRIFTED, _FEW = 0.1, 0.25, 1000
+_TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,15 @@ def _places(found: dict[str, Any]) -> tuple[list[tuple[str, int, int]], tuple[st
         names += [f"above {number(low)}, up to {number(high)}" for low, high in pairwise(edges)]
         names.append(f"above {number(edges[-1])}")
         none = [0] * len(names)
-        either = found["base"] or found["candidate"]
-        axis = (number(either["min"]), number(edges[len(edges) // 2]), number(either["max"]))
         whose = "base" if found["base"] and found["base"]["min"] is not None else "candidate"
-        counts = zip(names, bins.get("base", none), bins.get("candidate", none), strict=True)
-        return list(counts), axis, f"bars end at the tenths of the {whose}'s values"
+        counts = list(zip(names, bins.get("base", none), bins.get("candidate", none), strict=True))
+        if not any(counts[-1][1:]):
+            del counts[-1]  # the largest value repeats: nothing is above it
+        ends = [found[side] for side in ("base", "candidate") if found[side] and found[side]["min"] is not None]
+        low, high = min((end["min"] for end in ends), key=float), max((end["max"] for end in ends), key=float)
+        axis = (number(low), number(edges[len(edges) // 2]), number(high))
+        more = "" if len(counts) == _TENTHS else "; some hold more, as values repeat"
+        return counts, axis, f"ranges from low to high, cut to hold about a tenth of the {whose}'s values each{more}"
     if "top" in found:
         return (
             [(clean(each["value"], 60), each["base"], each["candidate"]) for each in found["top"]],
@@ -99,13 +104,13 @@ def _nulls(found: dict[str, Any]) -> list[str]:
 
 
 def _drift(found: dict[str, Any]) -> str:
-    """The drift in numbers and in a word; nothing where it is not known."""
+    """The drift in a word and in numbers; nothing where it is not known."""
     if "psi" not in found:
         return ""
     word = "stable" if found["psi"] < _MOVED else "moved" if found["psi"] < _DRIFTED else "drifted"
     if min(found["base"]["count"], found["candidate"]["count"]) < _FEW:
         word = "few rows"
-    return f"PSI {found['psi']:.3f} · KS {found['ks']:.3f} · {word}"
+    return f"{word} · PSI {found['psi']:.3f} · KS {found['ks']:.3f}"
 
 
 def _figures(found: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -136,6 +141,8 @@ def steps(moves: Sequence[Move]) -> tuple[Step, ...]:
 
     >>> [(step.delta, step.relative, step.part) for step in steps([Move({}, 10, 15, 5), Move({}, 0, "-0.10", "-0.10")])]
     [('+5', '+50%', 100.0), ('-0.10', '', 2.0)]
+    >>> steps([Move({}, 3, 40, 37)])[0].relative
+    '+1,233%'
     """
     sizes = [float(move.delta) for move in moves]
     widest = max((abs(size) for size in sizes), default=0.0) or 1.0
@@ -143,7 +150,8 @@ def steps(moves: Sequence[Move]) -> tuple[Step, ...]:
     for move, size in zip(moves, sizes, strict=True):
         text = f"{size:+.6g}" if isinstance(move.delta, float) else f"{'+' if size > 0 else ''}{move.delta}"
         was = abs(float(move.base))
-        relative = f"{100 * size / was:+,.3g}%" if was and abs(size) < 1000 * was else ""
+        percent = 100 * size / was if was and abs(size) < 1000 * was else 0.0
+        relative = f"{percent:+,.{0 if abs(percent) >= 100 else 3}{'f' if abs(percent) >= 100 else 'g'}}%" if percent else ""
         part = round(100 * abs(size) / widest, 1) if abs(size) < float("inf") else 100.0
         found.append(Step(tuple(move.key.values()), move.base, move.candidate, text, relative, size > 0, part))
     return tuple(found)

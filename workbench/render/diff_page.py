@@ -93,6 +93,7 @@ def _section(heading: str, note: str, diff: TableDiff, numbers: dict[str, int]) 
         ],
         "largest": [(name, steps(diff.largest[name])) for name, _ in columns if diff.largest.get(name)],
         "charts": [chart(name, found) for name, found in diff.distributions.items()],
+        "drifts": any("psi" in found for found in diff.distributions.values()),
         "changed_names": changed_names(diff.samples.changed),
         "differing": [" ".join(str(numbers[name]) for name in row.columns) for row in diff.samples.changed],
     }
