@@ -119,9 +119,13 @@ class Reading:
     def columns(self, at: Place) -> dict[str, Column]:
         """The columns of a table or view in their order; ``UsageError`` where there is none."""
         listed = self.rows(
-            "SELECT a.attname::text, t.typname::text, a.atttypmod, a.attnotnull FROM pg_catalog.pg_attribute a "
-            "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_class c ON c.oid = a.attrelid "
-            "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+            # A domain has the values of the type below it, and the modifier that it gives that type.
+            "WITH RECURSIVE k(of, kind, modifier) AS (SELECT t.oid, t.oid, -1 FROM pg_catalog.pg_type t UNION ALL "
+            "SELECT k.of, t.typbasetype, t.typtypmod FROM k JOIN pg_catalog.pg_type t ON t.oid = k.kind AND t.typtype = 'd') "
+            "SELECT a.attname::text, t.typname::text, CASE t.oid WHEN a.atttypid THEN a.atttypmod ELSE k.modifier END, "
+            "a.attnotnull FROM pg_catalog.pg_attribute a JOIN k ON k.of = a.atttypid "
+            "JOIN pg_catalog.pg_type t ON t.oid = k.kind AND t.typtype <> 'd' "
+            "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
             "WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
             (at.schema, at.table),
         )

@@ -12,6 +12,7 @@ import pytest
 
 from workbench.promote.diff import diff
 from workbench.promote.diff.files import open_table
+from workbench.promote.diff.thin import held, thinned
 from workbench.promote.server import Servers
 
 # What PostgreSQL writes, a value that differs from it, and the first as DuckDB writes it where it has the type.
@@ -46,6 +47,25 @@ VALUES = {
     "documents": ("'{\"a\": 1}'::jsonb", "'{\"a\": 2}'::jsonb", "'{\"a\": 1}'"),
     "rows within rows": ("row(1, 'x')::place", "row(1, 'y')::place", "'(1,x)'"),
     "points": ("point(1, 2)", "point(1, 3)", "'(1,2)'"),
+    "sums of money": ("12345.5::money", "12345.51::money", "'$12,345.50'"),
+    "times with a zone": ("timetz '12:00+02'", "timetz '10:00+00'", "'12:00:00+02'"),
+    "texts of one length": ("'a'::char(5)", "'b'::char(5)", "'a'"),
+    "names": ("'a'::name", "'A'::name", "'a'"),
+    "markup": ("'<a/>'::xml", "'<a></a>'::xml", "'<a/>'"),
+    "JSON as it is written": ("'{\"a\":1}'::json", "'{\"a\": 1}'::json", "'{\"a\":1}'"),
+    "a null of JSON": ("'null'::jsonb", "NULL::jsonb", "'null'"),
+    "ranges of numerics": ("numrange(1, 2, '[]')", "numrange(1, 2)", "'[1,2]'"),
+    "several ranges": ("'{[1,2),[3,4)}'::int4multirange", "'{[1,2)}'::int4multirange", "'{[1,2),[3,4)}'"),
+    "networks": ("'10.0.0.0/8'::cidr", "'10.0.0.0/9'::cidr", "'10.0.0.0/8'"),
+    "words": ("'a b'::tsvector", "'a c'::tsvector", "'''a'' ''b'''"),
+    "lists of numerics": ("array[1.50, NULL]", "array[1.51, NULL]", "'{1.50,NULL}'"),
+    "lists of instants": (
+        "array[timestamptz '2024-01-01 01:00+01']", "array[timestamptz '2024-01-01 01:00+02']", "'{\"2024-01-01 00:00:00+00\"}'"
+    ),
+    "lists of intervals": ("array[interval '1 month']", "array[interval '30 days']", "'{\"1 mon\"}'"),
+    "NULL in a list of text": ("array[NULL]::text[]", "array['NULL']", "[NULL]::VARCHAR[]"),
+    "domains": ("5::pieces", "6::pieces", "5::BIGINT"),
+    "domains of domains": ("1.5::price", "1.51::price", "1.5::DECIMAL(10,2)"),
 }  # fmt: skip
 
 
@@ -58,12 +78,18 @@ def engines(postgres: str) -> Iterator[tuple[Any, Any]]:
         for statement in (
             "SET DateStyle = 'German'", "SET IntervalStyle = 'iso_8601'", "SET TimeZone = 'Pacific/Auckland'",
             "CREATE TYPE mood AS ENUM ('calm', 'cross')", "CREATE TYPE place AS (x int, y text)",
+            "CREATE DOMAIN pieces AS int8", "CREATE DOMAIN cents AS numeric(10, 2)",
+            "CREATE DOMAIN price AS cents CHECK (VALUE > 0)",
         ):  # fmt: skip
             there.con.execute(statement)
         yield here, there
 
 
-def test_values_of_postgresql_keep_their_meaning(engines: tuple[Any, Any]) -> None:
+# No checksum tells these apart beside another engine, or it takes equal ones for different.
+UNTOLD = {"years before 1", "lists", "NULL in a list of text", "bytes", "months are no days", "days back and hours on"}
+
+
+def test_values_of_postgresql_keep_their_meaning(engines: tuple[Any, Any], postgres: str) -> None:
     here, there = engines
     columns = ", ".join(f'{{}} AS "{name}"' for name in VALUES)
     for table, which in (("one", 0), ("other", 1)):
@@ -79,6 +105,23 @@ def test_values_of_postgresql_keep_their_meaning(engines: tuple[Any, Any]) -> No
     found = diff(there.table("one"), there.table("other"), key=["id"])
     assert found.columns.keys() == VALUES.keys()
     assert found.schema.identical
+    wide = diff(there.table("one"), there.table("other"), key=["id"], distributions=False).to_json()
+    assert diff(there.table("one"), there.table("other"), key=["id"], thin=True).to_json() == wide
+    there.con.commit()
+    con = ibis.duckdb.connect()
+    with contextlib.closing(Servers()) as servers:
+        named = [servers.pull(con, f"{postgres}#{name}", name) for name in ("one", "other")]
+        assert diff(here.table("one"), named[0], key=["id"]).identical
+        assert diff(*named, key=["id"], distributions=False).to_json() == wide
+    told = ", ".join(f'"{name}"' for name in ("id", *VALUES) if name not in UNTOLD)
+    for name in ("one", "other"):
+        there.con.execute(f"CREATE VIEW told_{name} AS SELECT {told} FROM {name}")
+    here.raw_sql(f"CREATE VIEW told AS SELECT {told} FROM one")
+    left = thinned(held(here.table("told")), held(there.table("told_one")), ["id"])
+    assert left is not None
+    assert left.shared == 2
+    found = diff(here.table("told"), there.table("told_other"), key=["id"], thin=True)
+    assert (found.columns.keys(), found.schema.identical) == (VALUES.keys() - UNTOLD, True)
     assert there.con.execute("SHOW DateStyle").fetchone() == ("German, DMY",)
 
 
