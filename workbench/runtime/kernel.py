@@ -7,6 +7,7 @@ thread in its log when it crashes.
 from __future__ import annotations
 
 import faulthandler
+import functools
 import os
 import signal
 import sys
@@ -28,10 +29,8 @@ def die_with_parent() -> None:
     """Ask Linux to kill this process when its parent ends."""
     if sys.platform != "linux":
         return
-    import ctypes
-
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    _libc().prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it ended just before it was asked
         os._exit(1)
 
@@ -39,9 +38,15 @@ def die_with_parent() -> None:
 def adopt_orphans() -> None:
     """Ask Linux to make this process the parent of whatever its descendants leave behind when they end."""
     if sys.platform == "linux":
-        import ctypes
+        _libc().prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
 
-        ctypes.CDLL(None, use_errno=True).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+@functools.cache
+def _libc() -> Any:
+    """The C library; a warm process has opened it for its children."""
+    import ctypes
+
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:

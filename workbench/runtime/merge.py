@@ -161,10 +161,10 @@ class Staging:
             self.con.execute(f"DROP TABLE {name}")
         return [] if self.partition_by is None else [file for file in base.files if file.partition not in touched]
 
-    def drop(self) -> None:
-        """Forget every table."""
-        names = (f"temp.main.{self.table}{suffix}" for suffix in ("", "_bad", "_flag", "_new", "_old"))
-        self.con.execute("; ".join(f"DROP TABLE IF EXISTS {name}" for name in names))
+    def drop(self, rules: Rules) -> None:
+        """Forget every table that these rules may have made."""
+        made = ["", *(["_bad", "_flag"] if rules.reject else []), *([] if rules.strategy == "replace" else ["_new", "_old"])]
+        self.con.execute("; ".join(f"DROP TABLE IF EXISTS temp.main.{self.table}{suffix}" for suffix in made))
 
     def _partitions(self, query: str) -> set[str | None]:
         if self.partition_by is None:

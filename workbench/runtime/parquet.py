@@ -66,7 +66,7 @@ def write_snapshot(
                 kept = staging.merge(rules.strategy)
             written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, base)
         finally:
-            Staging(backend, table, {}, (), None, None, None).drop()
+            Staging(backend, table, {}, (), None, None, None).drop(rules)
             if threads > 1:
                 con.execute(f"SET threads = {threads}")
     snapshot = _listed(folder, pipeline, version, columns, (*kept, *written), partition_by)
