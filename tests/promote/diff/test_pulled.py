@@ -10,6 +10,7 @@ from typing import Any
 import ibis
 import pytest
 
+from workbench.errors import UsageError
 from workbench.promote.diff import diff
 from workbench.promote.diff.files import open_table
 from workbench.promote.diff.thin import held, thinned
@@ -135,6 +136,16 @@ def test_a_query_of_postgresql_is_a_side_as_well(engines: tuple[Any, Any]) -> No
     with there.con.transaction():
         there.con.execute("DELETE FROM t WHERE id = 1")
         assert diff(here.table("t"), rest, key=["id"]).rows.removed == 1  # what is not committed yet is seen
+
+
+def test_what_the_server_can_not_run_is_told_in_a_line(engines: tuple[Any, Any]) -> None:
+    _, there = engines
+    there.con.execute("CREATE TABLE t AS SELECT 1 AS id, point(1, 2) AS p")
+    assert diff(there.table("t"), there.table("t"), key=["id"], thin=True).identical
+    chosen = there.table("t").filter(ibis._.id > 0)  # which Ibis wraps in a function of PostGIS
+    for thinly in (False, True):
+        with pytest.raises(UsageError, match="can't run what the comparison asks: function st_asewkb"):
+            diff(chosen, chosen, key=["id"], thin=thinly)
 
 
 def test_arrays_of_several_dimensions_are_not_those_of_their_elements(engines: tuple[Any, Any], postgres: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import InfrastructureError, UsageError
 from workbench.promote.diff.canonical import short
 from workbench.promote.diff.session import Session
 from workbench.promote.diff.sql import ident, listing
@@ -60,14 +61,30 @@ def query_of(origin: Any, table: ir.Table) -> str:
 
 @contextlib.contextmanager
 def transaction(origin: Any) -> Iterator[Any]:
-    """A cursor of a connection of Ibis to PostgreSQL, which writes values as text in one way."""
+    """A cursor of a connection of Ibis to PostgreSQL, which writes values as text in one way.
+
+    Raises ``InfrastructureError`` where the server does not answer, ``UsageError`` for what it can't run.
+    """
+    import psycopg
+
     from workbench.runtime.postgres import PINNED
 
-    with origin.con.transaction(), origin.con.cursor() as cursor:
-        # Of the transaction alone, so that whoever uses the connection next finds it as it was.
-        for name, value in PINNED.items():
-            cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
-        yield cursor
+    try:
+        with origin.con.transaction(), origin.con.cursor() as cursor:
+            # Of the transaction alone, so that whoever uses the connection next finds it as it was.
+            for name, value in PINNED.items():
+                cursor.execute("SELECT set_config(%s, %s, true)", (name, value))
+            yield cursor
+    except psycopg.OperationalError as error:
+        said = f"PostgreSQL does not answer: {_first(error)}"
+        raise InfrastructureError(said, hint="see whether the server runs, try again") from error
+    except psycopg.Error as error:
+        said = f"PostgreSQL can't run what the comparison asks: {_first(error)}"
+        raise UsageError(said, hint="compare a view of it that holds the selection") from error
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def described(cursor: Any, query: str) -> list[Column]:
