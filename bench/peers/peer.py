@@ -1,5 +1,6 @@
-"""One comparison of two Parquet files by one tool, in a process of its own: prints seconds, counts and peak memory as JSON.
+"""One comparison by one tool, in a process of its own: prints seconds, counts and peak memory as JSON.
 
+Compared are two Parquet files, or the tables ``base`` and ``candidate`` of one DuckDB file.
 Each peer is used as its documentation shows, and must count the rows that were added, removed and changed. Run by
 ``bench/peers/run.py``; the environment of the peers is ``.venv-peers``.
 """
@@ -17,15 +18,21 @@ from peak import mib
 KEY = ["l_orderkey", "l_linenumber"]
 
 
+def named(base: Path, candidate: Path) -> tuple[tuple[str, Path], ...]:
+    return (("base", base), ("candidate", candidate))
+
+
 def ours(base: Path, candidate: Path) -> dict[str, Any]:
     import ibis
 
     from workbench.promote.diff import diff
     from workbench.promote.diff.files import open_table
 
-    con = ibis.duckdb.connect()
+    tables = base.suffix == ".duckdb"
+    con = ibis.duckdb.connect(base, read_only=True) if tables else ibis.duckdb.connect()
     con.raw_sql("SET threads = 2")
-    found = diff(*(open_table(con, str(path), path.stem) for path in (base, candidate)), key=KEY, distributions=False)
+    sides = [con.table(name) if tables else open_table(con, str(path), name) for name, path in named(base, candidate)]
+    found = diff(*sides, key=KEY, distributions=False)
     one_sided = (*found.samples.added, *found.samples.removed)
     samples = [[row[name] for name in KEY] for row in (*one_sided, *(each.key for each in found.samples.changed))]
     rows, columns = found.rows, {name: column.changed for name, column in found.columns.items()}
@@ -73,9 +80,10 @@ def sqlmesh(base: Path, candidate: Path) -> dict[str, Any]:
     from sqlmesh.core.config import DuckDBConnectionConfig
     from sqlmesh.core.table_diff import TableDiff
 
-    adapter = DuckDBConnectionConfig().create_engine_adapter()
+    tables = base.suffix == ".duckdb"
+    adapter = DuckDBConnectionConfig(database=str(base) if tables else None).create_engine_adapter()
     adapter.execute("SET threads = 2")
-    for name, path in (("base", base), ("candidate", candidate)):
+    for name, path in () if tables else named(base, candidate):
         adapter.execute(f"CREATE VIEW {name} AS FROM read_parquet('{path}')")
     found = TableDiff(adapter=adapter, source="main.base", target="main.candidate", on=KEY).row_diff()
     return {"added": found.t_only_count, "removed": found.s_only_count, "changed": found.join_count - found.full_match_count}

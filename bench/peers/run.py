@@ -50,6 +50,11 @@ def main(peers_python: str) -> None:
             for query, path in (("FROM base", own), (changes, changed)):
                 con.execute(f"COPY ({query} ORDER BY {', '.join(KEY)}) TO '{path}' {OWN_COPY}")
         beside("mutated, from Parquet of others", peers_python, PEERS, base, candidate)
+        tables = Path(folder) / "tables.duckdb"
+        with duckdb.connect(tables) as con:
+            for path in (base, candidate):
+                con.execute(f"CREATE TABLE {path.stem} AS FROM '{path}'")
+        beside("mutated, from tables of a DuckDB file", peers_python, ("sqlmesh",), tables, tables)
         beside("two columns changed, from Parquet that we wrote", peers_python, ("polars",), own, changed)
 
 
