@@ -160,9 +160,7 @@ def test_a_version_that_came_with_git_is_taken_up_in_a_fresh_clone(published):
     assert published.run("publish", "P-1").code == 0
 
 
-@pytest.mark.parametrize(
-    "why", ["[red]not markup[/]", "two\nlines", "ünïcode ☃", "'; drop table x; --", "<script>alert(1)</script>"]
-)
+@pytest.mark.parametrize("why", ["[red]ünïcode ☃[/]\ntwo lines", "'; drop table x; -- <script>alert(1)</script>"])
 def test_a_reason_is_shown_as_it_was_typed(sandboxed, why):
     assert sandboxed.run("promote", "notebooks/sales.py", "--why", why).code == 3
     assert sandboxed.run("show", "P-1", "--json").json["why"] == why
