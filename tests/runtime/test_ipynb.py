@@ -57,7 +57,7 @@ def test_what_cells_usually_leave_is_made_quickly(kind: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(MESSAGES, max_size=3), TEXT, METADATA, METADATA, st.none() | st.dictionaries(TEXT, BUNDLES, max_size=2))
-def test_a_notebook_s_text_is_nbformat_s(messages, source, metadata, of_all, attachments) -> None:  # type: ignore[no-untyped-def]
+def test_a_notebook_s_text_is_nbformat_s(messages, source, metadata, of_all, attachments) -> None:
     notebook, code, said = v4.new_notebook(), v4.new_code_cell(source), v4.new_markdown_cell(source.splitlines(True))
     notebook["metadata"], code["metadata"] = of_all, metadata
     code["outputs"] = [NotebookNode(output_type=kind, **content) for kind, content in messages]
