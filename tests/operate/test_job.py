@@ -120,3 +120,14 @@ def test_what_is_shown_is_escaped(production):
     from workbench.catalog.showing import Shown
 
     assert "<script>" not in Shown("<script>", ("<script>",), (("<script>",),))._repr_html_()
+
+
+def test_a_version_comes_from_its_workspace_whatever_else_is_on_the_path(production, tmp_path, monkeypatch):
+    other = tmp_path / "elsewhere" / "promoted" / "daily_sales" / "v1"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise AssertionError('the version of another workspace')")
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    job(production)
+    from promoted.daily_sales import v1
+
+    assert v1.__file__ == str(production.root / "promoted" / "daily_sales" / "v1" / "__init__.py")

@@ -19,6 +19,7 @@ from workbench.catalog.others import other_tables
 from workbench.catalog.pinned import seen
 from workbench.catalog.profile import describe, examples, first_rows, partitions_moved, plain_rows, schema_difference
 from workbench.catalog.showing import Shown, broken_by
+from workbench.catalog.version import importable
 from workbench.catalog.writing import is_hard, rules_of
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, WorkbenchError
@@ -106,6 +107,7 @@ class Job:
         sys.dont_write_bytecode = True
         if str(found.root) not in sys.path:
             sys.path.append(str(found.root))
+        importable(found)
         if bool(interval_start) != bool(interval_end):
             raise UsageError("an interval needs both interval_start and interval_end", hint="leave both empty for all data")
         interval = Interval.parse(f"{interval_start}..{interval_end}") if interval_start else None

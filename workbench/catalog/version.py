@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,20 @@ def changed_files(workspace: Workspace, version: VersionId, *, expected_manifest
     if expected_manifest is not None and manifest_sha256(workspace, version) != expected_manifest:
         wrong.append(MANIFEST)
     return tuple(sorted(wrong))
+
+
+def importable(workspace: Workspace) -> None:
+    """Have ``promoted.<pipeline>.v<N>`` be the versions of this workspace.
+
+    Left to itself Python takes the first that its path leads to: another workspace's, where that is installed for editing.
+    """
+    places = [str(workspace.promoted)]
+    if list(getattr(sys.modules.get("promoted"), "__path__", ())) != places:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "promoted"]:
+            del sys.modules[name]
+        spec = ModuleSpec("promoted", None, is_package=True)
+        spec.submodule_search_locations = places
+        sys.modules["promoted"] = module_from_spec(spec)
 
 
 def _numbers(folder: Path) -> tuple[int, ...]:
