@@ -6,12 +6,12 @@ not distinct: ``-0.0`` and ``0.0`` share a form, NaN has one, maps are ordered b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from workbench.promote.diff.sql import literal
+from workbench.promote.diff.sql import ident, literal
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -144,13 +144,11 @@ def _forms(base: DuckDBPyType, candidate: DuckDBPyType, ignore_case: bool, depth
     if base.id == "map":
         return _maps(base, candidate, ignore_case, depth)
     if base.id == "union":
-
-        def tagged(x: str) -> str:
-            return f"(CAST(union_tag({x}) AS VARCHAR) || ' ' || CAST({x} AS VARCHAR))"
-
-        return (tagged, tagged) if str(base) == str(candidate) else None
+        return _unions(base, ignore_case, depth) if str(base) == str(candidate) else None
     if base.id in _SIMPLE:
         return _as_is, _as_is
+    if base.id == "variant":
+        return None  # its text does not tell 1 from '1', and the engine compares no two types of values
     # INTERVAL among them: the engine holds '1 month' and '30 days' for equal, whoever reads them does not.
     return (_cast("VARCHAR"), _cast("VARCHAR")) if str(base) == str(candidate) else None
 
@@ -255,14 +253,26 @@ def _structs(base: DuckDBPyType, candidate: DuckDBPyType, ignore_case: bool, dep
     if str(base) == str(candidate) and all(forms == (_as_is, _as_is) for forms in inner.values()):
         return _as_is, _as_is
 
+    return _fieldwise(inner, "struct_extract")
+
+
+def _unions(kind: DuckDBPyType, ignore_case: bool, depth: int) -> tuple[Form, Form] | None:
+    """Which member has a value, and all members: text would not tell a member's NULL from the text ``NULL``."""
+    inner = {name: _forms(child, child, ignore_case, depth + 1) for name, child in _fields(kind) if name}
+    if any(forms is None for forms in inner.values()):
+        return None
+    return _fieldwise(inner, "union_extract", lambda x: f"{_VARIABLE} := CAST(union_tag({x}) AS VARCHAR)")
+
+
+def _fieldwise(inner: Mapping[str, tuple[Form, Form] | None], extract: str, also: Form | None = None) -> tuple[Form, Form]:
     def form(side: int) -> Form:
         def build(x: str) -> str:
-            values = (
-                f"{_name(name)} := {forms[side](f'struct_extract({x}, {literal(name)})')}"
+            values = [
+                f"{ident(name)} := {forms[side](f'{extract}({x}, {literal(name)})')}"
                 for name, forms in inner.items()
                 if forms is not None
-            )
-            return f"CASE WHEN {x} IS NOT NULL THEN struct_pack({', '.join(values)}) END"
+            ]
+            return f"CASE WHEN {x} IS NOT NULL THEN struct_pack({', '.join([*values, *([also(x)] if also else [])])}) END"
 
         return build
 
@@ -291,7 +301,3 @@ def _fields(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
 
 def _child(kind: DuckDBPyType, role: str) -> DuckDBPyType:
     return dict(_fields(kind))[role]
-
-
-def _name(field: str) -> str:
-    return '"' + field.replace('"', '""') + '"'
