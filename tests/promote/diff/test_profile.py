@@ -58,6 +58,17 @@ def test_sides_without_finite_values_have_no_drift(candidate):
     assert "psi" not in profile
 
 
+@pytest.mark.parametrize("name", ["v", "x", "b", "c", "t"])
+def test_the_name_of_a_column_is_nothing_to_its_distribution(name):
+    values = [1.0, 2.0, math.inf, math.nan, None]
+    base = ibis.memtable(pa.table({"id": range(5), name: values}))
+    candidate = ibis.memtable(pa.table({"id": range(5), name: [5.0, *values[1:]]}))
+    profile = diff(base, candidate, key=["id"]).distributions[name]
+    assert (profile["base"]["min"], profile["base"]["max"], profile["base"]["not_finite"]) == (1.0, 2.0, 2)
+    huge = (pa.table({"id": [1, 2], name: pa.array([sign * (10**38 - 1), 5], pa.decimal128(38))}) for sign in (1, -1))
+    assert diff(*map(ibis.memtable, huge), key=["id"]).distributions[name]["base"]["max"] == 1e38
+
+
 def test_psi_is_zero_for_equal_distributions_in_other_rows():
     profile = found([float(i) for i in range(40)], [float(39 - i) for i in range(40)])
     assert (profile["psi"], profile["ks"]) == (0.0, 0.0)

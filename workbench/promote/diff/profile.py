@@ -63,18 +63,18 @@ def _moment(name: str, kind: DuckDBPyType) -> str:
 
 
 def _summary(session: Session, name: str, side: Side, kind: str) -> dict[str, Any]:
-    x, its = ident(name), side.columns[name]
-    wanted = {"count": "count(*)", "nulls": f"count(*) - count({x})"}
-    source = f"SELECT {x}, NULL AS v FROM {side.source}"
+    its = side.columns[name]
+    wanted = {"count": "count(*)", "nulls": "count(*) - count(x)"}
+    v = _number(name) if kind == "number" else "NULL"
+    source = f"SELECT {ident(name)} AS x, {v} AS v FROM {side.source}"
     if kind == "number":
-        source = f"SELECT {x}, {_number(name)} AS v FROM {side.source}"
         # Summed in the order of the values, so that the last digit does not depend on the number of threads.
-        wanted |= {"not_finite": f"count({x}) - count(v)", "min": "min(v)", "max": "max(v)", "mean": "avg(v ORDER BY v)"}
+        wanted |= {"not_finite": "count(x) - count(v)", "min": "min(v)", "max": "max(v)", "mean": "avg(v ORDER BY v)"}
         wanted |= {"quantiles": f"quantile_disc(v, {list(QUANTILES)})"}
     elif kind == "time":
-        wanted |= {label: shown(its)(f"{label}({x})") for label in ("min", "max")}
+        wanted |= {label: shown(its)(f"{label}(x)") for label in ("min", "max")}
     if kind != "other":
-        wanted["distinct"] = f"count(DISTINCT {x})"
+        wanted["distinct"] = "count(DISTINCT x)"
     values = session.row(f"SELECT {listing(wanted.values())} FROM ({source})")
     summary = dict(zip(wanted, values, strict=True))
     count, nulls = summary["count"], summary.pop("nulls")
