@@ -23,6 +23,9 @@ TYPES = {
         "[]",
         "[union_value(s := NULL::DOUBLE[])]",
     ),
+    "INTEGER[2]": ("[1, 2]", "[2, 1]", "[1, NULL]", "[NULL, NULL]", "NULL"),
+    "STRUCT(a FLOAT[2], b DOUBLE)": ("{'a': [1, 2], 'b': 1}", "{'a': [2, 1], 'b': 1}", "{'a': NULL, 'b': 1}", "NULL"),
+    "MAP(VARCHAR, INTEGER[1][])": ("MAP {'a': [[1]]}", "MAP {'a': [[NULL]]}", "MAP {'a': [NULL]}", "MAP {'a': []}", "NULL"),
 }
 
 
@@ -53,6 +56,10 @@ def test_each_value_differs_from_each_other_one(con, monkeypatch, kind, small):
     base, candidate = (con.sql(f"SELECT v, 1 AS n FROM {name}") for name in ("base", "candidate"))
     assert diff(base, candidate, key=["v"]).identical
     assert diff(base, candidate).identical
+    some = con.sql("SELECT v, 1 AS n FROM candidate WHERE id > 0 UNION ALL SELECT v, 2 FROM candidate WHERE id > 0")
+    for key in ("", "v", "n"):
+        rows = diff(base, some, key=[*key]).rows
+        assert (rows.added - rows.removed, rows.changed) == (len(pairs) - 2, int(key == "v"))
 
 
 def test_values_of_any_type_in_one_column_are_not_compared(con):

@@ -235,9 +235,10 @@ def _lists(base: DuckDBPyType, candidate: DuckDBPyType, ignore_case: bool, depth
         return None
 
     def form(kind: DuckDBPyType, element: Form) -> Form:
-        if element is _as_is and base.id == candidate.id and str(base) == str(candidate):
-            return _as_is
+        # As a list, since the engine can't choose between arrays (CASE).
         flat: Form = _as_is if kind.id == "list" else _cast(f"{_child(kind, 'child')}[]")
+        if element is _as_is and str(_child(base, "child")) == str(_child(candidate, "child")):
+            return flat
         return lambda x: f"list_transform({flat(x)}, lambda {_VARIABLE}{depth}: {element(f'{_VARIABLE}{depth}')})"
 
     return form(base, inner[0]), form(candidate, inner[1])
