@@ -93,6 +93,24 @@ def test_a_store_left_in_the_middle_of_a_commit_is_read_as_it_was_and_not_touche
         assert store.verify_ledger() == ()
 
 
+def test_a_store_left_in_the_middle_of_its_making_reads_as_empty(workspace):
+    file = workspace.state / "store.db"
+    file.parent.mkdir()
+    script = (
+        "import os, sqlite3, sys; con = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "con.execute('PRAGMA cache_size = 1'); con.execute('BEGIN IMMEDIATE')\n"
+        "[con.execute(f'CREATE TABLE t{number} (a)') for number in range(50)]; os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(file)], check=False).returncode == 9
+    assert "store.db-journal" in [path.name for path in workspace.state.iterdir()]
+    with Store.open(workspace, read_only=True) as store:
+        assert store.ledger() == ()
+        assert store.runs() == ()
+    with Store.open(workspace) as store:
+        add(store)
+        assert store.promotion("P-1") is not None
+
+
 def test_records_come_back_as_they_were_written(workspace):
     with Store.open(workspace) as store:
         promotion = add(store)

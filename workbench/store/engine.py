@@ -83,9 +83,13 @@ def reading(file: Path) -> Engine | None:
             found = revision(connection)
     except DatabaseError as error:
         engine.dispose()
-        if "readonly" in str(error.orig) and _journal(file).exists():
-            return _rolled_back(file)
-        raise explained(error, file) from error
+        if "readonly" not in str(error.orig) or not _journal(file).exists():
+            raise explained(error, file) from error
+        engine = _rolled_back(file)
+        with engine.connect() as connection:
+            found = revision(connection)
+    if found != REVISION:
+        engine.dispose()
     if found not in (None, REVISION):
         raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
     return None if found is None else engine
