@@ -23,6 +23,8 @@ TYPES = {
         "[]",
         "[union_value(s := NULL::DOUBLE[])]",
     ),
+    "VARCHAR COLLATE NOCASE": ("'a'", "'A'", "'b'", "NULL"),
+    "VARCHAR COLLATE NOACCENT": ("'e'", "'é'"),
     "INTEGER[2]": ("[1, 2]", "[2, 1]", "[1, NULL]", "[NULL, NULL]", "NULL"),
     "STRUCT(a FLOAT[2], b DOUBLE)": ("{'a': [1, 2], 'b': 1}", "{'a': [2, 1], 'b': 1}", "{'a': NULL, 'b': 1}", "NULL"),
     "MAP(VARCHAR, INTEGER[1][])": ("MAP {'a': [[1]]}", "MAP {'a': [[NULL]]}", "MAP {'a': [NULL]}", "MAP {'a': []}", "NULL"),
@@ -68,3 +70,15 @@ def test_values_of_any_type_in_one_column_are_not_compared(con):
     found = diff(con.table("base"), con.table("candidate"), key=["id"])
     assert found.schema.not_compared == ("v",)
     assert not found.identical
+
+
+def test_a_collation_of_the_session_makes_no_texts_equal(con):
+    tables = [
+        rows_of(con, name, "VARCHAR", values) for name, values in (("base", ["'a'", "'b'"]), ("candidate", ["'A'", "'b'"]))
+    ]
+    con.raw_sql("SET default_collation = 'nocase'")
+    try:
+        assert diff(*tables, key=["id"]).rows.changed == 1
+        assert con.raw_sql("SELECT 'a' = 'A'").fetchall() == [(True,)]
+    finally:
+        con.raw_sql("RESET default_collation")

@@ -27,6 +27,8 @@ _CALLS = re.compile(r"\b(\w+)\s*\(")
 _PLAIN = {"cast", "read_parquet", "parquet_scan", "list_value", "decimal", "struct", "map", "enum", "union"}
 NOTHING: Mapping[str, str] = {}
 _KINDS = (("duckdb_tables", "table"), ("duckdb_views", "view"))
+_COLLATED = re.compile(r"\bCOLLATE\b")
+_BYTES = '"binary"'
 _WORDS = re.compile(r"\b(join|where|group|order|limit|union|distinct|sample|over|exists|in|with|case)\b", re.IGNORECASE)
 
 
@@ -136,6 +138,8 @@ def opened(*tables: ir.Table) -> Iterator[tuple[Session, list[Side]]]:
         else:
             con = home.con
         session = Session(con)
+        if home is not None:
+            stack.enter_context(session.tuned(default_collation=""))
         try:
             yield session, [_side(session, table, home) for table in tables]
         except duckdb.InterruptException:
@@ -174,7 +178,22 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
     else:
         source = session.make(home.compile(table))
     relation = session.con.sql(f"FROM {source}")
-    return Side(source, dict(zip(relation.columns, relation.types, strict=True)), files, numbered)
+    columns = dict(zip(relation.columns, relation.types, strict=True))
+    if files is None and (plain := _uncollated(session, source, columns)) is not None:
+        source, numbered = plain, False
+    return Side(source, columns, files, numbered)
+
+
+def _uncollated(session: Session, source: str, columns: Mapping[str, DuckDBPyType]) -> str | None:
+    """The same where texts have a collation, under which other texts count as equal, without it; None where none has."""
+    texts = [ident(name) for name, kind in columns.items() if str(kind) == "VARCHAR"]
+    if not texts:
+        return None
+    like = session.make(f"SELECT {', '.join(texts)} FROM {source} LIMIT 0")  # types don't tell, but the catalog does
+    (sql,) = session.row(f"SELECT sql FROM duckdb_tables() WHERE {literal(like)} = 'temp.main.\"' || table_name || '\"'")
+    if not _COLLATED.search(_QUOTED.sub("", sql)):
+        return None
+    return f"(SELECT * REPLACE ({', '.join(f'{name} COLLATE {_BYTES} AS {name}' for name in texts)}) FROM {source})"
 
 
 def _files(session: Session, view: str) -> tuple[Listed, ...] | None:
