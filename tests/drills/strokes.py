@@ -4,6 +4,7 @@ The kernel stops every call that changes a file below a folder: of the command, 
 child that runs cells; by Python, SQLite or DuckDB. Before or after the call of a given number a process is killed,
 or this call and all later ones of its kind fail as they do on a disk that is full or read-only. Linux on x86_64: a seccomp
 filter picks the calls and ptrace tells of them. ``Server`` keeps one process with everything imported, which forks for each.
+An album has what the folder held before each call of one run: what would be left if all its processes were killed there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import datetime as dt
 import errno
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -129,10 +131,17 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=60)
 
-    def strike(self, below: Path, body: str, *arguments: str, blow: Blow | None = None, **environment: str) -> Struck:
-        """Run a command in a folder, with a blow or to its end; returns when all its processes are gone."""
+    def strike(
+        self, below: Path, body: str, *arguments: str, blow: Blow | None = None, album: Path | None = None, **environment: str
+    ) -> Struck:
+        """Run a command in a folder, with a blow or to its end; returns when all its processes are gone.
+
+        In ``album`` is put what the folder holds before each call and at the end, as folders that are named by the call's
+        number; none where a call changed nothing.
+        """
         request = {"below": str(below), "body": body, "arguments": arguments, "environment": environment}
         request["blow"] = None if blow is None else asdict(blow)
+        request["album"] = None if album is None else str(album)
         told = self.ask(request)
         calls = tuple(Call(*each) for each in told["calls"])
         return Struck(calls, told["code"], told["fell"], told["out"], told["err"])
@@ -291,6 +300,34 @@ def _filter() -> None:
 # The tracer.
 
 
+class _Album:
+    """What a folder held at one moment after another. Files that stay as they were are links to those of the last time."""
+
+    def __init__(self, below: str, to: str) -> None:
+        self.below, self.to = Path(below), Path(to)
+        self.last: dict[str, bytes | None] | None = None
+        self.place = self.to
+
+    def keep(self, number: int) -> None:
+        seen: dict[str, bytes | None] = {}
+        for folder, folders, files in os.walk(self.below):
+            at = Path(folder)
+            seen.update({str((at / name).relative_to(self.below)): None for name in folders})
+            seen.update({str((at / name).relative_to(self.below)): (at / name).read_bytes() for name in files})
+        if seen == self.last:
+            return
+        last, before, self.place = self.last or {}, self.place, self.to / f"{number:05}"
+        self.place.mkdir(parents=True)
+        for name, content in seen.items():  # a folder comes before what is in it
+            if content is None:
+                (self.place / name).mkdir()
+            elif last.get(name) == content:
+                os.link(before / name, self.place / name)
+            else:
+                shutil.copy2(self.below / name, self.place / name)
+        self.last = seen
+
+
 def _ptrace(request: int, pid: int, address: int = 0, data: Any = 0) -> bool:
     """False when the process is gone meanwhile."""
     pointer = ctypes.cast(data, ctypes.c_void_p) if isinstance(data, ctypes.Array) else data
@@ -305,13 +342,15 @@ def _ptrace(request: int, pid: int, address: int = 0, data: Any = 0) -> bool:
 class _Tracer:
     """Watches one command from its start to the end of all its processes."""
 
-    def __init__(self, below: str, blow: Blow | None, root: int) -> None:
-        self.below, self.blow, self.root = below.rstrip("/") + "/", blow, root
+    def __init__(self, below: str, blow: Blow | None, root: int, album: _Album | None = None) -> None:
+        self.below, self.blow, self.root, self.album = below.rstrip("/") + "/", blow, root, album
         self.calls: list[Call] = []
         self.roles: dict[int, str] = {}
         self.members: dict[int, int] = {}  # of threads, their processes
         self.fell, self.code = False, 0
         self.after: set[int] = set()  # threads whose call is let through, and after which the blow falls
+        self.writing: set[int] = set()  # for an album one call is made at a time: the thread that makes it,
+        self.waiting: list[int] = []  # and those that are held meanwhile
 
     def watch(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -324,8 +363,14 @@ class _Tracer:
                 break
             if os.WIFSTOPPED(status):
                 self.stopped(pid, status)
-            elif pid == self.root:
-                self.code = os.waitstatus_to_exitcode(status)
+            else:
+                self.writing.discard(pid)
+                if pid == self.root:
+                    self.code = os.waitstatus_to_exitcode(status)
+            while self.waiting and not self.writing:
+                self.called(self.waiting.pop(0))
+        if self.album is not None:
+            self.album.keep(len(self.calls) + 1)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if time.monotonic() > deadline:
             self.code = 1000
@@ -333,13 +378,14 @@ class _Tracer:
     def stopped(self, pid: int, status: int) -> None:
         number, event = os.WSTOPSIG(status), status >> 16
         if event == 7:  # a call that counts
-            self.called(pid)
+            self.waiting.append(pid)
         elif event == 128:
             _ptrace(_LISTEN if number in (signal.SIGSTOP, signal.SIGTSTP) else _CONT, pid)
         elif number == signal.SIGTRAP | 0x80:
             if pid in self.after:
                 self.after.discard(pid)
                 self.fall(pid)
+            self.writing.discard(pid)
             _ptrace(_CONT, pid)
         else:
             _ptrace(_CONT, pid, 0, 0 if event or number == signal.SIGTRAP else number)
@@ -365,6 +411,11 @@ class _Tracer:
         elif blow is not None and count == blow.at and blow.how == "after":
             self.after.add(pid)
             _ptrace(_SYSCALL, pid)
+            return
+        elif self.album is not None:
+            self.album.keep(count)
+            if _ptrace(_SYSCALL, pid):
+                self.writing.add(pid)
             return
         _ptrace(_CONT, pid)
 
@@ -464,7 +515,8 @@ def serve() -> None:
             os.close(go)
             _become(request, ready, said)
         _ptrace(_SEIZE, pid, 0, _OPTIONS)
-        tracer = _Tracer(request["below"], None if request["blow"] is None else Blow(**request["blow"]), pid)
+        album = None if request["album"] is None else _Album(request["below"], request["album"])
+        tracer = _Tracer(request["below"], None if request["blow"] is None else Blow(**request["blow"]), pid, album)
         os.write(go, b"g")
         tracer.watch(120)
         out, err = (os.pread(each, 1 << 20, 0).decode("utf-8", "replace") for each in said)

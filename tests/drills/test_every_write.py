@@ -1,9 +1,11 @@
 """A blow at every write, fsync, rename and commit of a run, a publication, a rollback, a backfill, a release and a scheduler.
 
-Kills fall before each call that changes a file, which is after the one before it, and after the last. A call of the process
-that runs cells has three: it dies, or the command that waits for it, or the warm process that it was forked from. Disks are
-full, read-only or broken from each call on, until the command has ended. Each time readers must see old or new, whoever was
-told of success has it, and the same command again ends with the new data, everything on the record once, nothing left behind.
+Kills fall before each call that changes a file, which is after the one before it, and after the last. All processes at once:
+one run, of which each call is held until what the workspace holds is kept, leaves all that such kills can leave. One process
+alone: at each call of the one that runs cells it dies, or the warm process that it was forked from; at some calls of any, the
+command. Disks are full, read-only or broken from each call on that they would refuse, until the command has ended. Each time
+readers must see old or new, whoever was told of success has it, and the same command again ends with the new data, everything
+on the record once, nothing left behind.
 
 In the suite a call of a publication is struck; as a drill all are. ``WORKBENCH_DRILL_STEP`` strikes each n-th alone.
 """
@@ -16,6 +18,7 @@ import io
 import os
 import re
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +28,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Stages
-from tests.drills.strokes import Blow, Call, Server, Struck, supported
+from tests.drills.strokes import FAILING, Blow, Call, Server, Struck, supported
 from tests.operate.conftest import DAILY, DAILY_CONTRACT, PYPROJECT, TOTALS, TOTALS_CONTRACT, Production
 from workbench.cli.main import main
 from workbench.config import find_workspace
@@ -36,6 +39,7 @@ pytestmark = pytest.mark.skipif(not supported(), reason="processes can be watche
 KILLS = ("before",)
 DISKS = ("full", "read-only", "broken")
 STEP = int(os.environ.get("WORKBENCH_DRILL_STEP", "1"))
+SELDOM = 8  # the command alone is killed at so many calls once: what that leaves is in the album but for what others still do
 
 
 @dataclass
@@ -54,21 +58,21 @@ class Journey:
     def base(self) -> Path:
         return self.root.with_name("base")
 
-    def restore(self) -> None:
+    def restore(self, kept: Path | None = None) -> None:
         for each in list(self.root.iterdir()):
             shutil.rmtree(each) if each.is_dir() else each.unlink()
-        shutil.copytree(self.base, self.root, dirs_exist_ok=True)
+        shutil.copytree(kept or self.base, self.root, dirs_exist_ok=True)
 
     def readers(self) -> dict[str, str]:
         """The snapshots that readers see; their names are hashes of their bytes."""
         shown = read_current(self.root / "warehouse").views
         return {name: view.snapshot for name, view in shown.items()}
 
-    def learn(self, server: Server) -> tuple[Call, ...]:
+    def learn(self, server: Server, album: Path | None = None) -> tuple[Call, ...]:
         """Run it once to its end: what it writes and where it leads. ``root`` is kept as it is now."""
         shutil.copytree(self.root, self.base)
         self.before = self.readers()
-        ran = server.strike(self.root, *self.body)
+        ran = server.strike(self.root, *self.body, album=album)
         assert ran.code == 0, ran.err
         self.after = self.readers()
         assert self.problems() == []
@@ -154,14 +158,19 @@ def telling(calls: tuple[Call, ...]) -> list[int]:
 
 
 def blows(calls: tuple[Call, ...], kinds: tuple[str, ...], step: int) -> Iterator[Blow]:
-    """The blows at each ``step``-th call."""
+    """The blows at each ``step``-th call; disks fail at what they would refuse, since until there they are sound."""
     for number in telling(calls)[::step]:
         call = calls[number - 1]
         for how in kinds:
-            yield Blow(number, how)
-            if how == "before" and call.role != "command":
-                yield Blow(number, how, "command")
+            if how in DISKS:
+                if call.what in FAILING[how][1]:
+                    yield Blow(number, how)
+                continue
+            if call.role != "command":
+                yield Blow(number, how)
                 yield Blow(number, how, "warm")
+            if number % SELDOM == 0:
+                yield Blow(number, how, "command")
     if "before" in kinds:
         yield Blow(len(calls), "after")
 
@@ -372,8 +381,9 @@ def test_a_blow_in_the_middle_of_a_publication(blow, server: Server, workspace: 
 def test_a_blow_at_every_write(journey, kinds, server: Server, workspace: Production, stages: Stages, capfd) -> None:
     made, tally = journey(workspace, stages), Tally()
     calls = made.learn(server)
+    struck = list(blows(calls, kinds, STEP))
     found = []
-    for blow in blows(calls, kinds, STEP):
+    for blow in struck:
         try:
             tally.hold(server, made, blow)
         except AssertionError as error:  # the others are struck all the same
@@ -383,4 +393,28 @@ def test_a_blow_at_every_write(journey, kinds, server: Server, workspace: Produc
         said = ", ".join(f"{count} {how}" for how, count in sorted(tally.blows.items()))
         print(f"\n{journey.__name__}: {len(calls)} calls; {said}; slowest recovery {tally.slowest:.1f} s", file=sys.stderr)
     assert found == []
-    assert sum(tally.blows.values()) > len(telling(calls)) // STEP * 0.8
+    assert sum(tally.blows.values()) > len(struck) * 0.8
+
+
+@pytest.mark.drill
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda each: each.__name__)
+def test_all_killed_at_once_at_every_write(journey, server: Server, workspace: Production, stages: Stages, capfd) -> None:
+    made, tally = journey(workspace, stages), Tally()
+    album = made.root.with_name("album")
+    calls = made.learn(server, album)
+    kept, found = sorted(album.iterdir()), []
+    for each in kept[::STEP]:
+        made.restore(each)
+        number = int(each.name)
+        where = (number, calls[number - 1] if number <= len(calls) else "the end")
+        try:
+            tally.settle(made, Struck(calls, -signal.SIGKILL, True, "", ""), where)
+        except AssertionError as error:
+            found.append(str(error))
+            print(f"\n{journey.__name__}: {error}", file=sys.__stderr__, flush=True)
+    with capfd.disabled():
+        said = f"{len(calls)} calls leave {len(kept)} states, {len(kept[::STEP])} gone on from"
+        print(f"\n{journey.__name__}: {said}; slowest recovery {tally.slowest:.1f} s", file=sys.stderr)
+    assert found == []
+    assert len(kept) > len(calls) / 4
