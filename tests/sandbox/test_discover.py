@@ -241,6 +241,12 @@ def test_a_file_that_tables_can_not_be_added_to_stays_as_it_is(empty: Place, dis
     assert (empty.root / "pyproject.toml").read_text() == text
 
 
+def test_a_date_of_birth_is_masked_and_no_event(empty: Place, discover: Discover) -> None:
+    empty.table("leute", "SELECT i AS id, DATE '1990-01-01' + i::INTEGER AS geburtsdatum FROM range(3) t(i)")
+    found = discover()["leute"]
+    assert (found.time, found.masks) == (None, {"geburtsdatum": "generalise:year"})
+
+
 def test_odd_names_of_columns_survive_being_written(empty: Place, discover: Discover) -> None:
     empty.table("people", 'SELECT i AS id, \'x\' AS "e mail ""quoted""", \'y\' AS "full name\n= \'z\'" FROM range(3) t(i)')
     declare.write(empty.workspace, list(discover().values()))

@@ -12,7 +12,9 @@ from workbench.sandbox.personal import by_name
     "email e_mail customerEmail EMAIL mail_address phone mobile_no ssn first_name lastName surname name "
     "full_name address zip_code "
     "birth_date dob date_of_birth iban credit_card_no passportNumber ip_address "
-    "user_name social_security_no password gender".split(),
+    "user_name social_security_no password gender "
+    "Vorname nachname telefon Straße geburtsdatum kundenName correo apellido teléfono date_naissance prénom nom "
+    "code_postal geboortedatum cognome".split(),
 )
 def test_names_that_look_personal(column: str) -> None:
     assert by_name(column) is not None
@@ -21,7 +23,7 @@ def test_names_that_look_personal(column: str) -> None:
 @pytest.mark.parametrize(
     "column",
     "id tailnum carrier origin file_name hostname table_name distance model engine mailbox_size rate "
-    "shipping time_hour pinned".split(),
+    "shipping time_hour pinned nom_produit nombre_articulo telefonkosten_eur".split(),
 )
 def test_names_that_do_not(column: str) -> None:
     assert by_name(column) is None

@@ -87,7 +87,7 @@ def _proposal(
 ) -> Proposal:
     key, why = keys[table.name]
     reasons = {"key": why}
-    times = [column for column, kind in table.columns.items() if is_time(kind)]
+    times = [column for column, kind in table.columns.items() if is_time(kind) and personal.by_name(column) is None]
     time = naming.event_time(times)
     if time is not None:
         reasons["time"] = "its only time of an event" if len(times) == 1 else "its name says so"
@@ -112,7 +112,7 @@ def _key(table: Found) -> tuple[tuple[str, ...], str]:
         return (), "the table is empty"
     short = naming.prefix(list(table.columns))
     places = {
-        column: naming.key_order(column[len(short) :], position, table.name)
+        column: naming.key_order(naming.bare(column, short), position, table.name)
         for position, (column, kind) in enumerate(table.columns.items())
         if not kind.startswith(_INEXACT) and not kind.endswith("]")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 # Names of keys that say nothing about whose key it is.
@@ -49,14 +50,25 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def prefix(columns: Sequence[str]) -> str:
-    """The short prefix that all columns of a table have, as in TPC-H.
+    """The short prefix that at least three quarters of a table's columns have, as in TPC-H; some are often added by a loader.
 
     >>> prefix(["l_orderkey", "l_tax"]), prefix(["id", "name"]), prefix(["customer_id", "customer_name"])
     ('l_', '', '')
+    >>> prefix(["C_CUSTKEY", "C_NAME", "C_PHONE", "loaded_at"])
+    'c_'
     """
-    heads = {column.lower().partition("_")[0] if "_" in column else "" for column in columns}
-    head = heads.pop() if len(heads) == 1 and len(columns) > 1 else ""
-    return f"{head}_" if 0 < len(head) <= 3 else ""
+    heads = Counter(column.lower().partition("_")[0] if "_" in column else "" for column in columns)
+    head, many = heads.most_common(1)[0] if len(columns) > 1 else ("", 0)
+    return f"{head}_" if 0 < len(head) <= 3 and many * 4 >= len(columns) * 3 else ""
+
+
+def bare(column: str, short: str) -> str:
+    """A column's name without its table's prefix.
+
+    >>> bare("C_NAME", "c_"), bare("loaded_at", "c_")
+    ('NAME', 'loaded_at')
+    """
+    return column[len(short) :] if column.lower().startswith(short) else column
 
 
 def singulars(table: str) -> set[str]:
@@ -86,7 +98,7 @@ def suits(column: str, key: str, table: str, *, mine: str = "", theirs: str = ""
     >>> suits("id", "id", "customers"), suits("manager_id", "id", "staff", own=True), suits("origin", "faa", "airports")
     ('', 'it is called as a reference to another row', '')
     """
-    plain, target = words(column[len(mine) :]), words(key[len(theirs) :])
+    plain, target = words(bare(column, mine)), words(bare(key, theirs))
     if own:
         return "it is called as a reference to another row" if plain[:1] and plain[0] in _BOSS else ""
     joined, names = "".join(plain), singulars(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,16 +32,38 @@ _WORDS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("ip", "ipaddress", "macaddress", "deviceid", "imei"), ("a device", "token")),
     **dict.fromkeys(("salary", "wage", "income"), ("an income", "generalise:1000")),
 }
+# The same in the languages around, without accents: words that mean nothing else in a table.
+_ABROAD: dict[str, str] = {
+    "email": "courriel correo epost emailadresse mailadresse",
+    "phone": "telefon telefono telefone telefoon tel telefonnummer telefoonnummer rufnummer handy handynummer mobil "
+    "mobilnummer celular cellulare movil",
+    "ssn": "steuernummer steuerid ausweisnummer reisepass pasaporte passeport passaporte passaporto paspoort dni nif curp bsn "
+    "codicefiscale pesel personnummer",
+    "iban": "kontonummer bankverbindung kreditkarte rekeningnummer",
+    "surname": "vorname nachname familienname geburtsname kundenname mitarbeitername benutzername ansprechpartner prenom "
+    "patronyme apellido apellidos sobrenome apelido cognome voornaam achternaam klantnaam imie nazwisko fornamn efternamn "
+    "fornavn etternavn efternavn",
+    "address": "adresse anschrift strasse hausnummer plz postleitzahl codepostal direccion calle domicilio codigopostal "
+    "endereco indirizzo adres straat huisnummer adress",
+    "birth": "geburtsdatum geburtstag naissance nacimiento nascimento nascita geboortedatum fodelsedatum fodselsdato urodzenia",
+    "password": "passwort kennwort motdepasse contrasena wachtwoord senha",
+    "gender": "sex geschlecht sexe sexo sesso geslacht staatsangehorigkeit",
+    "salary": "gehalt lohn einkommen salaire salario sueldo stipendio salaris inkomen",
+}
+_WORDS |= {word: _WORDS[known] for known, listed in _ABROAD.items() for word in listed.split()}
+_ALONE = {"name", "nom", "nombre", "nome", "naam", "namn", "navn"}  # a person's where nothing says whose
 _WHOSE = "first last full sur middle maiden user customer contact person patient employee client".split()
 _NAME = ("a name", "redact")
 _JOINED = (
     "e mail,credit card,card number,account number,national id,tax id,postal code,zip code,post code,ip address,mac address,"
-    "device id,date of birth"
+    "device id,date of birth,code postal,codigo postal,codice fiscale,mot de passe"
 )
 _TOGETHER: dict[tuple[str, ...], tuple[str, str]] = {
     tuple(words.split()): _WORDS["".join(words.split())] for words in _JOINED.split(",")
 }
 _TOGETHER |= {(whose, "name"): _NAME for whose in _WHOSE}
+_PERSONS = "nom client,nom famille,nombre cliente,nome cliente,naam klant,kunden name,mitarbeiter name,benutzer name"
+_TOGETHER |= {tuple(words.split()): _NAME for words in _PERSONS.split(",")}
 _TOGETHER[("social", "security")] = _WORDS["ssn"]
 
 # What values of a text column may look like: SQL regular expressions that match a whole value, or a part where it says so.
@@ -70,14 +93,18 @@ class Finding:
 
 
 def by_name(column: str) -> tuple[str, str] | None:
-    """What a column's name says it holds, and the mask for it.
+    """What a column's name says it holds, and the mask for it; accents count for nothing.
 
     >>> by_name("customerEmail"), by_name("name"), by_name("file_name"), by_name("distance")
     (('an e-mail address', 'token'), ('a name', 'redact'), None, None)
+    >>> by_name("PRÉNOM"), by_name("straße"), by_name("nom_produit")
+    (('a name', 'redact'), ('an address', 'redact'), None)
     """
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", column)
+    folded = unicodedata.normalize("NFKD", column.replace("ß", "ss").replace("ø", "o"))
+    letters = "".join(each for each in folded if not unicodedata.combining(each))
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", letters)
     parts = [word.lower() for word in words]
-    if parts == ["name"]:
+    if len(parts) == 1 and parts[0] in _ALONE:
         return _NAME
     for size in (3, 2):
         for start in range(len(parts) - size + 1):
@@ -178,5 +205,6 @@ def mask_line(mask: Mapping[str, str], findings: Iterable[Finding]) -> str:
     'mask = { id = "token", "e mail" = "token" }'
     """
     rules = dict(mask) | {each.column: each.suggestion for each in findings}
-    keys = {column: column if re.fullmatch(r"[A-Za-z0-9_-]+", column) else json.dumps(column) for column in rules}
+    bare = re.compile(r"[A-Za-z0-9_-]+")
+    keys = {column: column if bare.fullmatch(column) else json.dumps(column, ensure_ascii=False) for column in rules}
     return "mask = { " + ", ".join(f"{keys[column]} = {json.dumps(rule)}" for column, rule in rules.items()) + " }"
