@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest_plugins = ["tests.postgres"]
+if TYPE_CHECKING:
+    from tests.warm import Server
+
+pytest_plugins = ["tests.postgres", "tests.warm"]
 
 
 @pytest.fixture(autouse=True)
@@ -168,14 +171,18 @@ def write_orders(root: Path, days: list[str], *, name: str = "orders", amount: s
 class Stages:
     """Workspaces at stages of their life, each made once and copied for every test that starts there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: Server) -> None:
         self.folder = folder
+        self.server = server
 
     def copy(self, stage: str, to: Path) -> None:
         """Copy a stage; its views name files in full, so the doctor points them to the new place."""
         made = self.folder / stage
         if not made.exists():
-            getattr(self, f"_make_{stage}")(made)
+            from tests.warm import forked
+
+            with forked(self.server):
+                getattr(self, f"_make_{stage}")(made)
         shutil.copytree(made, to)
         if (to / "warehouse").exists():
             assert self._run(to, "doctor") == 0
@@ -219,11 +226,11 @@ class Stages:
 
 
 @pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def stages(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Iterator[Stages]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_USER", "ada@example.org")
         patch.setenv("NO_COLOR", "1")
-        yield Stages(tmp_path_factory.mktemp("stages"))
+        yield Stages(tmp_path_factory.mktemp("stages"), warm_server)
 
 
 @pytest.fixture
