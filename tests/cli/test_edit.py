@@ -66,10 +66,8 @@ def opened(shop: Any, sandbox: registry.SandboxInfo) -> Iterator[Callable[..., t
             port = free.getsockname()[1]
         command = [sys.executable, "-m", "workbench", "edit", *arguments, "--headless", "--no-token", "--port", str(port)]
         given = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-        null = subprocess.DEVNULL
-        process = subprocess.Popen(
-            command, cwd=shop.root, env=given, stdout=subprocess.PIPE, stderr=null, stdin=null, text=True
-        )
+        null, pipe = subprocess.DEVNULL, subprocess.PIPE
+        process = subprocess.Popen(command, cwd=shop.root, env=given, stdout=pipe, stderr=pipe, stdin=null, text=True)
         started.append(process)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -94,7 +92,10 @@ def test_the_process_sees_the_sandbox_and_no_credentials(shop: Any, sandbox: Any
     assert f"WORKBENCH_WORKSPACE={shop.root}" in known
     assert not [variable for variable in known if "canary" in variable]
     process.terminate()
-    document = json.loads(process.communicate(timeout=20)[0])
+    said, warned = process.communicate(timeout=20)
+    assert "http://" in warned
+    assert "auto-save" not in warned
+    document = json.loads(said)
     assert document["sandbox"] == "s-1"
     assert {"PGPASSWORD", "AWS_SECRET_ACCESS_KEY"} <= set(document["withheld"])
     assert "canary" not in json.dumps(document)

@@ -6,6 +6,7 @@ that they talk over a Unix socket in the process's own temporary folder instead.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing.connection as connection
 import os
 import runpy
@@ -131,7 +132,13 @@ def _free_port() -> int:
     )
 
 
+def _concerns_users(record: logging.LogRecord) -> bool:
+    """Whether to show a line of marimo's log: its warning of ``--watch`` is about what nobody who types ``edit`` chose."""
+    return "watch mode may interfere" not in str(record.msg)
+
+
 if __name__ == "__main__":
+    logging.getLogger("marimo").addFilter(_concerns_users)
     connection.Listener = LocalListener  # type: ignore[misc]  # the one place where marimo asks for a TCP port
     sys.argv[0] = "marimo"
     runpy.run_module("marimo", run_name="__main__", alter_sys=True)
