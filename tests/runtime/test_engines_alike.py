@@ -55,6 +55,7 @@ STREAMS = [
     "import io, contextlib\nwith contextlib.redirect_stdout(io.StringIO()) as s: print('in')\ns.getvalue()",
     "help(len)",
     "len??",
+    "get_ipython().run_cell('%precision 2\\n1.2345').success, get_ipython().transform_cell('!x')",
     "sys.stdin.read()",
 ]
 PROCESS = [

@@ -26,7 +26,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
-from workbench.runtime.duck import identifier, place_of, rows, widen
+from workbench.runtime.duck import BYTES_OF_A_THREAD, ROWS_OF_A_THREAD, held, identifier, place_of, rows, widen
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
 from workbench.runtime.sources import source_size
@@ -279,9 +279,12 @@ class Job:
         return self.staged
 
     def _table(self) -> ir.Table:
-        """What is staged, as a table of the session."""
+        """What is staged, read back from its files; once, where that is little."""
         if self._read is None:
-            self._read = self.warehouse.read(self.con, self._staged())
+            staged = self._staged()
+            self._read = self.warehouse.read(self.con, staged)
+            if staged.rows <= ROWS_OF_A_THREAD and staged.bytes <= BYTES_OF_A_THREAD:
+                self._read = held(self.con, staged.id, self._read, staged.columns)
         return self._read
 
     def _keep(self, *, durable: bool = False, **facts: Any) -> None:

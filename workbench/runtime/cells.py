@@ -116,7 +116,9 @@ def prepare() -> tuple[Any, _Channel]:
     config = Config()
     config.HistoryManager.enabled = False  # it has a thread
     kernel = SimpleNamespace(eventloop=None)  # all that ``exit`` asks of it
-    return ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel), _Channel()
+    shell = ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel)
+    _ = shell.logger  # made when it is first asked for, which every cell does
+    return shell, _Channel()
 
 
 def run_cells(channel: socket.socket) -> None:
@@ -189,6 +191,8 @@ async def _run(shell: Any, code: str) -> dict[str, Any]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             shell.events.trigger("post_execute")
             shell.events.trigger("post_run_cell", result)
+    elif failed is None:
+        result = _run_at_once(shell, code, transformed)
     else:
         result = shell.run_cell(code, store_history=True)
     error = result.error_before_exec or result.error_in_exec
@@ -197,3 +201,20 @@ async def _run(shell: Any, code: str) -> dict[str, Any]:
         lines = shell._last_traceback or []
         reply |= {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": lines}
     return reply
+
+
+def _run_at_once(shell: Any, code: str, transformed: str) -> Any:
+    """``shell.run_cell`` of a cell that awaits nothing, which would transform and compile it once more to find that out."""
+    known = {"transform_cell": transformed, "should_run_async": False}
+    for name, found in known.items():
+
+        def told(*_: Any, name: str = name, found: Any = found, **__: Any) -> Any:
+            del shell.__dict__[name]  # what the cell itself asks for it is to find out
+            return found
+
+        shell.__dict__[name] = told
+    try:
+        return shell.run_cell(code, store_history=True)
+    finally:
+        for name in known:
+            shell.__dict__.pop(name, None)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import UsageError
 from workbench.model import DataFile, Interval, Snapshot
 from workbench.runtime import files
-from workbench.runtime.duck import identifier, literal, reported, rows, type_sql
+from workbench.runtime.duck import identifier, literal, reported, rows, stored_as
 from workbench.runtime.merge import REPLACE, Rules, Staging, Written, moment
 
 if TYPE_CHECKING:
@@ -53,18 +53,21 @@ def write_snapshot(
         if threads > 1:
             con.execute("SET threads = 1")
         try:
-            _compute(expr, table, [name for name in (partition_by, *key) if name is not None])
-            columns = {name: kind for name, kind, *_ in rows(con, f"DESCRIBE {table}")}
+            columns = _compute(expr, table, [name for name in (partition_by, *key) if name is not None])
             staging = Staging(backend, table, columns, tuple(key), partition_by, base, base_query)
             rejected = None
             if staging.split(rules):
                 (rejected,) = _write_partitions(con, f"{table}_bad", folder, Path("quarantine", pipeline), None, None)
-            staging.count(rules, interval)
+            whole = rules.strategy == "replace" and (interval is None or partition_by is None)
+            if not whole:
+                staging.count(rules, interval)
             if rules.strategy == "replace":
                 kept = _kept(con, base, columns, partition_by, reach)
             else:
                 kept = staging.merge(rules.strategy)
             written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, base)
+            if whole:  # the same number, without another query
+                staging.counts["computed"] = sum(file.rows for file in written)
         finally:
             Staging(backend, table, {}, (), None, None, None).drop(rules)
             if threads > 1:
@@ -73,8 +76,11 @@ def write_snapshot(
     return Written(snapshot, rejected=rejected, **staging.counts)
 
 
-def _compute(expr: ir.Table, table: str, first: Sequence[str]) -> None:
-    """Make a temporary table of an expression's rows, in the order of the columns ``first`` and then of all others."""
+def _compute(expr: ir.Table, table: str, first: Sequence[str]) -> dict[str, str]:
+    """Make a temporary table of an expression's rows, in the order of the columns ``first`` and then of all others.
+
+    What comes back is the type of each column, as DuckDB tells it.
+    """
     import ibis
     import ibis.expr.operations as ops
 
@@ -84,11 +90,13 @@ def _compute(expr: ir.Table, table: str, first: Sequence[str]) -> None:
     if expr.op().find((ops.InMemoryTable, ops.ScalarUDF, ops.AggUDF)):  # Ibis brings them to the session
         expr = expr.order_by([ibis.asc(expr[name], nulls_first=True) for name in order])
         backend.create_table(table, expr, schema=ibis.schema(schema), temp=True)
-        return
-    columns = ", ".join(f"{identifier(name)} {type_sql(kind)}" for name, kind in schema.items())
+        return {name: kind for name, kind, *_ in rows(backend.con, f"DESCRIBE {table}")}
+    told = {name: stored_as(backend.con, kind) for name, kind in schema.items()}
+    columns = ", ".join(f"{identifier(name)} {kind}" for name, kind in told.items())
     by = ", ".join(f"{identifier(name)} ASC NULLS FIRST" for name in order)
-    backend.con.execute(f"CREATE TEMP TABLE {table} ({columns})")
-    backend.con.execute(f"INSERT INTO {table} SELECT * FROM ({backend.compile(expr)}) AS computed ORDER BY {by}")
+    query = f"SELECT * FROM ({backend.compile(expr)}) AS computed ORDER BY {by}"
+    backend.con.execute(f"CREATE TEMP TABLE {table} ({columns}); INSERT INTO {table} {query}")
+    return told
 
 
 def rebased(con: Any, folder: Path, staged: Snapshot, onto: Snapshot, interval: Interval) -> Snapshot:
@@ -235,8 +243,8 @@ def _write_partitions(
         for text, start, count in spans:
             rows_of = f"SELECT * FROM {table} WHERE rowid >= {start} AND rowid < {start + count}"
             temporary = work / "part.parquet"
-            if count <= _ROW_GROUP:
-                con.execute(f"COPY ({rows_of}) TO {literal(str(temporary))} {_COPY}")
+            if count <= _ROW_GROUP or len(spans) == 1:
+                con.execute(f"COPY {f'({rows_of})' if len(spans) > 1 else table} TO {literal(str(temporary))} {_COPY}")
             else:
                 # A table of its own starts at a block's first row; a slice of the big one would shift the row groups.
                 con.execute(f"CREATE OR REPLACE TEMP TABLE {part} AS {rows_of}")
