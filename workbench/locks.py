@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.errors import FileLocked
 
+AGAIN = "type the same command again"
 
-def lock_held(what: str, file: Path, again: str) -> FileLocked:
+
+def lock_held(what: str, file: Path, again: str = "type the same command again") -> FileLocked:
     """The error that another process holds a lock on ``file``: by its number where it is known, and how to make it go on.
 
     ``what`` says what it does, ``again`` how to try again.
 
-    >>> error = lock_held("another process writes", Path("/nowhere"), "type the same command again")
+    >>> error = lock_held("another process writes", Path("/nowhere"))
     >>> error.message, error.hint
     ('another process writes', 'wait for it to end, then type the same command again')
     """
@@ -26,6 +31,26 @@ def lock_held(what: str, file: Path, again: str) -> FileLocked:
         )
     named = f": process {pids[0]}" if pids else ""
     return FileLocked(f"{what}{named}", hint=f"wait for it to end, then {again}")
+
+
+@contextlib.contextmanager
+def in_turn(file: Path, what: str, seconds: float) -> Iterator[None]:
+    """Hold the turn of this thread among those of this process that want the lock on a file, for which see ``lock_held``.
+
+    Whoever waits for the file itself looks again after a pause; whoever waits for a turn goes on as soon as it is given back.
+    Raises ``FileLocked`` when that takes longer than ``seconds``.
+    """
+    turn = _turns.setdefault(os.fspath(file), threading.Lock())
+    if not turn.acquire(timeout=seconds):
+        raise lock_held(what, file)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+_turns: dict[str, threading.Lock] = {}
+os.register_at_fork(after_in_child=_turns.clear)  # whoever held one is not in the child
 
 
 def writers(file: Path) -> tuple[int, ...]:

@@ -12,11 +12,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.operate.conftest import TOTALS, TOTALS_CONTRACT, Production
+from tests.operate.conftest import DAILY, DAILY_CONTRACT, TOTALS, TOTALS_CONTRACT, Production
 from workbench.config import find_workspace
 from workbench.errors import InfrastructureError, WorkbenchError
 from workbench.operate import idle
@@ -104,6 +107,40 @@ def test_downstream_runs_after_its_upstream_in_the_same_pass(scheduled):
     assert runs[0] == ("daily_sales", "succeeded")
     assert ("sales_total", "succeeded") in runs
     assert scheduled.read("sales_total")[0][1] == 4
+
+
+def test_while_one_run_publishes_the_next_computes_and_never_more_than_may(production):
+    names = ("daily_sales", "daily_too", "daily_as_well")
+    for name in names:
+        production.publish(replace(DAILY_CONTRACT, pipeline=name), DAILY.replace("daily_sales", name))
+        settings(production, 'schedule = "0 6 * * *"\nstart = 2024-01-04\n', name)
+    production.orders(4)
+    service = scheduler(production, NOON + DAY)
+    service.jobs = 1
+    thread = threading.Thread(target=service.once)
+    with production.warehouse.lock():
+        thread.start()
+        assert within(60, lambda: len(records(production)) == 2)  # both were computed, and nothing could be published
+        time.sleep(0.2)
+        with Store.open(production.workspace, read_only=True) as store:
+            assert len(store.runs()) == 2
+    thread.join()
+    assert {run.pipeline for run in service.ended if run.facts["changed"]} == {*names}
+    spans = sorted((each["start_time"], each["end_time"]) for each in records(production))
+    assert all(ended <= began for (_, ended), (began, _) in pairwise(spans))
+
+
+def records(production: Production) -> list[dict[str, str]]:
+    """What papermill tells of the runs that were executed."""
+    found = production.workspace.runs.glob("*/run.ipynb")
+    return [json.loads(file.read_text())["metadata"]["papermill"] for file in found]
+
+
+def within(seconds: float, true: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return true()
 
 
 def test_what_can_not_pass_is_tried_once_and_holds_what_reads_it(scheduled):

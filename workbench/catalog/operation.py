@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workbench.catalog.canary import Change, ended_by
@@ -65,7 +66,7 @@ def move_readers(
     Raises ``LeaseLost`` when it was taken over, ``InfrastructureError`` when readers are no longer where ``targets`` say,
     ``GuardRefused`` when the ledger does not verify, ``LockHeld`` when another process publishes.
     """
-    with warehouse.lock():
+    with warehouse.lock(), _in_the_middle(store) as in_the_middle:
         recover(store, warehouse, at=at)
         refuse_broken_ledger(store)
         if lease is not None:
@@ -88,6 +89,7 @@ def move_readers(
             if lease is not None:
                 leases.require(store, lease)
             operation = store.begin_operation(kind, targets, who=who, at=at, why=why, promotion=promotion, run=run)
+            in_the_middle(operation)
             if release is not None:
                 quarantine.begin_release(store, release, operation.id, who=who, why=why, at=at)
             change = (change or Change()).and_also(ended_by(store, current, kind, targets, promotion, at))
@@ -98,6 +100,30 @@ def move_readers(
         warehouse.swap(operation.id, changes, _comments(store, operation), change.applied(current))
         _finish(store, operation, at, ending)
     return operation
+
+
+def interrupted(store: Store) -> bool:
+    """Whether an operation was begun and has not ended, but for those that threads of this process are in the middle of."""
+    begun = store.operations(state="begun")
+    return any((store.workspace.root, each.id) not in _here for each in begun)
+
+
+@contextlib.contextmanager
+def _in_the_middle(store: Store) -> Iterator[Callable[[OperationRecord], None]]:
+    """Give a function that says which operation this thread is in the middle of, while it lasts."""
+    mine: list[tuple[Path, str]] = []
+
+    def note(operation: OperationRecord) -> None:
+        mine.append((store.workspace.root, operation.id))
+        _here.update(mine)
+
+    try:
+        yield note
+    finally:
+        _here.difference_update(mine)
+
+
+_here: set[tuple[Path, str]] = set()  # by workspace
 
 
 def recover(store: Store, warehouse: Warehouse, *, at: dt.datetime) -> tuple[Recovered, ...]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.catalog import announce
 from workbench.catalog.contract import Contract, read_contract
-from workbench.catalog.operation import recover
+from workbench.catalog.operation import interrupted, recover
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, WorkbenchError, infrastructure
@@ -53,13 +53,14 @@ def run_pipeline(
     watch: lease.Watch | None = None,
     trigger: str = "",
     staged: str = "",
+    computed: Callable[[], None] = lambda: None,
 ) -> RunRecord:
     """Run the live version of a pipeline and let readers see the result, if its checks pass.
 
     One process at a time runs a pipeline: it holds a lease, and publishes only while nobody has taken that over. ``account``
     is the scheduler's, kept together with the run's record; ``watch`` is what a service has seen of leases. ``trigger`` says
     what started the run besides ``who``, such as ``backfill B-1``. With ``staged`` nothing is computed: what another
-    scheduler's papermill has staged under that name is taken.
+    scheduler's papermill has staged under that name is taken. ``computed`` is called when all that is left is to publish.
 
     Values of ``parameters`` that are text are read as the command line's. Without ``interval`` all data is computed. The record
     says how it ended: ``succeeded`` (``facts["changed"]`` tells whether readers see something new), ``degraded`` (no rows were
@@ -79,8 +80,11 @@ def run_pipeline(
             announce.run_told(workspace, asked.contract, run)
             give_released(store, asked.version, this.folder)
             if staged:
-                return this.conclude(adopt(workspace, run, staged, this.folder / RECORD))
-            return this.conclude(this.compute(asked.values, engine, on_cell))
+                execution = adopt(workspace, run, staged, this.folder / RECORD)
+            else:
+                execution = this.compute(asked.values, engine, on_cell)
+            computed()
+            return this.conclude(execution)
 
 
 def run_together(
@@ -237,6 +241,6 @@ def _end(this: UnderWay, run: RunRecord, error: BaseException) -> None:
 
 def _mend(store: Store, warehouse: Warehouse, now: dt.datetime) -> None:
     """Finish or undo what a killed process had begun, before anything builds on it."""
-    if store.operations(state="begun"):
+    if interrupted(store):
         with warehouse.lock():
             recover(store, warehouse, at=now)

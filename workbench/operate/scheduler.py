@@ -10,7 +10,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from workbench.config import Workspace
@@ -34,6 +34,9 @@ PATIENCE = 2  # times in a row that a lock is held, or nothing can be written do
 class Scheduler:
     """One scheduler of one workspace. ``say`` gets a line for each thing that happens.
 
+    At most ``jobs`` runs compute at once. While one publishes what it has computed, and waits for disks, the next one computes;
+    as many as compute may publish, one after the other.
+
     ``aside`` does what runs give rise to and production need not wait for; it is asked to end by what it is given.
     """
 
@@ -51,6 +54,8 @@ class Scheduler:
     _reader: Reader = field(init=False)
     _watch: lease.Watch = field(default_factory=lease.Watch)
     _futures: dict[str, tuple[Account, Future[None]]] = field(default_factory=dict)
+    _computed: set[str] = field(default_factory=set)  # of these, those that publish
+    _moved: threading.Event = field(default_factory=threading.Event)  # a run has ended, or computes no longer
     _key: str = ""
     _held_up: list[InfrastructureError] = field(default_factory=list)
     _thread: threading.Thread | None = None
@@ -107,9 +112,10 @@ class Scheduler:
         ``InfrastructureError`` when what went wrong can't even be written down.
         """
         self._held_up.clear()
-        with ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run") as pool:
+        with self._threads() as pool:
             while not self.stopping:
-                self._begin(pool, self._rest() if self._futures else self.look())
+                if not self._full():
+                    self._begin(pool, self._rest() if self._futures else self.look())
                 if not self._futures:
                     break
                 self._gather(timeout=TICK)
@@ -129,7 +135,7 @@ class Scheduler:
 
         ``beat`` is called at every look.
         """
-        pool = ThreadPoolExecutor(self.jobs, thread_name_prefix="workbench-run")
+        pool = self._threads()
         while not stop.is_set():
             try:
                 self._begin(pool, self.look_again())
@@ -191,6 +197,13 @@ class Scheduler:
         """Read all settings again."""
         self.workspace, self._reader, self._key = workspace, Reader(workspace), ""
 
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(2 * self.jobs, thread_name_prefix="workbench-run")
+
+    def _full(self) -> bool:
+        """Whether as many runs as may compute do so, or as many wait to be published as there are."""
+        return len(self._futures) - len(self._computed) >= self.jobs or len(self._futures) >= 2 * self.jobs
+
     def _begin(self, pool: ThreadPoolExecutor, found: Plan) -> None:
         if found.skipped:
             with Store.open(self.workspace) as store:
@@ -198,18 +211,23 @@ class Scheduler:
             for record in found.skipped:
                 self.say(f"{record.pipeline} {record.interval} left out: catching up begins later")
         for account in found.due:
-            if len(self._futures) >= self.jobs:
+            if self._full():
                 return
             if account.pipeline not in self._futures:
                 reached("before_scheduled")
                 self._begun.add(account.pipeline)
-                self._futures[account.pipeline] = account, pool.submit(self._run, account)
+                future = pool.submit(self._run, account)
+                self._futures[account.pipeline] = account, future
+                future.add_done_callback(lambda _: self._moved.set())
 
     def _gather(self, *, timeout: float) -> None:
-        done, _ = wait([future for _, future in self._futures.values()], timeout, return_when=FIRST_COMPLETED)
+        """Wait until a run has ended, or another one may be begun."""
+        self._moved.wait(timeout)
+        self._moved.clear()
         for name, (_, future) in list(self._futures.items()):
-            if future in done:
+            if future.done():
                 del self._futures[name]
+                self._computed.discard(name)
                 future.result()
 
     def _run(self, account: Account) -> None:
@@ -218,6 +236,11 @@ class Scheduler:
 
         what = f"{account.pipeline} {account.interval}"
         now = self.clock.now()
+
+        def computed() -> None:
+            self._computed.add(account.pipeline)
+            self._moved.set()
+
         try:
             run = run_pipeline(
                 self.workspace,
@@ -227,6 +250,7 @@ class Scheduler:
                 now=now,
                 account=account,
                 watch=self._watch,
+                computed=computed,
             )
         except NothingToDo:
             return

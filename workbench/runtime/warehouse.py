@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError
-from workbench.locks import lock_held
+from workbench.locks import in_turn, lock_held
 from workbench.model import Interval, Snapshot
 from workbench.runtime import files, views
 
@@ -259,16 +259,17 @@ class Warehouse:
         from filelock import FileLock, Timeout
 
         folder = files.make_folder(self.workspace.warehouse)
-        lock = FileLock(folder / ".publish.lock")
-        try:
-            lock.acquire(timeout=timeout)
-        except Timeout:
-            what = f"another process is publishing to {folder.name}"
-            raise lock_held(what, Path(lock.lock_file), "type the same command again") from None
-        try:
-            yield
-        finally:
-            lock.release()
+        file, what = folder / ".publish.lock", f"another process is publishing to {folder.name}"
+        with in_turn(file, what, timeout):
+            lock = FileLock(file)
+            try:
+                lock.acquire(timeout=timeout, poll_interval=0.01)
+            except Timeout:
+                raise lock_held(what, file) from None
+            try:
+                yield
+            finally:
+                lock.release()
 
     # Upkeep
 

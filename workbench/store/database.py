@@ -26,6 +26,7 @@ from workbench.store.engine import (
     explained,
     migrate,
     next_number,
+    one_writer,
     place,
     reading,
     reading_only,
@@ -99,7 +100,7 @@ class Store:
             return
         if self._engine is None:
             raise InfrastructureError("there is no store yet", hint="workbench doctor")
-        with self._explained(self._engine) as session, session.begin():
+        with one_writer(place(self.workspace)), self._explained(self._engine) as session, session.begin():
             self._connection = session
             try:
                 yield session

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
-from workbench.locks import lock_held
+from workbench.locks import AGAIN, in_turn, lock_held
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Select, Table, Update
 
 BUSY_SECONDS = 10
 _READS = "workbench reads"
-AGAIN = "type the same command again"
+WRITES = "another process writes to the store"
 
 
 def place(workspace: Workspace) -> Path:
@@ -53,6 +53,11 @@ def connect(file: Path, *, read_only: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only or connection.info.get(_READS) else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def one_writer(file: Path) -> contextlib.AbstractContextManager[None]:
+    """The turn to write to a store, for one thread of this process: SQLite itself looks again after ever longer pauses."""
+    return in_turn(file, WRITES, BUSY_SECONDS)
 
 
 @contextlib.contextmanager
@@ -192,7 +197,7 @@ def explained(error: Exception, file: Path) -> InfrastructureError:
     """What SQLite's complaint about the store in ``file`` means to the person who typed the command."""
     text = str(getattr(error, "orig", error))
     if "locked" in text:
-        return lock_held("another process writes to the store", file, AGAIN)
+        return lock_held(WRITES, file)
     if "full" in text or "disk I/O" in text:
         return InfrastructureError(f"the store can't be written: {text}", hint=f"free space, then {AGAIN}")
     if "readonly" in text or "unable to open" in text:
