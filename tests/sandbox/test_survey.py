@@ -90,6 +90,15 @@ def test_a_key_is_read_once_to_be_checked_and_referred_to(dense: int) -> None:
         assert survey.complete(production, Link("child", ("a",), "parent", ("a",))) == 2
 
 
+def test_references_to_a_range_without_gaps_are_proved_by_its_ends_alone(dense: int) -> None:
+    children = [(1, 0), (2, 0), (2, 0), (None, 0)]
+    with tables(parent=[(2, 1), (1, 1), (3, 1), (None, 1)], child=children, beyond=[*children, (4, 0)]) as production:
+        survey.check_keys({"parent": Source(read="-", key=["a"])}, production, lambda _: None)
+        assert survey._numbered(production, "parent", ("a",)).full  # type: ignore[union-attr]
+        assert survey.complete(production, Link("child", ("a",), "parent", ("a",))) == 3
+        assert survey.complete(production, Link("beyond", ("a",), "parent", ("a",))) is None
+
+
 def test_columns_that_are_no_integers_are_left_to_sql() -> None:
     with tables(parent=[(1, 1)], child=[(1, 1)]) as production:
         production.columns["child"]["a"] = "DOUBLE"

@@ -206,11 +206,14 @@ class Sampling:
     def _pull_parents(self) -> None:
         """Add what staged rows refer to and is not there, until nothing is missing; cycles and self-references end too."""
         order = self._upwards()
+        # Where each source comes before all that it refers to, rows that are added ask only for what is still to come.
+        once = all(order.index(link.child) < order.index(link.parent) for link in self.links)
         missing = True
         while missing:
             missing = False
             for name in order:
                 missing = self._pull(name) or missing
+            missing = missing and not once
 
     def _pull(self, name: str) -> bool:
         """Add the missing rows of one source in one scan; whether there were any."""

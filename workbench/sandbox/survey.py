@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DENSE = 1 << 27  # up to so many different numbers each has a byte of its own
 MANY = 10_000_000  # up to so many rows numbers that lie further apart have slots
-BATCH = 1 << 20
+BATCH = 1 << 16  # numbers at a time, so that what is computed of them stays near the processor
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 
 
@@ -34,12 +34,13 @@ class Numbered:
     """The values of some integer columns of a source as one number each, counted from ``low`` in every column.
 
     ``flags`` has one for each possible number; where these are too many, ``slots`` hold the numbers that are there, each in the
-    first array whose slot for it was not taken by another. ``unique`` when none is there twice.
+    first array whose slot for it was not taken by another. ``unique`` when none is there twice, ``full`` when all are there.
     """
 
     low: tuple[int, ...]
     width: tuple[int, ...]
     unique: bool
+    full: bool
     flags: NDArray[np.bool_] | None = None
     slots: tuple[NDArray[np.int64], ...] = ()
 
@@ -108,6 +109,9 @@ def _complete(production: Production, link: Link) -> int | None:
     for (low, high), start, width in zip(bounds, parent.low, parent.width, strict=True):
         if low < start or high >= start + width:
             return None
+    if parent.full:  # nothing between its ends is missing, and how many are NULL is on account, too
+        counted = f"SELECT count(*) FROM {production.relations[link.child]} t WHERE {all_filled(link.columns, 't')}"
+        return int(production.ask(counted)[0][0])
     filled = 0
     for batch in _numbers(production, link.child, link.columns, parent.low, parent.width):
         if not parent.has_all(batch):
@@ -138,7 +142,8 @@ def _count_off(production: Production, name: str, columns: tuple[str, ...]) -> N
         for batch in batches:
             flags[batch] = True
             rows += len(batch)
-        return Numbered(low, width, int(np.count_nonzero(flags)) == rows, flags=flags)
+        distinct = int(np.count_nonzero(flags))
+        return Numbered(low, width, distinct == rows, distinct == span, flags=flags)
     if production.rows[name] > MANY or span >= 1 << 62:
         return None
     left = np.concatenate([np.empty(0, np.int64), *batches])
@@ -149,7 +154,7 @@ def _count_off(production: Production, name: str, columns: tuple[str, ...]) -> N
         slots[-1][places] = left
         distinct += int(np.count_nonzero(slots[-1] >= 0))
         left = left[slots[-1][places] != left]
-    return Numbered(low, width, distinct == rows, slots=tuple(slots))
+    return Numbered(low, width, distinct == rows, distinct == span, slots=tuple(slots))
 
 
 def _integers(production: Production, name: str, columns: Sequence[str]) -> bool:
