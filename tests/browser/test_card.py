@@ -52,6 +52,7 @@ def test_the_notebook_runs_without_an_edit_and_its_cards_preview_the_promotion(p
     expect(monthly).to_contain_text("differs from live @1")
     assert counts(late)["changed"] > 0
     expect(page.locator("marimo-vega, .vega-embed").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("tab", name="Preview").first).to_be_visible()  # departures.head(5): rows, not only its expression
     expect(page.locator(".marimo-error, [data-testid='cell-error']")).to_have_count(0)
 
 

@@ -6,6 +6,7 @@ The connection is built by Ibis and then closed to the rest of the machine: no o
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +84,17 @@ def current() -> Session:
         else:
             path = registry.active(find_workspace()).path
         _active = open_session(path)
+        _show_rows()
     return _active
+
+
+def _show_rows() -> None:
+    """Have the editor show a page of a table's rows, until a cell says otherwise, in place of how they would be computed."""
+    marimo = sys.modules.get("marimo")
+    if marimo is not None and marimo.running_in_notebook():
+        import ibis
+
+        ibis.options.interactive = True
 
 
 def activate(path: Path, parameters: Mapping[str, Any] | None = None) -> Session:
