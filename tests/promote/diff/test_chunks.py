@@ -35,6 +35,11 @@ CHANGES = {
     "rows appended and a text": """
         SELECT * REPLACE (CASE WHEN id = 3 THEN '?' ELSE s END AS s) FROM base
         UNION ALL SELECT * REPLACE (id + 100000 AS id) FROM base WHERE id < 100""",
+    "rows appended and a last text": """
+        SELECT * REPLACE (CASE WHEN id = 8990 THEN 't9' ELSE s END AS s) FROM base
+        UNION ALL SELECT * REPLACE (id + 100000 AS id) FROM base WHERE id < 100""",
+    "rows appended with other texts": """
+        FROM base UNION ALL SELECT * REPLACE (id + 100000 AS id, 'new' || id AS s) FROM base WHERE id < 100""",
     "a row inserted": "FROM base UNION ALL SELECT * REPLACE (-1 AS id) FROM base WHERE id = 5000",
     "rows gone": "FROM base WHERE id % 2500 > 0",
     "the tail gone": "FROM base WHERE id < 7000",
