@@ -121,15 +121,15 @@ def prepare() -> tuple[Any, _Channel]:
     return shell, _Channel()
 
 
-def run_cells(channel: socket.socket) -> None:
-    """Run cells as they arrive, until the other end closes."""
+def run_cells(channel: socket.socket, refused: Exception | None = None) -> None:
+    """Run cells as they arrive, until the other end closes; with ``refused`` each fails so at once."""
     # Not asyncio.run(), which keeps SIGINT for itself: an interrupt belongs to the cell.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(_serve(channel))
+    loop.run_until_complete(_serve(channel, refused))
 
 
-async def _serve(channel: socket.socket) -> None:
+async def _serve(channel: socket.socket, refused: Exception | None) -> None:
     shell, session = _shell(channel)
     buffer = bytearray()
     while True:
@@ -138,7 +138,7 @@ async def _serve(channel: socket.socket) -> None:
             return
         buffer += data
         for request in frames(buffer):
-            reply = await _run(shell, request["code"])
+            reply = await _run(shell, request["code"], refused)
             with session.lock:
                 session.flush()
                 send(channel, {"reply": redacted(reply)})
@@ -169,7 +169,7 @@ def _refuse_input() -> None:
     sys.breakpointhook = lambda *_, **__: None  # a kernel's passes over them, too, while no debugger is there
 
 
-async def _run(shell: Any, code: str) -> dict[str, Any]:
+async def _run(shell: Any, code: str, refused: Exception | None) -> dict[str, Any]:
     """Run one cell as ipykernel does: asynchronously where it awaits, else synchronously, within a running loop."""
     failed = None
     try:
@@ -177,7 +177,9 @@ async def _run(shell: Any, code: str) -> dict[str, Any]:
     except Exception:
         transformed, failed = code, sys.exc_info()
     shell._last_traceback, shell._last_traceback_during_displayhook = None, False
-    if shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
+    if refused is not None:
+        result = _run_at_once(shell, code, transformed, refused)
+    elif shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
         task = asyncio.ensure_future(
             shell.run_cell_async(code, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failed)
         )
@@ -203,13 +205,18 @@ async def _run(shell: Any, code: str) -> dict[str, Any]:
     return reply
 
 
-def _run_at_once(shell: Any, code: str, transformed: str) -> Any:
-    """``shell.run_cell`` of a cell that awaits nothing, which would transform and compile it once more to find that out."""
+def _run_at_once(shell: Any, code: str, transformed: str, refused: Exception | None = None) -> Any:
+    """``shell.run_cell`` of a cell that awaits nothing, which would transform and compile it once more to find that out.
+
+    With ``refused`` the cell does not run.
+    """
     known = {"transform_cell": transformed, "should_run_async": False}
     for name, found in known.items():
 
         def told(*_: Any, name: str = name, found: Any = found, **__: Any) -> Any:
             del shell.__dict__[name]  # what the cell itself asks for it is to find out
+            if refused is not None and found is transformed:
+                raise refused
             return found
 
         shell.__dict__[name] = told

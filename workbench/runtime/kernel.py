@@ -14,15 +14,28 @@ import sys
 from typing import Any
 
 
-def bound_memory(limit: int | None) -> None:
+def bound_memory(limit: int | None) -> MemoryError | None:
     """Let this process have so many bytes of private writable memory: what a query or a data frame takes.
 
-    Files that are only mapped don't count. Beyond the limit Python raises ``MemoryError``.
+    Files that are only mapped don't count. Beyond the limit Python raises ``MemoryError``; that is what comes back when the
+    process is beyond it already, since the system says nothing until it asks for more.
     """
-    if limit is not None:
-        import resource
+    if limit is None:
+        return None
+    import resource
 
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    has = private_memory()
+    return MemoryError(f"the limit is {limit:,} bytes, and {has:,} are taken before the first cell") if has > limit else None
+
+
+def private_memory() -> int:
+    """Bytes of private writable memory that this process has; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as stream:
+            return next((int(line.split()[1]) * 1024 for line in stream if line.startswith("VmData:")), 0)
+    except OSError:
+        return 0
 
 
 def die_with_parent() -> None:

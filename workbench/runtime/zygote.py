@@ -124,8 +124,8 @@ def _become_child(request: dict[str, Any], events: int, out: int, err: int, log:
     _change_environment(request["environment"])
     if "numpy" in sys.modules:  # every child would draw the same numbers
         sys.modules["numpy"].random.seed()
-    bound_memory(request["memory_limit"])
-    run_cells(socket.socket(fileno=events))
+    refused = bound_memory(request["memory_limit"])
+    run_cells(socket.socket(fileno=events), refused)
     os._exit(0)
 
 
