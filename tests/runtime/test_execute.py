@@ -106,6 +106,27 @@ def test_the_memory_limit_is_a_clean_error(tmp_path, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_an_error_that_the_shell_can_t_show_is_told(tmp_path, engine):
+    """It could not where memory had run out."""
+    hidden = "get_ipython().showtraceback = lambda *_, **__: None\nraise MemoryError('Out of Memory Error: 1 GB')"
+    done, cells = run(tmp_path, hidden, engine=engine, memory_limit=2_000_000_000)
+    assert (done.outcome, done.cell) == ("failed", "c1")
+    said = "MemoryError: the run needed more than its memory limit of 2,000,000,000 bytes; MemoryError: Out of Memory Error: 1 GB"
+    assert done.error == said
+    assert [(output.output_type, output.ename) for output in cells[1].outputs] == [("error", "MemoryError")]
+
+
+def test_a_kernel_that_never_started_fails_the_first_cell(tmp_path):
+    source = notebook(tmp_path / "n.ipynb", ["x = 1"])
+    titled = nbformat.read(source, 4)
+    titled.cells.insert(0, v4.new_markdown_cell("# Title"))
+    nbformat.write(titled, source)
+    done = execute(source, tmp_path / "out.ipynb", {}, folder=tmp_path, engine="workbench-kernel", memory_limit=10_000_000)
+    assert (done.outcome, done.cell) == ("killed", "c0")
+    assert done.error.startswith("KernelDied: its process ")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_no_grandchild_is_left(tmp_path, engine):
     mark = f"31{os.getpid()}"
     run(tmp_path, f"import subprocess; subprocess.Popen(['sleep', '{mark}'])\n1 / 0", engine=engine)

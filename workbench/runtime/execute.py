@@ -97,6 +97,8 @@ def execute(
             write_record(attempt.recorder.nb, record, durable=True)
         if log.is_file() and log.stat().st_size == 0:
             log.unlink()
+    if memory_limit is not None and "Out of Memory Error" in error:  # DuckDB's
+        error = f"MemoryError: the run needed more than its memory limit of {memory_limit:,} bytes; {error}"
     outcome: Outcome = "completed"
     if error:
         outcome = "timed out" if attempt.timed_out else "killed" if error.startswith("KernelDied:") else "failed"

@@ -87,8 +87,12 @@ class Recorder(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
         if told["status"] != self.FAILED:
             told["status"] = self.COMPLETED
 
-    def cell_exception(self, cell: Any, cell_index: int | None = None, **rest: Any) -> None:
+    def cell_exception(self, cell: Any, cell_index: int | None = None, exception: Any = None, **rest: Any) -> None:
         self.failed = cell
+        if exception is not None and not any(each.output_type == "error" for each in cell.outputs):
+            # The shell had no memory left to format the error, and so showed none.
+            told = {"ename": exception.ename, "evalue": exception.evalue, "traceback": list(exception.traceback.splitlines())}
+            cell.outputs.append(nbformat.v4.new_output("error", **told))
         super().cell_exception(cell, cell_index, **rest)
 
     @contextlib.contextmanager
@@ -104,14 +108,12 @@ class Recorder(NotebookExecutionManager):  # type: ignore[misc]  # papermill has
 
     def broken(self, ename: str, evalue: str) -> None:
         """The kernel is gone: the cell that was running failed, with this error as its last output."""
-        cell = self._running
-        if cell is None:
-            cell = next((each for each in self.nb.cells if each.metadata.papermill["status"] != self.COMPLETED), None)
+        cell, code = self._running, (each for each in self.nb.cells if each.cell_type == "code")
+        if cell is None or cell.cell_type != "code":  # it died before it had begun with any
+            cell = next((each for each in code if each.metadata.papermill["status"] != self.COMPLETED), None)
         if cell is None:
             return
-        if cell.get("cell_type") == "code":
-            lines = [f"{ename}: {evalue}"]
-            cell.outputs.append(nbformat.v4.new_output("error", ename=ename, evalue=evalue, traceback=lines))
+        cell.outputs.append(nbformat.v4.new_output("error", ename=ename, evalue=evalue, traceback=[f"{ename}: {evalue}"]))
         self.cell_exception(cell)
         self._complete(cell)
         self._running = None
