@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.sandbox.conftest import Place
 from workbench.errors import ConfigError, GuardRefused, InfrastructureError, UsageError
+from workbench.render.sandbox import estimate_line
 from workbench.sandbox import create as creation
 from workbench.sandbox import registry
 from workbench.sandbox.create import Request
@@ -135,6 +137,39 @@ def test_a_condition_limits_the_anchors(place: Place) -> None:
         place.make(where="mont >= 6")
     with pytest.raises(UsageError, match="--where"):
         place.make(where="true) ; DROP TABLE x; SELECT (1")
+    with pytest.raises(UsageError, match=r"is met by none of the 20,000 rows of orders"):
+        place.make(anchors=("orders",), where="month > 12")
+    with pytest.raises(UsageError, match=r"0\.001% of its 1 rows that meet --where 'id = 5' chose none"):
+        place.make("0.001%", anchors=("orders",), where="id = 5")
+
+
+@pytest.mark.parametrize(
+    "where", ["random() > 0.5", "CURRENT_DATE > DATE '2020-01-01'", "month < month(now())", "id IN (FROM read_csv('x.csv'))"]
+)
+def test_a_condition_whose_answer_would_change_by_itself_is_refused(place: Place, where: str) -> None:
+    with pytest.raises(UsageError, match="may give something else another time"):
+        place.make(anchors=("orders",), where=where)
+
+
+def test_the_estimate_knows_what_a_condition_leaves_and_what_a_floor_adds(place: Place) -> None:
+    shown: list[creation.Estimate] = []
+
+    def ask(sample: str, **options: Any) -> dict[str, int]:
+        request = Request(sample, anchors=("orders",), **options)
+        info = creation.create(place.workspace, request, show=shown.append)
+        return {name: table.rows for name, table in info.tables.items()}
+
+    rows = ask("100%", where="month = 3", max_rows=15_000)
+    assert shown[-1].left == {"orders": (1667, 20_000)}
+    assert (shown[-1].rows["orders"], shown[-1].rows["lines"]) == (1667, 5001) == (rows["orders"], rows["lines"])
+    assert shown[-1].rows["customers"] == pytest.approx(rows["customers"], rel=0.25)
+    assert estimate_line(shown[-1]).endswith("(orders: 1,667 of 20,000 rows meet --where)")
+    with pytest.raises(GuardRefused, match="above the cap of 15,000"):
+        ask("100%", max_rows=15_000)
+    assert shown[-1].left == {}
+    assert estimate_line(shown[-1]).endswith(f"keeps about {shown[-1].total:,}")
+    rows = ask("0.1%", strata=("month",), floor=30)
+    assert shown[-1].rows["orders"] == 12 * 30 == rows["orders"]
 
 
 def test_each_stratum_keeps_its_floor(place: Place) -> None:
@@ -247,6 +282,7 @@ def test_a_killed_creation_is_never_seen_and_swept_away(place: Place) -> None:
     script = f"""
 import os
 from pathlib import Path
+from typing import Any
 from workbench.config import find_workspace
 from workbench.sandbox.create import Request, create
 def stop(step):

@@ -120,6 +120,21 @@ def test_the_same_sandbox_from_files_and_from_a_server(
         }
 
 
+def test_the_estimate_counts_on_the_server_what_a_condition_leaves(empty: Place, everywhere: Everywhere) -> None:
+    everywhere(*TABLES)
+    shown: list[creation.Estimate] = []
+
+    def ask(where: str) -> dict[str, tuple[int, int]]:
+        creation.create(empty.workspace, Request("100%", where=where, seed=len(shown)), show=shown.append)
+        return shown[-1].left
+
+    assert ask("region = 2 AND born < DATE '1905-01-01'") == {"people": (22, 1000)}
+    # What the server can't be asked counts as all, and what was asked before and after is of the same moment.
+    assert ask("list_contains([1, 2], region) AND id < 5 AND regexp_full_match(name, '.*')") == {}
+    assert shown[0].rows["people"] == 22
+    assert shown[1].rows["people"] == 1000
+
+
 def test_only_rows_that_the_sample_needs_are_fetched(
     empty: Place, everywhere: Everywhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,9 @@ def sandbox_json(info: SandboxInfo, now: dt.datetime, active: str | None = None)
 
 
 def estimate_line(guess: Estimate) -> str:
-    return f"reads {guess.rows_read:,} rows ({size(guess.bytes_read)}) of production, keeps about {guess.total:,}"
+    left = [f"{name}: {met:,} of {rows:,} rows meet --where" for name, (met, rows) in guess.left.items()]
+    line = f"reads {guess.rows_read:,} rows ({size(guess.bytes_read)}) of production, keeps about {guess.total:,}"
+    return f"{line} ({'; '.join(left)})" if left else line
 
 
 def created_view(info: SandboxInfo, now: dt.datetime, alike: Sequence[Anonymity] = ()) -> Group:

@@ -99,8 +99,7 @@ class Reading:
         for setting, value in LIMITS.items():
             own = f"current_setting('{setting}')"
             self.rows(f"SELECT set_config('{setting}', CASE {own} WHEN '0' THEN '{value}' ELSE {own} END, false)")
-        with self._translated():
-            self._cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.do("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def close(self) -> None:
         """End the transaction; nothing was written."""
@@ -115,6 +114,11 @@ class Reading:
             self._cursor.execute(query, parameters or None)
             found: list[tuple[Any, ...]] = self._cursor.fetchall()
             return found
+
+    def do(self, statement: str) -> None:
+        """Carry out what gives no rows."""
+        with self._translated():
+            self._cursor.execute(statement)
 
     def columns(self, at: Place) -> dict[str, Column]:
         """The columns of a table or view in their order; ``UsageError`` where there is none."""

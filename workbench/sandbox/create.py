@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench.config import Source, Workspace, parse_duration, parse_share
@@ -16,6 +16,7 @@ from workbench.runtime import files
 from workbench.runtime.duck import identifier, reported
 from workbench.runtime.failpoint import reached
 from workbench.sandbox import mask, personal, refresh, registry
+from workbench.sandbox.anchors import Anchors, survey_anchors
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
@@ -46,11 +47,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a creation will read and make: rows and bytes of production, and rows of each table of the sandbox."""
+    """What a creation will read and make: rows and bytes of production, and rows of each table of the sandbox.
+
+    ``left`` has for each anchor that ``--where`` is about how many of its rows meet it, and how many there are.
+    """
 
     rows_read: int
     bytes_read: int
     rows: dict[str, int]
+    left: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -104,12 +109,13 @@ def create(
                 record(there, False)
                 registry.write(there)
                 return there
-            _guard(production, steps, all_links, recipe, show)
+            anchors = survey_anchors(production, steps, recipe)
+            _guard(production, steps, all_links, recipe, anchors, show)
             reuse = None
             if base is not None and base.id == _identity(settings.sources, base.snapshot, recipe, steps, key):
                 changed = [name for name, digest in production.digests.items() if base.snapshot[name] != digest]
                 reuse = refresh.plan(base, changed, steps, all_links) if same_columns(production, base, changed) else None
-            sampling = _sampling(settings.sources, production, all_links, steps, recipe, tell, reuse)
+            sampling = _sampling(settings.sources, production, all_links, steps, recipe, anchors, tell, reuse)
             check_keys(sampling.sources, production, tell)
             sampling.take()
             if sum(sampling.taken.values()) <= FEW:
@@ -170,14 +176,15 @@ def recreate(
 
 def _sampling(
     sources: Mapping[str, Source], production: Production, all_links: Sequence[Link], steps: Sequence[Step], recipe: Recipe,
-    tell: Callable[[str], None], reuse: Reuse | None,
+    anchors: Anchors, tell: Callable[[str], None], reuse: Reuse | None,
 ) -> Sampling:  # fmt: skip
     """The sampling of all sources, or of those that a refresh needs."""
     if reuse is None:
-        return Sampling(production, sources, all_links, steps, recipe, tell)
+        return Sampling(production, sources, all_links, steps, recipe, tell, anchors.left)
     chosen = {name: source for name, source in sources.items() if name in reuse.staged}
     within = [link for link in all_links if {link.child, link.parent} <= chosen.keys()]
-    return Sampling(production, chosen, within, [step for step in steps if step.source in chosen], recipe, tell)
+    staged = [step for step in steps if step.source in chosen]
+    return Sampling(production, chosen, within, staged, recipe, tell, anchors.left)
 
 
 def _end(now: dt.datetime, ttl: str) -> dt.datetime:
@@ -245,11 +252,14 @@ def _identity(
 
 
 def _guard(
-    production: Production, steps: Sequence[Step], all_links: Sequence[Link], recipe: Recipe, show: Callable[[Estimate], None]
-) -> None:
+    production: Production, steps: Sequence[Step], all_links: Sequence[Link], recipe: Recipe, anchors: Anchors,
+    show: Callable[[Estimate], None],
+) -> None:  # fmt: skip
+    rows = production.rows
     guess = Estimate(
-        sum(production.rows.values()), sum(production.bytes.values()), estimate(steps, all_links, production.rows, recipe.share)
-    )
+        sum(rows.values()), sum(production.bytes.values()), estimate(steps, all_links, rows, recipe.share, anchors.core),
+        {name: (left, rows[name]) for name, left in anchors.left.items()},
+    )  # fmt: skip
     show(guess)
     if guess.total > recipe.max_rows:
         fitting = f"{recipe.share * 100 * recipe.max_rows / guess.total / 1.2:.2g}%"

@@ -156,22 +156,39 @@ def _ancestors(placed: Mapping[str, Role], all_links: Sequence[Link]) -> set[str
     return found
 
 
-def estimate(steps: Sequence[Step], all_links: Sequence[Link], rows: Mapping[str, int], share: float) -> dict[str, int]:
+def estimate(
+    steps: Sequence[Step],
+    all_links: Sequence[Link],
+    rows: Mapping[str, int],
+    share: float,
+    core: Mapping[str, float] | None = None,
+) -> dict[str, int]:
     """Rows that a sample will have, a source: chosen ones by the share, and parents by how often they are referred to.
+
+    ``core`` has the rows of anchors of which another number than the share of all will be chosen; what follows them is as many
+    more or fewer.
 
     >>> order = Link("orders", ("customer",), "customers", ("id",))
     >>> steps = [Step("orders", Role.ANCHOR), Step("customers", Role.PARENT)]
     >>> estimate(steps, [order], {"orders": 100_000, "customers": 1_000}, 0.01)
     {'orders': 1000, 'customers': 632}
+    >>> estimate(steps, [order], {"orders": 100_000, "customers": 1_000}, 0.01, {"orders": 10})
+    {'orders': 10, 'customers': 10}
     """
-    found = {
-        step.source: float(rows[step.source]) * {Role.WHOLE: 1.0, Role.PARENT: 0.0}.get(step.role, share) for step in steps
-    }
+    shares: dict[str, float] = {}
+    for step in steps:  # those that follow come after what they follow
+        total, known = rows[step.source], (core or {}).get(step.source)
+        if known is not None and total:
+            shares[step.source] = known / total
+        else:
+            follows = shares[step.via.parent] if step.via else share
+            shares[step.source] = {Role.WHOLE: 1.0, Role.PARENT: 0.0}.get(step.role, follows)
+    found = {name: rows[name] * each for name, each in shares.items()}
     for _ in steps:
         before = dict(found)
         for step in steps:
             name, total = step.source, rows[step.source]
-            missed = total - (total if step.role is Role.WHOLE else 0 if step.role is Role.PARENT else total * share)
+            missed = total - total * shares[name]
             for link in all_links:
                 if link.parent == name and link.child != name and link != _via(steps, link.child) and total:
                     missed *= math.exp(-before[link.child] / total)
@@ -185,10 +202,11 @@ def _via(steps: Sequence[Step], child: str) -> Link | None:
     return next(step.via for step in steps if step.source == child)
 
 
-def check_anchor(step: Step, rows: int, chosen: int, sample: str) -> None:
+def check_anchor(step: Step, rows: int, chosen: int, sample: str, where: str = "") -> None:
     """An anchor that reaches nothing makes a sandbox without rows; better say so now."""
     if step.role is Role.ANCHOR and rows and not chosen:
+        those = f"{rows:,} rows that meet --where {where!r}" if where else f"{rows:,} rows"
         raise UsageError(
-            f"anchor {step.source} reaches nothing: {sample} of its {rows:,} rows chose none",
+            f"anchor {step.source} reaches nothing: {sample} of its {those} chose none",
             hint=f"workbench sandbox create --sample {min(100.0, 3000 / rows):.3g}%   (or --floor 50)",
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import WorkbenchError
 from workbench.runtime.duck import identifier
 from workbench.runtime.postgres import Column, Place, Reading
 from workbench.sandbox.graph import Link
@@ -100,6 +101,20 @@ class Remote:
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query in DuckDB's dialect, answered there."""
         return self.reading.rows(_parsed(query).sql("postgres"))
+
+    def ask_perhaps(self, query: str) -> list[tuple[Any, ...]] | None:
+        """The same; None for what can't be said there, or not in the time that the server gives."""
+        from sqlglot.errors import SqlglotError
+
+        try:
+            translated = _parsed(query).sql("postgres")
+            self.reading.do("SAVEPOINT perhaps")
+            return self.reading.rows(translated)
+        except SqlglotError:
+            return None
+        except WorkbenchError:
+            self.reading.do("ROLLBACK TO SAVEPOINT perhaps")
+            return None
 
     def is_unique(self, columns: Sequence[str]) -> bool:
         """Whether an index there keeps any two rows from being alike in these columns. False says nothing."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from workbench.config import Source
-from workbench.errors import GuardRefused, UsageError, WorkbenchError
+from workbench.errors import GuardRefused, WorkbenchError
 from workbench.runtime.duck import identifier
+from workbench.sandbox.anchors import refusal
 from workbench.sandbox.graph import Link, Role, Step, check_anchor
 from workbench.sandbox.hashing import Recipe, all_filled, refers, same
 from workbench.sandbox.production import PRIVATE, Production
@@ -29,7 +30,10 @@ class Dangling:
 
 @dataclass(slots=True)
 class Sampling:
-    """A sample in the making: staged tables ``stage.<source>`` in memory, with three columns of flags."""
+    """A sample in the making: staged tables ``stage.<source>`` in memory, with three columns of flags.
+
+    ``left`` says how many rows of an anchor ``--where`` leaves.
+    """
 
     production: Production
     sources: Mapping[str, Source]
@@ -37,6 +41,7 @@ class Sampling:
     steps: Sequence[Step]
     recipe: Recipe
     tell: Callable[[str], None]
+    left: Mapping[str, int] = field(default_factory=dict)
     dangling: dict[Link, Dangling] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
 
@@ -44,7 +49,6 @@ class Sampling:
         """Do all of it."""
         self._run("CREATE SCHEMA stage")
         self._count_dangling()
-        self._check_where()
         for step in self.steps:
             self._take_core(step)
         self._pull_parents()
@@ -99,26 +103,6 @@ class Sampling:
         self.dangling[link] = Dangling(orphans, nulls, table)
         return None if orphans else production.rows[link.child] - nulls
 
-    def _check_where(self) -> None:
-        """``--where`` must be one condition that some anchor can answer."""
-        if not self.recipe.where:
-            return
-        problems = [self._refusal(step.source) for step in self.steps if step.role is Role.ANCHOR]
-        if problems and all(problems):
-            raise UsageError(f"--where {self.recipe.where!r}: {problems[0]}", hint='for example --where "month >= 6"')
-
-    def _refusal(self, source: str) -> str:
-        import duckdb
-
-        statement = f"SELECT 1 FROM {self._from(source)} s WHERE ({self.recipe.where}\n) LIMIT 0"
-        try:
-            if len(duckdb.extract_statements(statement)) != 1:
-                return "it is more than one condition"
-            self._run(statement)
-        except duckdb.Error as error:
-            return str(error).splitlines()[0]
-        return ""
-
     def _take_core(self, step: Step) -> None:
         self.tell(f"sampling {step.source}")
         self._fetch(step)
@@ -139,6 +123,8 @@ class Sampling:
         self._check_cap(name)
         if not self.recipe.where:
             check_anchor(step, self.production.rows[name], self.taken[name], self.recipe.sample)
+        elif name in self.left:
+            check_anchor(step, self.left[name], self.taken[name], self.recipe.sample, self.recipe.where)
 
     def _fetch(self, step: Step) -> None:
         """Of a source on a server: fetch all that this step may choose."""
@@ -163,7 +149,7 @@ class Sampling:
 
     def _anchor(self, name: str) -> str:
         recipe = self.recipe
-        where = f" WHERE ({recipe.where}\n)" if recipe.where and not self._refusal(name) else ""
+        where = f" WHERE ({recipe.where}\n)" if recipe.where and not refusal(self.production, name, recipe.where) else ""
         hashed = f"SELECT s.*, md5({self._own(name)}) AS {CLUSTER} FROM {self._from(name)} s{where}"
         if not recipe.floor:
             return self._chosen(hashed)
