@@ -1,4 +1,4 @@
-"""The rows in doubt, read from the tables: narrow columns first, wide ones only where they can differ."""
+"""The rows in doubt, read from the tables: the columns that may differ first, others only where they must."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from workbench.promote.diff.rows import ADDED, CHANGED, REMOVED, Differing, project
 from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session, Side
-from workbench.promote.diff.signature import Doubt, Halves, key_hash
+from workbench.promote.diff.signature import Doubt, Shares, key_hash
 from workbench.promote.diff.sql import all_true, any_true, hash_of, ident, listing
 
 
@@ -43,39 +43,55 @@ def in_full(session: Session, columns: Columns, sides: Sequence[Side], keys: str
     return Narrowed(base, candidate)
 
 
-def in_halves(
-    session: Session, columns: Columns, sides: Sequence[Side], doubt: Doubt, keys: str, halves: Halves
+def in_shares(
+    session: Session, columns: Columns, sides: Sequence[Side], doubt: Doubt, keys: str, shares: Shares
 ) -> Narrowed | None:
-    """The same, the wide columns only of rows whose hashes say that those differ; None where a key turns out to have copies.
+    """The same, all shares of columns but the first only of rows whose hashes say that what was read does not tell all; None
+    where a key turns out to have copies.
 
     ``keys`` holds the keys in doubt and others whose rows have equal hashes.
     """
-    narrow = [i for i in range(len(columns.all)) if i not in halves.wide]
     hashes = [key_hash(columns, which) for which in (0, 1)]
-    first, found = [], []
-    for which, side in enumerate(sides):
-        also = [f"{hashes[which]} AS k", f"{halves.narrow_hash(columns, which)} AS half"]
-        where = f" WHERE {hashes[which]} IN (SELECT k FROM {keys})"
-        first.append(session.make(project(columns, which, side.source, where, only=narrow, also=also)))
-        rows, different = session.row(f"SELECT count(*), count(DISTINCT k) FROM {first[which]}")
-        if rows != different:
-            return None
-    base, candidate = first
-    wide = session.make(
-        f"SELECT d.k FROM {doubt.keys} d JOIN {base} b ON d.k = b.k JOIN {candidate} c ON d.k = c.k "
-        "WHERE xor(d.hb, b.half) <> xor(d.hc, c.half)"
-    )
-    (differ,) = session.row(f"SELECT count(*) FROM {wide}")
-    with session.tuned(enable_fsst_vectors=True):
-        for which, side in enumerate(sides):
-            where = f" WHERE {hashes[which]} IN (SELECT k FROM {wide})" if differ else " LIMIT 0"
-            rest = project(columns, which, side.source, where, only=halves.wide, also=[f"{hashes[which]} AS k"])
-            found.append(
-                session.make(
-                    f"SELECT f.* EXCLUDE (k, half), w.* EXCLUDE (k) FROM {first[which]} f LEFT JOIN ({rest}) w ON f.k = w.k"
-                )
+
+    def read(which: int, share: int, among: str, only: Sequence[int]) -> str:
+        """The columns ``only``, with the hashes of the key and of the share."""
+        also = [f"{hashes[which]} AS k", f"{shares.hash(columns, which, share)} AS part"]
+        where = f" WHERE {hashes[which]} IN (SELECT k FROM {among})"
+        return session.make(project(columns, which, sides[which].source, where, only=only, also=also))
+
+    first = [i for i in range(len(columns.all)) if i not in shares.later]
+    with session.tuned(enable_fsst_vectors=True):  # texts of rows that are filtered out are not unpacked
+        found = [[read(which, 0, keys, first)] for which in (0, 1)]
+        for (table,) in found:
+            rows, different = session.row(f"SELECT count(*), count(DISTINCT k) FROM {table}")
+            if rows != different:
+                return None
+        left = f"(SELECT k, xor(hb, hc) AS x FROM {doubt.keys})"
+        for share in range(1, len(shares.all)):
+            # What is left of both hashes when the shares that were read are taken out of them differs with the others.
+            base, candidate = (tables[-1] for tables in found)
+            left = session.make(
+                f"SELECT l.k, xor(l.x, xor(b.part, c.part)) AS x FROM {left} l JOIN {base} b ON l.k = b.k "
+                f"JOIN {candidate} c ON l.k = c.k WHERE l.x <> xor(b.part, c.part)"
             )
-    return Narrowed(found[0], found[1], lacking=halves.wide)
+            (differ,) = session.row(f"SELECT count(*) FROM {left}")
+            if not differ:
+                break
+            for which, tables in enumerate(found):
+                tables.append(read(which, share, left, shares.all[share]))
+    unread = [i for share in shares.all[len(found[0]) :] for i in share]
+    narrowed = [_beside(session, columns, which, sides[which], tables, unread) for which, tables in enumerate(found)]
+    return Narrowed(narrowed[0], narrowed[1], lacking=shares.later)
+
+
+def _beside(session: Session, columns: Columns, which: int, side: Side, tables: Sequence[str], unread: Sequence[int]) -> str:
+    """The rows of the first table with what the others have of them; NULL in columns that were not read."""
+    names = [f"t{n}.* EXCLUDE (k, part)" for n in range(len(tables))]
+    joins = [f"{tables[0]} t0", *(f"LEFT JOIN {table} t{n} ON t0.k = t{n}.k" for n, table in enumerate(tables[1:], 1))]
+    if unread:
+        names.append("u.*")
+        joins.append(f"LEFT JOIN ({project(columns, which, side.source, ' LIMIT 0', only=unread)}) u ON FALSE")
+    return session.make(f"SELECT {listing(names)} FROM {' '.join(joins)}")
 
 
 def examples(

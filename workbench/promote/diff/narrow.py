@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workbench.promote.diff.fetch import Narrowed, everything, in_full, in_halves
+from workbench.promote.diff.fetch import Narrowed, everything, in_full, in_shares
 from workbench.promote.diff.fuzzy import Tolerance
 from workbench.promote.diff.meeting import Heavy, Pairs, meet_all, nearly_unique
 from workbench.promote.diff.rows import project
 from workbench.promote.diff.schema import Columns
 from workbench.promote.diff.session import Session, Side
-from workbench.promote.diff.signature import Doubt, Halves, Signatures
+from workbench.promote.diff.signature import Doubt, Shares, Signatures
 from workbench.promote.diff.sql import all_true, listing
 
 __all__ = ["SMALL", "Narrowed", "everything", "narrow", "together"]
@@ -61,8 +61,10 @@ def narrow(
     they have values in all columns.
     """
     fuzzy = [i for i, column in enumerate(columns.all) if column.how.fuzzy]
-    heavy = fuzzy or (_heavy(session, columns, sides, tolerance) if columns.keyed else [])
-    prints = Signatures.of(session, columns, sides, heavy, rows)
+    many, seen = _heads(session, columns, sides, tolerance) if columns.keyed and not fuzzy else ([], [])
+    heavy = fuzzy or many
+    shares = Shares.of(columns, heavy, seen)
+    prints = Signatures.of(session, columns, sides, heavy, shares, rows)
     left = prints.narrowed(max(rows))
     if left is None and rows[0] == rows[1] and (not heavy or (fuzzy and prints.equal())):
         return None
@@ -86,9 +88,9 @@ def narrow(
     if doubt is None or doubt.count > most:
         return everything(columns, sides)
     keys = session.make(f"SELECT k FROM {doubt.keys} UNION ALL SELECT k FROM {beyond.keys}") if beyond.keys else doubt.keys
-    halves, narrowed = Halves.of(columns, heavy), None
-    if columns.keyed and doubt.unique and halves.wide and not full:
-        narrowed = in_halves(session, columns, sides, doubt, keys, halves)
+    narrowed = None
+    if columns.keyed and doubt.unique and shares.later and not full:
+        narrowed = in_shares(session, columns, sides, doubt, keys, shares)
     narrowed = narrowed or in_full(session, columns, sides, keys)
     return replace(narrowed, changed=beyond.changed, by_column=beyond.by_column)
 
@@ -98,14 +100,17 @@ def _none(session: Session) -> Doubt:
     return Doubt(session.make("SELECT 0::UBIGINT AS k, 0::UBIGINT AS hb, 0::UBIGINT AS hc WHERE FALSE"), 0, (0, 0), True)
 
 
-def _heavy(session: Session, columns: Columns, sides: tuple[Side, Side], tolerance: Tolerance) -> list[int]:
-    """Positions of the columns that differ in many rows, judged by the heads of the tables; none where those don't meet."""
+def _heads(session: Session, columns: Columns, sides: tuple[Side, Side], tolerance: Tolerance) -> tuple[list[int], list[int]]:
+    """Positions of the columns that differ in many rows, and of those that differ in some, judged by the heads of the tables;
+    none where those don't meet."""
     base, candidate = (project(columns, which, f"(FROM {side.source} LIMIT {_PROBE})") for which, side in enumerate(sides))
     on = all_true(f"b.c{i} IS NOT DISTINCT FROM c.c{i}" for i in range(len(columns.key)))
     values = range(len(columns.key), len(columns.all))
     same = (tolerance.same(f"b.c{i}", f"c.c{i}", fuzzy=columns.all[i].how.fuzzy) for i in values)
     flags = listing((f"count(*) FILTER (NOT {equal})" for equal in same), lead=True)
     pairs, *changed = session.row(f"SELECT count(*){flags} FROM ({base}) b JOIN ({candidate}) c ON {on}")
-    heavy = [i for i, count in zip(values, changed, strict=True) if count > 0.2 * pairs]
-    # More pairs than rows: keys have copies, and what meets here says nothing.
-    return heavy if _PROBE // 8 <= pairs <= _PROBE and len(heavy) <= 6 else []
+    if not _PROBE // 8 <= pairs <= _PROBE:
+        # More pairs than rows: keys have copies, and what meets here says nothing.
+        return [], []
+    many = [i for i, count in zip(values, changed, strict=True) if count > 0.2 * pairs]
+    return many if len(many) <= 6 else [], [i for i, count in zip(values, changed, strict=True) if count]

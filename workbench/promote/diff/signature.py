@@ -35,32 +35,44 @@ def key_hash(columns: Columns, which: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Halves:
-    """Positions of the columns that are hashed with the key: the ``narrow`` ones, and the ``wide`` ones that are slow to read.
+class Shares:
+    """Positions of the columns that are hashed with the key, in the order in which to look for what differs: those that differ
+    at the heads of the tables, the other narrow ones, and the wide ones, which are slow to read.
 
-    The hash of a row is the exclusive or of one hash for each half. So where the narrow values of two rows are known, their
-    row hashes tell whether the wide ones differ.
+    The hash of a row is the exclusive or of one hash for each share. So where the values of some shares of two rows are known,
+    their row hashes tell whether the others differ.
     """
 
-    narrow: tuple[int, ...]
-    wide: tuple[int, ...]
+    all: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, columns: Columns, heavy: Sequence[int]) -> Halves:
-        """All compared columns but the key and the ``heavy`` ones, in halves."""
+    def of(cls, columns: Columns, heavy: Sequence[int], seen: Sequence[int]) -> Shares:
+        """All compared columns but the key and the ``heavy`` ones; ``seen`` to differ are the first share, if there are any."""
         light = [i for i in range(len(columns.key), len(columns.all)) if i not in heavy]
-        wide = [i for i in light if {columns.all[i].base.id, columns.all[i].candidate.id} & _WIDE]
-        return cls(tuple(i for i in light if i not in wide), tuple(wide))
+        first = tuple(i for i in light if i in seen)
+        rest = [i for i in light if i not in first]
+        wide = tuple(i for i in rest if {columns.all[i].base.id, columns.all[i].candidate.id} & _WIDE)
+        shares = [first, tuple(i for i in rest if i not in wide), wide]
+        return cls(tuple(share for share in shares if share) or ((),))
 
-    def narrow_hash(self, columns: Columns, which: int) -> str:
-        return hash_of([key_hash(columns, which), *(columns.all[i].hashed(which) for i in self.narrow)])
+    @property
+    def later(self) -> tuple[int, ...]:
+        """The columns of all shares but the first."""
+        return tuple(i for share in self.all[1:] for i in share)
+
+    def hash(self, columns: Columns, which: int, share: int) -> str:
+        """The hash of a share; that of the first has the key in it."""
+        own = [columns.all[i].hashed(which) for i in self.all[share]]
+        if share == 0:
+            return hash_of([key_hash(columns, which), *own])
+        # Hashed again, each share once more than the one before: the hash of a value must not meet itself in another share.
+        return f"{'hash(' * share}{hash_of(own)}{')' * share}"
 
     def row_hash(self, columns: Columns, which: int) -> str:
-        narrow = self.narrow_hash(columns, which)
-        if not self.wide:
-            return narrow
-        # Hashed twice: the hash of a value in one half must not meet itself in the other one.
-        return f"xor({narrow}, hash({hash_of(columns.all[i].hashed(which) for i in self.wide)}))"
+        whole = self.hash(columns, which, 0)
+        for share in range(1, len(self.all)):
+            whole = f"xor({whole}, {self.hash(columns, which, share)})"
+        return whole
 
 
 @dataclass(slots=True)
@@ -131,16 +143,22 @@ class Signatures:
 
     @classmethod
     def of(
-        cls, session: Session, columns: Columns, sides: Sequence[Side], heavy: Sequence[int], rows: Sequence[int]
+        cls,
+        session: Session,
+        columns: Columns,
+        sides: Sequence[Side],
+        heavy: Sequence[int],
+        shares: Shares,
+        rows: Sequence[int],
     ) -> Signatures:
         """Read each side once. Rows with equal hashes at one place are in neither signature, where hashes alone are held."""
         if heavy or max(rows) > _HELD:
-            base, candidate = (_packed(session, columns, which, side, heavy) for which, side in enumerate(sides))
+            base, candidate = (_packed(session, columns, which, side, heavy, shares) for which, side in enumerate(sides))
             base.hold()  # more is asked of it than of the other one
             return cls(session, tuple(heavy), base, candidate)
-        held, other = list(_pieces(session, columns, 0, sides[0], rows[0])), []
+        held, other = list(_pieces(session, columns, shares, 0, sides[0], rows[0])), []
         in_step = True
-        for i, piece in enumerate(_pieces(session, columns, 1, sides[1], rows[1])):
+        for i, piece in enumerate(_pieces(session, columns, shares, 1, sides[1], rows[1])):
             if in_step and i < len(held):
                 held[i], piece, in_step = buckets.unlike(held[i], piece)
             if len(piece[0]):
@@ -185,15 +203,15 @@ class Signatures:
         return Doubt(keys, count, (base, candidate), not copies)
 
 
-def _parts(columns: Columns, which: int, heavy: Sequence[int]) -> dict[str, str]:
+def _parts(columns: Columns, which: int, heavy: Sequence[int], shares: Shares) -> dict[str, str]:
     key = key_hash(columns, which)
     # Without a key a row is its own key; hashed twice, because the sum of a bucket must not be told by its place.
-    row = Halves.of(columns, heavy).row_hash(columns, which) if columns.keyed or heavy else f"hash({key})"
+    row = shares.row_hash(columns, which) if columns.keyed or heavy else f"hash({key})"
     return {"k": key, "h": row}
 
 
-def _packed(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int]) -> Prints:
-    parts = _parts(columns, which, heavy) | {f"t{i}": columns.all[i].form(which) for i in heavy}
+def _packed(session: Session, columns: Columns, which: int, side: Side, heavy: Sequence[int], shares: Shares) -> Prints:
+    parts = _parts(columns, which, heavy, shares) | {f"t{i}": columns.all[i].form(which) for i in heavy}
     if heavy:
         parts |= {f"c{i}": column.form(which) for i, column in enumerate(columns.key)}
     # One column of structs: the engine keeps count of distinct values in any other, which takes longer than writing them.
@@ -201,9 +219,9 @@ def _packed(session: Session, columns: Columns, which: int, side: Side, heavy: S
     return Prints(session, tuple(parts), packed=session.make(f"SELECT struct_pack({packed}) AS s FROM {side.source}"))
 
 
-def _pieces(session: Session, columns: Columns, which: int, side: Side, rows: int) -> Iterator[tuple[Any, Any]]:
+def _pieces(session: Session, columns: Columns, shares: Shares, which: int, side: Side, rows: int) -> Iterator[tuple[Any, Any]]:
     """The hashes of a side, in pieces where those are easy to read: what the engine hands over is held twice for a moment."""
-    names = listing(f"{sql} AS {name}" for name, sql in _parts(columns, which, ()).items())
+    names = listing(f"{sql} AS {name}" for name, sql in _parts(columns, which, (), shares).items())
     starts = range(0, rows, _PIECE) if side.numbered else ()
     wheres = [f" WHERE rowid BETWEEN {start} AND {start + _PIECE - 1}" for start in starts[:-1]]
     # Numbers go beyond the count of rows where some were deleted.
