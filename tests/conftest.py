@@ -235,7 +235,7 @@ def stages(tmp_path_factory: pytest.TempPathFactory, warm_server: Server) -> Ite
 
 @pytest.fixture
 def enter(
-    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    stages: Stages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], warm: None
 ) -> Callable[[str], Shop]:
     """Start at a stage: shop, sandboxed, waiting, published or two_versions."""
     from workbench.cli.main import main

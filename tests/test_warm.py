@@ -74,3 +74,13 @@ def test_another_hash_seed_or_a_function_before_the_start_needs_a_start_from_not
     seeded = subprocess.run([sys.executable, "-c", code], env=PLAIN | {"PYTHONHASHSEED": "3"}, capture_output=True, check=True)
     before = subprocess.run([sys.executable, "-c", code], env=PLAIN, preexec_fn=os.getpid, capture_output=True, check=True)
     assert seeded.stdout == before.stdout == b"False\n"
+
+
+def test_what_it_starts_is_forked_too_and_a_child_of_it(warm: None, tmp_path: Path) -> None:
+    inner = "import os, sys; print('ibis' in sys.modules, os.getppid()); sys.exit(5)"
+    code = f"""
+import os, subprocess, sys
+done = subprocess.run([sys.executable, "-c", {inner!r}], capture_output=True, text=True)
+print(done.stdout == f"True {{os.getpid()}}\\n", done.returncode, done.stderr)
+"""
+    assert said(tmp_path, code).stdout == "True 5 \n"

@@ -28,17 +28,19 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from workbench.runtime.environment import SINGLE_THREADED
+from workbench.runtime.forked import cool_down
 
 PACKET = 1 << 18
+ROOT = str(Path(__file__).resolve().parents[1])
 _SUBREAPER = 36  # of prctl
-_HANDED = ("PYTHONDONTWRITEBYTECODE",)  # what Python reads at its start and a fork can still take up
+_HANDED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
 _LEFT_COLD = ("preexec_fn", "startupinfo", "shell", "executable", "gids")  # of Popen's arguments
 NOTEBOOK = """
 import marimo
@@ -56,44 +58,45 @@ _cold = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 
 
 class Server:
-    """The warm process, from the side of whoever starts others; it starts when it is asked for the first time."""
+    """A warm process, from the side of the one that starts others through it."""
 
-    def __init__(self) -> None:
+    def __init__(self, control: socket.socket | None = None) -> None:
         self.variables = _pythons(os.environ)
         self._one = threading.Lock()
+        self._control = control
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         """The process id of a new child of this process."""
         prctl = ctypes.CDLL(None).prctl
         with self._one:
-            if self._process is None:
-                self._warm_up()
+            control = self._control = self._control or self._warm_up()
             prctl(_SUBREAPER, 1, 0, 0, 0)  # its parent ends at once, and then it is ours
             try:
-                socket.send_fds(self._control, [json.dumps(request).encode()], descriptors)
-                return int(self._control.recv(16))
+                socket.send_fds(control, [json.dumps(request).encode()], descriptors)
+                return int(control.recv(16))
             finally:
                 prctl(_SUBREAPER, 0, 0, 0, 0)
 
-    def _warm_up(self) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    def _warm_up(self) -> socket.socket:
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = os.environ | SINGLE_THREADED  # what has threads can't be forked soundly
         self._process = subprocess.Popen(
             [sys.executable, "-P", __file__, str(theirs.fileno())],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=environment, cwd="/",
         )  # fmt: skip
         theirs.close()
-        assert self._control.recv(16) == b"ready"
+        assert control.recv(16) == b"ready"
+        return control
 
     def close(self) -> None:
-        if self._process is not None:
+        if self._process is not None and self._control is not None:
             self._control.close()
             self._process.wait(timeout=10)
 
 
 def _pythons(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that Python reads when it starts."""
+    """The variables that Python reads when it starts, but for those that a fork can still take up."""
     return {name: value for name, value in environment.items() if name.startswith("PYTHON") and name not in _HANDED}
 
 
@@ -101,12 +104,11 @@ def _program(arguments: Sequence[str]) -> list[str] | None:
     """``-m MODULE …`` or ``-c CODE …`` of a command that starts this Python so, and nothing else."""
     command = [os.fspath(each) for each in arguments]
     rest = command[2:] if command[1:2] == ["-P"] else command[1:]
-    return [command[0], *rest] if command[:1] == [sys.executable] and rest[:1] in (["-m"], ["-c"]) and rest[1:] else None
+    return rest if command[:1] == [sys.executable] and rest[:1] in (["-m"], ["-c"]) and rest[1:] else None
 
 
-@contextlib.contextmanager
-def forked(server: Server) -> Iterator[None]:
-    """Let processes that run this Python be forked from a warm one."""
+def _starting(server: Server) -> Callable[..., None]:
+    """What ``Popen`` is to start processes with."""
     signature = inspect.signature(_cold)
 
     def execute(self: Any, *positional: Any) -> None:
@@ -114,14 +116,13 @@ def forked(server: Server) -> Iterator[None]:
         environment = dict(os.environ if given["env"] is None else given["env"])
         folder = os.fspath(given["cwd"] or os.getcwd())
         program = None if isinstance(given["args"], str) else _program(given["args"])
-        new = given["start_new_session"] or given["process_group"] >= 0 or given["umask"] >= 0
-        unlike = any(given[name] for name in _LEFT_COLD) or given["gid"] is not None or given["uid"] is not None
-        if program is None or unlike or (new and not given["start_new_session"]) or not Path(folder).is_dir():
-            return _cold(self, *positional)
-        if _pythons(environment) != server.variables:
+        unlike = any(given[name] for name in _LEFT_COLD) or {given["gid"], given["uid"]} != {None}
+        unlike = unlike or given["process_group"] >= 0 or given["umask"] >= 0 or not Path(folder).is_dir()
+        elsewhere = {*environment.get("PYTHONPATH", "").split(os.pathsep)} - {"", *sys.path, ROOT}
+        if program is None or unlike or elsewhere or _pythons(environment) != server.variables:
             return _cold(self, *positional)
         request = {
-            "program": program[1:],
+            "program": program,
             "safe": "-P" in given["args"][1:2],
             "folder": folder,
             "environment": environment,
@@ -132,10 +133,16 @@ def forked(server: Server) -> Iterator[None]:
         sys.audit("subprocess.Popen", given["args"][0], given["args"], folder, environment)
         self.pid = server.start(request, [*streams, *given["pass_fds"]])
         self._child_created = True
-        self._close_pipe_fds(*(given[f"{name}"] for name in "p2cread p2cwrite c2pread c2pwrite errread errwrite".split()))
+        self._close_pipe_fds(*(given[name] for name in "p2cread p2cwrite c2pread c2pwrite errread errwrite".split()))
 
+    return execute
+
+
+@contextlib.contextmanager
+def forked(server: Server) -> Iterator[None]:
+    """Let processes that run this Python be forked from a warm one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(subprocess.Popen, "_execute_child", execute)
+        patch.setattr(subprocess.Popen, "_execute_child", _starting(server))
         yield
 
 
@@ -147,10 +154,18 @@ def warm_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def warm(warm_server: Server) -> Iterator[None]:
-    """Python processes that this test starts are forked from a warm one."""
-    with forked(warm_server):
+def warm(request: pytest.FixtureRequest, warm_server: Server) -> Iterator[None]:
+    """Python processes that this test starts are forked from a warm one, unless it asks for ``cold``."""
+    with contextlib.nullcontext() if "cold" in request.fixturenames else forked(warm_server):
         yield
+
+
+@pytest.fixture
+def cold() -> Iterator[None]:
+    """Every process that this test starts begins with nothing, as at a user's; also the one that runs are forked from."""
+    cool_down()
+    yield
+    cool_down()
 
 
 # What follows runs in the warm process and in what is forked from it.
@@ -162,7 +177,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the forked ones
     _import()
     control.send(b"ready")
-    request, descriptors = _serve(control)
+    request, descriptors = _forked_from(control)
     _become(request, descriptors)
     code: int = 0
     try:
@@ -212,6 +227,23 @@ def _import() -> None:
     gc.freeze()
 
 
+def _forked_from(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Serve; returns in the forked process. What that starts is forked, too, from a process as warm and as new as it is now."""
+    while True:
+        request, descriptors = _serve(control)
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork():
+            theirs.close()
+            subprocess.Popen._execute_child = _starting(Server(mine))  # type: ignore[attr-defined]
+            return request, descriptors
+        null = os.open(os.devnull, os.O_RDWR)
+        for place in (0, 1, 2):
+            os.dup2(null, place)
+        for each in (*descriptors, mine.detach(), null):
+            os.close(each)
+        control = theirs
+
+
 def _serve(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Fork for every packet; returns in the forked process, with what it was asked for."""
     while True:
@@ -224,14 +256,16 @@ def _serve(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
         between = os.fork()
         if between == 0:
             before = os.getpid()
-            own = os.fork()
-            if own == 0:
+            if os.fork() == 0:
+                request = json.loads(packet)
+                if request["session"]:
+                    os.setsid()
+                os.write(write, str(os.getpid()).encode())
                 for each in (control.detach(), read, write):
                     os.close(each)
                 while os.getppid() == before:
                     time.sleep(0.0005)  # until it is a child of the one that asked
-                return json.loads(packet), descriptors
-            os.write(write, str(own).encode())
+                return request, descriptors
             os._exit(0)
         os.waitpid(between, 0)  # now the one that asked is the parent
         control.send(os.read(read, 16))
@@ -241,8 +275,6 @@ def _serve(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     """Take up the streams, the folder and the variables of what was asked for."""
-    if request["session"]:
-        os.setsid()
     places = [0, 1, 2, *request["places"]]
     above = max(places) + 1
     moved = [fcntl.fcntl(each, fcntl.F_DUPFD, above) for each in descriptors]
@@ -264,7 +296,11 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     if not {"LC_ALL", "LC_CTYPE", "LANG"} & os.environ.keys():
         os.environ["LC_CTYPE"] = "C.UTF-8"  # as Python does
     time.tzset()
+    tempfile.tempdir = None  # it is looked for anew, where the variables say
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    for entry in reversed(os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if entry and entry not in sys.path:
+            sys.path.insert(0, entry)
     if not request["safe"]:
         sys.path.insert(0, request["folder"] if request["program"][0] == "-m" else "")
     sys.modules["numpy"].random.seed()  # every fork would draw the same numbers

@@ -151,7 +151,7 @@ class Production:
 
 
 @pytest.fixture
-def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Production:
+def production(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: None) -> Production:
     """Three days of orders, and ``daily_sales@1`` published on them."""
     root = tmp_path / "shop"
     root.mkdir()
