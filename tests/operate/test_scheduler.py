@@ -195,6 +195,16 @@ def test_what_is_refused_before_a_run_begins_is_on_the_account(scheduled):
     assert "was changed" in account(scheduled).error
 
 
+def test_a_pass_counts_what_was_refused(scheduled, monkeypatch, capsys):
+    from workbench.cli.main import main
+
+    (scheduled.root / "promoted/daily_sales/v1/__init__.py").write_text("changed = True\n")
+    settings(scheduled, "start = 2024-01-03\n")
+    monkeypatch.chdir(scheduled.root)
+    assert main(["scheduler", "run", "--once"]) == 1
+    assert "1 run(s), 1 without success, 0 held" in capsys.readouterr().out
+
+
 def test_a_pass_ends_where_nothing_can_be_written_down(scheduled, monkeypatch):
     monkeypatch.setattr("workbench.operate.scheduler.TICK", 0.01)
     limits, said = resource.getrlimit(resource.RLIMIT_FSIZE), []

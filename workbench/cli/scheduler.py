@@ -130,7 +130,7 @@ def _told(
     elif once:
         for each in held:
             click.echo(f"{each.pipeline} {each.interval} waits for {each.cause}{': ' * bool(each.error)}{each.error}")
-        click.echo(f"{len(ended)} run(s), {bad} without success, {len(held)} held")
+        click.echo(f"{len(ended) + refused} run(s), {bad} without success, {len(held)} held")
     if once and problems and not as_json:
         click.echo(f"{len(problems)} pipeline(s) can't be scheduled; next: workbench schedule ls")
     return 1 if (bad or problems) and once else 0
