@@ -7,11 +7,14 @@ from bisect import bisect_right
 
 import ibis
 import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workbench.promote.diff import diff
+from workbench.promote.diff import diff, flow
+from workbench.promote.diff.files import open_table
+from workbench.promote.diff.session import Session
 
 FLOATS = st.one_of(st.none(), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, -0.0]), st.integers(-6, 6).map(float))
 
@@ -72,3 +75,20 @@ def test_the_name_of_a_column_is_nothing_to_its_distribution(name):
 def test_psi_is_zero_for_equal_distributions_in_other_rows():
     profile = found([float(i) for i in range(40)], [float(39 - i) for i in range(40)])
     assert (profile["psi"], profile["ks"]) == (0.0, 0.0)
+
+
+def test_many_columns_of_a_file_are_described_from_one_copy(tmp_path, monkeypatch):
+    con, read = ibis.duckdb.connect(), []
+    for name, step in (("base", 1), ("candidate", 2)):
+        columns = {f"v{i}": [i, i * step, None] for i in range(1, 21)}
+        parquet.write_table(pa.table({"id": [1, 2, 3], **columns}), tmp_path / f"{name}.parquet")
+    sides = [open_table(con, str(tmp_path / f"{name}.parquet"), name) for name in ("base", "candidate")]
+    rows = Session.rows
+    monkeypatch.setattr(Session, "rows", lambda self, sql, values=None: read.append(sql) or rows(self, sql, values))
+    copied = diff(*sides, key=["id"]).distributions
+    assert len(copied) == 20
+    assert not [sql for sql in read if "quantile_disc" in sql and '"candidate"' in sql]
+    monkeypatch.setattr(flow, "_VALUES", 0)
+    assert diff(*sides, key=["id"]).distributions == copied
+    assert [sql for sql in read if "quantile_disc" in sql and '"candidate"' in sql]
+    con.disconnect()

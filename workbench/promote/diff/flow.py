@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 NO_TOLERANCE = Tolerance()
 _MANY = 8
+# So many values are copied to be described.
+_VALUES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def compare_tables(base: ir.Table, candidate: ir.Table, options: Options, *, sha
         changed = _changed_columns(columns, rows, differ)
         profiles = {}
         if options.distributions:
-            ours, theirs = (_at_hand(session, side, [*changed, *columns.added]) for side in (ours, theirs))
+            sizes = zip((ours, theirs), (rows.base, rows.candidate), strict=True)
+            ours, theirs = (_at_hand(session, side, [*changed, *columns.added], count) for side, count in sizes)
             profiles = {name: profile(session, name, ours, theirs) for name in changed}
             profiles |= {name: profile(session, name, None, theirs) for name in columns.added}
         picked = pick(session, columns, differ, options.samples, where) if differ else Samples()
@@ -77,11 +80,14 @@ def compare_tables(base: ir.Table, candidate: ir.Table, options: Options, *, sha
         return TableDiff(schema, rows, changed, picked, profiles, options.key, moves)
 
 
-def _at_hand(session: Session, side: Side, names: Sequence[str]) -> Side:
-    """The columns to describe, copied once where they lie in many small files: each question would open all of them again."""
+def _at_hand(session: Session, side: Side, names: Sequence[str], rows: int) -> Side:
+    """The columns to describe, copied once where they lie in many small files, or are many: each question opens all files
+    again, and looks at all columns."""
     wanted = [name for name in names if name in side.columns]
-    rows = [file.rows for file in side.files or ()]  # 0 where nobody counted
-    if not wanted or len(rows) < _MANY or not all(rows) or sum(rows) > narrowing.SMALL:
+    counted = [file.rows for file in side.files or ()]  # 0 where nobody counted
+    small_files = len(counted) >= _MANY and all(counted) and sum(counted) <= narrowing.SMALL
+    many_columns = side.files is not None and len(wanted) >= _MANY and rows * len(wanted) <= _VALUES
+    if not (wanted and small_files) and not many_columns:
         return side
     return Side(session.make(f"SELECT {listing(map(ident, wanted))} FROM {side.source}"), side.columns)
 
