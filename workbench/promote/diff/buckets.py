@@ -1,14 +1,16 @@
 """Sums of hashes in buckets of the key hash: which rows of two tables may differ.
 
-A bucket adds the row hashes of the base and takes away those of the candidate, in 64 bits that wrap around. All copies of a
-key share a bucket, so none is torn apart; and a sum tells two copies from none, which an exclusive or would not. Where nothing
-differs a bucket holds 0; where something does it holds 0 with a chance of 2^-64, since the bucket is told by the hash of the
-key and the sum by that of the row.
+A bucket adds the row hashes of a side, in 64 bits that wrap around. All copies of a key share a bucket, so none is torn apart;
+and a sum tells two copies from none, which an exclusive or would not. Where nothing differs both sides have equal buckets;
+where something does, a bucket is equal with a chance of 2^-64, since it is told by the hash of the key and the sum by that of
+the row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 # Rows at a time: what is in hand fits in a processor's cache.
@@ -16,8 +18,10 @@ _STEP = 1 << 16
 # About so many rows share a bucket, as long as all buckets fit in a cache.
 _ROWS_OF_A_BUCKET = 8
 _BITS = range(16, 25)
+# So few rows need no more buckets than as many.
+_AGAIN = 18
 # Fewer rows than this need no further narrowing.
-_ENOUGH = 400_000
+_ENOUGH = 50_000
 # The hash of zero is zero, which would add nothing to a sum.
 _SALT = 0x9E3779B97F4A7C15
 
@@ -27,24 +31,31 @@ Batches = Callable[[], Iterable[tuple[Any, Any]]]
 Rows = tuple[Any, Any]
 
 
-def differing(base: Batches, candidate: Batches, rows: int, most: int) -> tuple[Rows, Rows] | None:
+def differing(base: Batches, candidate: Batches, rows: int, most: int, *, threads: int) -> tuple[Rows, Rows] | None:
     """The rows of both sides in buckets that differ; empty ones when no bucket does, None when too many do to be worth it.
 
     ``rows`` is about how many each side has, and says how many buckets there are; of more than ``most`` rows nothing is kept.
+    With two ``threads`` both sides are looked at at once.
     """
     bits = min(max((rows // _ROWS_OF_A_BUCKET).bit_length(), _BITS.start), _BITS.stop - 1)
     found: tuple[Rows, Rows] | None = None
-    for shift in range(64 - bits, -1, -bits):
-        flags = _totals(base, candidate, bits, shift) != 0
-        share = flags.sum() / len(flags)
-        if share > 0.5 or share * rows > most:
-            break
-        ours, theirs = _kept(base, flags, bits, shift), _kept(candidate, flags, bits, shift)
-        found = ours, theirs
-        if len(ours[0]) + len(theirs[0]) < _ENOUGH:
-            break
-        rows = max(len(ours[0]), len(theirs[0]))
-        base, candidate = _again(ours), _again(theirs)
+    with ThreadPoolExecutor(threads) as pool:
+        shift = 64 - bits
+        while shift >= 0:
+            one, other = pool.map(partial(_totals, bits=bits, shift=shift), (base, candidate))
+            flags = one != other
+            share = flags.sum() / len(flags)
+            if share > 0.5 or share * rows > most:
+                break
+            ours, theirs = pool.map(partial(_kept, flags=flags, bits=bits, shift=shift), (base, candidate))
+            found = ours, theirs
+            if len(ours[0]) + len(theirs[0]) < _ENOUGH:
+                break
+            rows = max(len(ours[0]), len(theirs[0]))
+            base, candidate = _again(ours), _again(theirs)
+            if rows < 1 << _AGAIN:
+                bits = min(bits, _AGAIN)
+            shift -= bits
     return found
 
 
@@ -111,15 +122,15 @@ def _steps(batches: Batches, bits: int, shift: int) -> Iterator[tuple[Any, Any, 
             yield places.view(np.int64), some, rows[start : start + _STEP]
 
 
-def _totals(base: Batches, candidate: Batches, bits: int, shift: int) -> Any:
+def _totals(batches: Batches, bits: int, shift: int) -> Any:
+    """The sums of the row hashes in each bucket."""
     import numpy as np
 
     totals, room = np.zeros(1 << bits, np.uint64), np.empty(_STEP, np.uint64)
-    for batches, count in ((base, np.add), (candidate, np.subtract)):
-        for places, _, rows in _steps(batches, bits, shift):
-            values = room[: len(rows)]
-            np.bitwise_xor(rows, np.uint64(_SALT), out=values)
-            count.at(totals, places, values)
+    for places, _, rows in _steps(batches, bits, shift):
+        values = room[: len(rows)]
+        np.bitwise_xor(rows, np.uint64(_SALT), out=values)
+        np.add.at(totals, places, values)
     return totals
 
 

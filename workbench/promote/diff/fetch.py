@@ -109,19 +109,20 @@ def examples(
     forms = listing(f"coalesce(b{i}, c{i}) AS c{i}" for i in keys)
     # Nothing but NULL on a side whose row is lacking: the key is that of the other side.
     shown = session.make(f"SELECT *, row_number() OVER () AS example FROM ({lowest})")
-    wanted = session.make(f"SELECT example, {forms} FROM {shown}")
+    wanted = session.make(f"SELECT example, kind, {forms} FROM {shown}")
     plain = all(column.how.same and not column.how.nested for column in columns.key)
     (nulls,) = session.row(f"SELECT count(*) FROM {wanted} WHERE {any_true(f'c{i} IS NULL' for i in keys)}")
     joins, values = "", []
     for which, letter in enumerate("bc"):
         side = sides[which]
+        here = f"FROM {wanted} WHERE kind <> {(ADDED, REMOVED)[which]}"  # keys of rows that this side has
         if plain and not nulls:
             # Each value by itself, which the engine takes to the storage: what can't hold them is not read.
             names = listing(ident(column.name) for column in columns.key)
-            where = f"({names}) IN (SELECT {listing(f'c{i}' for i in keys)} FROM {wanted})"
+            where = f"({names}) IN (SELECT {listing(f'c{i}' for i in keys)} {here})"
         else:
             hashed = hash_of(column.how.hashed(f"c{i}") for i, column in enumerate(columns.key))
-            where = f"{key_hash(columns, which)} IN (SELECT {hashed} FROM {wanted})"
+            where = f"{key_hash(columns, which)} IN (SELECT {hashed} {here})"
         rows = project(columns, which, side.source, f" WHERE {where}", only=[*keys, *lacking])
         same = all_true(f"w.c{i} IS NOT DISTINCT FROM v.c{i}" for i in keys)
         rest = session.make(

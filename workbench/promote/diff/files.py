@@ -50,6 +50,8 @@ def open_table(con: Backend, text: str, name: str) -> ir.Table:
         paths = [Path(text)] if Path(text).is_file() else sorted(Path(each) for each in glob.glob(text, recursive=True))
         if not paths:
             raise UsageError(f"there is no file {text!r}", hint=FORMS)
+        if folders := [path for path in paths if path.is_dir()]:
+            raise UsageError(f"{folders[0]} is a folder", hint=f"name its files, for example '{folders[0]}/*.parquet'")
         lower = [path.name.lower() for path in paths]
         if all(each.endswith(PARQUET) for each in lower):
             reader, header = f"read_parquet({file_list(paths)})", _parquet_names(con, paths[0])
@@ -104,14 +106,27 @@ def _attached(con: Backend, text: str, name: str) -> ir.Table:
         name = con.con.execute("SELECT database_name FROM duckdb_databases() WHERE path = ?", [str(path.resolve())]).fetchall()[
             0
         ][0]
-    schema, _, table = wanted.rpartition(".")
-    schema = schema or "main"
-    listed = con.con.execute(
-        "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_catalog = ?", [name]
-    ).fetchall()
-    if f"{schema}.{table}" not in (there := [row[0] for row in listed]):
-        raise UnknownName.of(f"table in {place}", f"{schema}.{table}", there, hint=f"write it as {DUCKDB}{place}#SCHEMA.TABLE")
-    return con.table(table, database=(name, schema))
+    listed = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY ALL"
+    tables = con.con.execute(listed, [name]).fetchall()
+    found = [each for each in tables if wanted in _written(*each)]
+    hint = f"write it as {DUCKDB}{place}#SCHEMA.TABLE"
+    if not found:
+        asked = wanted if "." in wanted else f"main.{wanted}"
+        raise UnknownName.of(f"table in {place}", asked, [".".join(each) for each in tables], hint=hint)
+    if len(found) > 1:
+        quoted = " or ".join(f"#{_written(*each)[1]}" for each in found)
+        raise UsageError(f"{wanted!r} names more than one table in {place}", hint=f"put its names into quotes: {quoted}")
+    return con.table(found[0][1], database=(name, found[0][0]))
+
+
+def _written(schema: str, table: str) -> list[str]:
+    """The ways to write a table of a DuckDB file.
+
+    >>> _written("main", "t")
+    ['main.t', '"main"."t"', 't', '"t"']
+    """
+    whole = [f"{schema}.{table}", f"{identifier(schema)}.{identifier(table)}"]
+    return [*whole, table, identifier(table)] if schema == "main" else whole
 
 
 def _parquet_names(con: Backend, path: Path) -> list[str]:

@@ -178,7 +178,9 @@ class Signatures:
 
     def narrowed(self, rows: int) -> Signatures | None:
         """What lies in buckets of key hashes whose sums differ; itself where most differ, None where none does."""
-        found = buckets.differing(self.base.batches, self.candidate.batches, rows, _BESIDE)
+        # What is read as a stream is read by one statement at a time.
+        threads = 1 if self.base.hashes is None or self.candidate.hashes is None else 2
+        found = buckets.differing(self.base.batches, self.candidate.batches, rows, _BESIDE, threads=threads)
         if found is None:
             return self
         if not len(found[0][0]) and not len(found[1][0]):
