@@ -6,6 +6,8 @@ import functools
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -162,6 +164,50 @@ def test_numbers_of_another_type_in_the_file_are_not_compared_in_arrow(tmp_path,
         note_files(con.con, name, [Listed(tmp_path / f"{name}.parquet")])
     assert diff(con.table("a"), con.table("b"), key=["id"]).identical
     assert taken[0].lone is not None
+
+
+@pytest.mark.parametrize("how", [{}, {"data_page_size": 512, "write_batch_size": 64, "dictionary_pagesize_limit": 999}])
+def test_files_by_other_writers_that_ibis_reads_are_compared_by_their_bytes(tmp_path, taken, how):
+    rows = pa.table(
+        {"id": range(9000), "s": [f"a text {i % 700} " * 5 for i in range(9000)], "l": [[i, i % 3] for i in range(9000)]}
+    )
+    texts = rows["s"].to_pylist()
+    files = {
+        "base": rows,
+        "copy": rows,
+        "changed": rows.set_column(1, "s", [[*texts[:5000], "?", *texts[5001:]]]),
+        "longer": pa.concat_tables([rows, rows.slice(0, 100).set_column(0, "id", [range(20_000, 20_100)])]),
+    }
+    con = ibis.duckdb.connect()
+    for name, table in files.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=GROUP, **how)
+    read = {name: con.read_parquet(tmp_path / f"{name}.parquet") for name in files}
+    for name, (equal, differing) in {"copy": (9000, 0), "changed": (9000 - GROUP, 1), "longer": (9000, 100)}.items():
+        found = diff(read["base"], read[name], key=["id"])
+        assert found.to_json() == diff(read["base"], read[name], key=["id"], verify=True).to_json()
+        assert found.rows.added + found.rows.changed == differing
+        assert taken[-1].equal == equal
+
+
+def test_a_view_of_files_is_not_taken_for_a_table_of_its_name_elsewhere(tmp_path, taken):
+    con = ibis.duckdb.connect()
+    con.raw_sql(f"COPY (SELECT i AS id, 1 AS v FROM range(5000) r(i)) TO '{tmp_path}/a.parquet'")
+    con.raw_sql("ATTACH ':memory:' AS other")
+    con.raw_sql("CREATE TABLE other.main.a AS SELECT i AS id, 2 AS v FROM range(5000) r(i)")
+    view = con.read_parquet(tmp_path / "a.parquet", table_name="a")
+    assert diff(view, con.table("a", database=("other", "main")), key=["id"]).rows.changed == 5000
+
+
+@pytest.mark.parametrize("name", ["pattern*.parquet", "day=1/a.parquet"])
+def test_names_that_are_patterns_or_columns_are_read_by_the_engine_alone(tmp_path, taken, name):
+    con = ibis.duckdb.connect()
+    for folder in ("one", "other"):
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True)
+        con.raw_sql(f"COPY (SELECT i AS id FROM range(5000) r(i)) TO '{path}'")
+    ours, theirs = (con.read_parquet(tmp_path / folder / name) for folder in ("one", "other"))
+    assert diff(ours, theirs, key=["id"]).identical
+    assert taken[-1].equal == 0
 
 
 def test_verify_decodes_everything(folder, taken):

@@ -48,8 +48,6 @@ def header(con: Backend, path: Path) -> list[str]:
     Raises ``UsageError`` where the engine would leave lines out above the header, or would take lines with delimiters for
     texts of one column.
     """
-    if path.stat().st_size == 0:
-        raise UsageError(f"{path} is empty: not even a header is in it", hint="write the file again, with names in its first line")
     with reading([path]):
         sniffed = "SELECT delimiter, hasheader, skiprows, len(columns) FROM sniff_csv(?, sample_size = -1)"
         (found,) = con.con.execute(sniffed, [str(path)]).fetchall()

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 _QUOTED = re.compile(r"""\"(?:[^"]|"")*\"|'(?:[^']|'')*'""")
 _CALLS = re.compile(r"\b(\w+)\s*\(")
 _PLAIN = {"cast", "read_parquet", "parquet_scan", "list_value", "decimal", "struct", "map", "enum", "union"}
+_TEXT = re.compile("'(?:[^']|'')*'")
+_READ = re.compile(
+    r"CREATE TEMP VIEW (?:\w+|\"(?:[^\"]|\"\")*\") AS SELECT \* FROM read_parquet\(main\.list_value\("
+    r"('(?:[^']|'')*'(?:, '(?:[^']|'')*')*)\)\);"
+)
 NOTHING: Mapping[str, str] = {}
 _KINDS = (("duckdb_tables", "table"), ("duckdb_views", "view"))
 _COLLATED = re.compile(r"\bCOLLATE\b")
@@ -173,7 +179,7 @@ def _side(session: Session, table: ir.Table, home: Any) -> Side:
     elif isinstance(node, ops.DatabaseTable) and _stable(session, node.name):
         parts = (node.namespace.catalog, node.namespace.database, node.name)
         source = ".".join(ident(part) for part in parts if part)
-        files = _files(session, node.name)
+        files = None if any(parts[:2]) else _files(session, node.name)  # a temporary view has no other place
         numbered = _numbered(session, node)
     else:
         source = session.make(home.compile(table))
@@ -198,8 +204,22 @@ def _uncollated(session: Session, source: str, columns: Mapping[str, DuckDBPyTyp
 
 def _files(session: Session, view: str) -> tuple[Listed, ...] | None:
     """The files that a temporary view is known to read, and nothing but them."""
-    noted = session.rows(f"SELECT comment FROM duckdb_views() WHERE view_name = {literal(view)} AND temporary")
-    return noted_files(noted[0][0]) if len(noted) == 1 else None
+    noted = session.rows(f"SELECT comment, sql FROM duckdb_views() WHERE view_name = {literal(view)} AND temporary")
+    return noted_files(noted[0][0]) or _read(noted[0][1]) if len(noted) == 1 else None
+
+
+def _read(sql: str) -> tuple[Listed, ...] | None:
+    """The files of a view that is no more than ``read_parquet`` of files by their names, as Ibis makes it.
+
+    >>> _read(f"CREATE TEMP VIEW v AS SELECT * FROM read_parquet(main.list_value('{__file__}'));") == (Listed(Path(__file__)),)
+    True
+    >>> _read("CREATE TEMP VIEW v AS SELECT * FROM read_parquet(main.list_value('*.parquet'));")
+    """
+    found = _READ.fullmatch(sql)
+    paths = [Path(text[1:-1].replace("''", "'")) for text in _TEXT.findall(found[1])] if found else []
+    # A folder may be a column, and a name that is a pattern other files.
+    known = all(path.is_file() and not set("=*?[") & set(str(path)) for path in paths)
+    return tuple(map(Listed, paths)) if paths and known else None
 
 
 def _numbered(session: Session, node: ops.DatabaseTable) -> bool:
