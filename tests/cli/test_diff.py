@@ -145,6 +145,8 @@ def test_the_page_is_one_file_without_paths_and_the_same_twice(here, capsys):
         (("old.parquet", "duckdb:shop.duckdb#main.nwe"), "did you mean 'main.new'?"),
         (("old.parquet", "duckdb:gone.duckdb#main.new"), "there is no file 'gone.duckdb'"),
         (("old.parquet", "duckdb:notes.txt#main.new"), "can't be read"),
+        (("old.parquet", "duckdb:dots.duckdb#a.b.c"), 'into quotes: #"a"."b.c" or #"a.b"."c"'),
+        (("old.parquet", "."), "is a folder"),
         (("old.parquet", "sales"), "no workspace"),
         (("old.parquet", "text.parquet", "--key", "id"), "rows can't be matched"),
         (("old.parquet", "new.parquet", "--html", "nowhere/page.html"), "there is no folder"),
@@ -160,12 +162,27 @@ def test_bad_input_is_told_with_the_next_command(here, capsys, arguments, said):
     )
     (here / "twice.csv").write_text("a,b,A\n1,2,3\n")
     (here / "notes.txt").write_text("nothing to see")
+    with duckdb.connect(str(here / "dots.duckdb")) as con:
+        con.execute('CREATE SCHEMA a; CREATE SCHEMA "a.b"; CREATE TABLE a."b.c" (i INT); CREATE TABLE "a.b".c (i INT)')
     pq.write_table(pa.table({"id": ["1"]}), here / "text.parquet")
     code, _, err = typed(capsys, *arguments)
     assert code == 2
     assert said in err
     assert " next: " in err
     assert "canary" not in err
+
+
+def test_names_may_have_dots_and_commas(here, capsys):
+    columns = '1 AS "last, first", 2 AS "say ""hi"""'
+    with duckdb.connect(str(here / "dots.duckdb")) as con:
+        con.execute(f'CREATE SCHEMA "a.b"; CREATE TABLE "a.b"."c.d" AS SELECT {columns}, 3 AS v')
+        con.execute(f'CREATE TABLE "a.b" AS SELECT {columns}, 4 AS v')
+    for key in ('"last, first",say "hi"', ' "last, first" , "say ""hi"""'):
+        sides = "duckdb:dots.duckdb#a.b.c.d", 'duckdb:dots.duckdb#"main"."a.b"'
+        code, out, _ = typed(capsys, *sides, "--key", key, "--json")
+        assert code == 0
+        found = json.loads(out)
+        assert (found["key"], found["rows"]["changed"]) == (["last, first", 'say "hi"'], 1)
 
 
 def test_versions_pipelines_and_promotions(published):

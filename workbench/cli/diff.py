@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ def diff(
 
         with steps() as progress, opened(base, candidate, progress, thin=thin) as sides:
             progress(f"comparing {' with '.join(sides.names)}")
-            matched = tuple(name.strip() for name in key.split(",") if name.strip()) or sides.key
+            matched = _names(key) or sides.key
             if where is not None and not matched:
                 raise UsageError(
                     "--where chooses among changed rows, and without a key no row counts as changed",
@@ -120,6 +121,16 @@ def diff(
     if form != "json":
         _say(name, sections, form, rows, where)
     return int(exit_code and not all(found.identical for _, _, found in sections))
+
+
+def _names(key: str) -> tuple[str, ...]:
+    """The columns of a key; one with a comma in its name is put into quotes, as in a CSV file.
+
+    >>> _names('day, origin'), _names('"last, first",id')
+    (('day', 'origin'), ('last, first', 'id'))
+    """
+    found = re.findall(r'\s*(?:"((?:[^"]|"")+)"\s*(?=,|$)|([^,]*))(?:,|$)', key)
+    return tuple(quoted.replace('""', '"') or plain.strip() for quoted, plain in found if quoted or plain.strip())
 
 
 def _check_thin(thin: bool, verify: bool, sides: Sequence[str]) -> None:
