@@ -95,7 +95,8 @@ def plan_backfill(
 ) -> BackfillPlan:
     """What a backfill would run; changes nothing."""
     warehouse = Warehouse.open(workspace)
-    version = untouched_version(workspace, warehouse, pipeline)
+    with Store.open(workspace, read_only=True) as store:
+        version = untouched_version(store, warehouse, pipeline)
     contract = read_contract(version_dir(workspace, version))
     check_interval(contract)
     intervals = split(span, step)
@@ -156,7 +157,8 @@ def from_json(found: Any, *, where: str) -> BackfillPlan:
 
 def refuse_other_code(workspace: Workspace, plan: BackfillPlan) -> None:
     """Raise ``GuardRefused`` when another version or other code is live than the plan was made for."""
-    version = untouched_version(workspace, Warehouse.open(workspace), plan.pipeline)
+    with Store.open(workspace, read_only=True) as store:
+        version = untouched_version(store, Warehouse.open(workspace), plan.pipeline)
     hashes = read_manifest(version_dir(workspace, version))["files"]
     now = replace(plan, version=version.number, code_sha256=hashes["__init__.py"], contract_sha256=hashes["contract.yaml"])
     if now.digest != plan.digest:

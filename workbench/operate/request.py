@@ -8,7 +8,6 @@ from typing import Any
 from workbench.catalog.contract import Contract
 from workbench.catalog.endings import demotion_said
 from workbench.catalog.version import changed_files, pipelines, version_dir
-from workbench.config import Workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError
 from workbench.model import VersionId
 from workbench.parameter import is_reference
@@ -43,14 +42,13 @@ def typed_parameters(contract: Contract, given: Mapping[str, Any]) -> dict[str, 
     return values
 
 
-def untouched_version(workspace: Workspace, warehouse: Warehouse, pipeline: str) -> VersionId:
+def untouched_version(store: Store, warehouse: Warehouse, pipeline: str) -> VersionId:
     """The version that readers of a pipeline see, which is as it was promoted; else an error with the next command.
 
     Raises ``GuardRefused`` for a pipeline that was taken out of production, and for a version that was changed.
     """
-    with Store.open(workspace, read_only=True) as store:
-        version = _live_version(store, warehouse, pipeline)
-        check_untouched(store, version)
+    version = _live_version(store, warehouse, pipeline)
+    check_untouched(store, version)
     return version
 
 

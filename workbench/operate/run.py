@@ -36,6 +36,7 @@ from workbench.runtime.failpoint import reached
 from workbench.runtime.secret import needed
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store
+from workbench.store.engine import place
 from workbench.store.records import Lease, RunRecord
 
 
@@ -68,8 +69,7 @@ def run_pipeline(
 
     Raises ``UsageError`` for what can't be run as asked, ``GuardRefused`` when the version's files were changed.
     """
-    asked = _Asked.of(workspace, pipeline, parameters or {}, [interval])
-    with Store.open(workspace) as store:
+    with _asked(workspace, pipeline, parameters or {}, [interval]) as (asked, store):
         claim.take_over(workspace, store, asked.warehouse, pipeline, watch, now)
         _mend(store, asked.warehouse, now)
         record = asked.record(interval, engine, who, now, trigger or ("command" if account is None else "schedule"))
@@ -103,8 +103,7 @@ def run_together(
     Each has a run of its own. Only for intervals that don't meet, of a contract that ``may_run_together``. A run that raises
     is written down as failed; the others go on.
     """
-    asked = _Asked.of(workspace, pipeline, parameters, intervals)
-    with Store.open(workspace) as store, contextlib.ExitStack() as stack:
+    with _asked(workspace, pipeline, parameters, intervals) as (asked, store), contextlib.ExitStack() as stack:
         claim.take_over(workspace, store, asked.warehouse, pipeline, None, now)
         _mend(store, asked.warehouse, now)
         shown: list[str] = []
@@ -164,11 +163,10 @@ class _Asked:
     secrets: Mapping[str, str]
 
     @classmethod
-    def of(
-        cls, workspace: Workspace, pipeline: str, parameters: Mapping[str, Any], intervals: Sequence[Interval | None]
-    ) -> _Asked:
+    def of(cls, store: Store, pipeline: str, parameters: Mapping[str, Any], intervals: Sequence[Interval | None]) -> _Asked:
+        workspace = store.workspace
         warehouse = Warehouse.open(workspace)
-        version = untouched_version(workspace, warehouse, pipeline)
+        version = untouched_version(store, warehouse, pipeline)
         contract = read_contract(version_dir(workspace, version))
         values = typed_parameters(contract, parameters)
         read = [workspace.source(each.name).read.partition("#")[0] for each in contract.inputs if each.kind == "source"]
@@ -204,6 +202,21 @@ class _Asked:
         return UnderWay(
             self.workspace, self.warehouse, store, self.contract, self.config, run, held, account, self.secrets, **rest
         )
+
+
+@contextlib.contextmanager
+def _asked(
+    workspace: Workspace, pipeline: str, parameters: Mapping[str, Any], intervals: Sequence[Interval | None]
+) -> Iterator[tuple[_Asked, Store]]:
+    """What is asked, and the store to write it down in; where there is none yet, what can't be done leaves none."""
+    there = place(workspace).exists()
+    with Store.open(workspace, read_only=not there) as store:
+        asked = _Asked.of(store, pipeline, parameters, intervals)
+        if there:
+            yield asked, store
+            return
+    with Store.open(workspace) as store:
+        yield asked, store
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,7 @@ from workbench.errors import GuardRefused, InfrastructureError
 from workbench.model import VersionId
 from workbench.store import ledger, rows, tables
 from workbench.store.engine import (
+    add,
     asked,
     change,
     connect,
@@ -29,7 +31,6 @@ from workbench.store.engine import (
     one_writer,
     place,
     reading,
-    reading_only,
     revision,
 )
 from workbench.store.records import (
@@ -53,10 +54,10 @@ from workbench.store.records import (
 class Store:
     """The metadata of a workspace. Use as a context manager; records are frozen, every method is a transaction or joins one."""
 
-    def __init__(self, workspace: Workspace, engine: Engine | None) -> None:
+    def __init__(self, workspace: Workspace, engine: Engine | None, session: Connection | None = None) -> None:
         self.workspace = workspace
         self._engine = engine
-        self._session: Connection | None = None  # the one connection, opened when it is first needed
+        self._session = session  # the one connection, opened when it is first needed
         self._connection: Connection | None = None  # the same while a transaction is open
 
     @classmethod
@@ -67,12 +68,13 @@ class Store:
         """
         file = place(workspace)
         if read_only:
-            return cls(workspace, reading(file))
+            session = reading(file)
+            return cls(workspace, None if session is None else session.engine, session)
         file.parent.mkdir(parents=True, exist_ok=True)
         store = cls(workspace, engine := connect(file, read_only=False))
         with contextlib.ExitStack() as unless_open:
             unless_open.callback(store.close)
-            with store._explained(engine) as session, reading_only(session):
+            with store._explained(engine) as session:
                 found = revision(session)
             if found != tables.REVISION:
                 with store.transaction() as connection:
@@ -114,8 +116,8 @@ class Store:
             if self._session is None:
                 self._session = engine.connect()
             yield self._session
-        except DatabaseError as error:
-            with contextlib.suppress(DatabaseError):
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            with contextlib.suppress(DatabaseError, sqlite3.DatabaseError):
                 self.close()
             raise explained(error, place(self.workspace)) from error
 
@@ -228,7 +230,7 @@ class Store:
         """Record a run that begins; its id is given here."""
         with self.transaction() as connection:
             numbered = replace(record, id=f"R-{next_number(connection, tables.runs)}")
-            connection.execute(tables.runs.insert(), rows.from_run(numbered))
+            add(connection, tables.runs, rows.from_run(numbered))
         return numbered
 
     def update_run(self, record: RunRecord) -> None:
@@ -265,7 +267,7 @@ class Store:
         with self.transaction() as connection:
             identity = f"O-{next_number(connection, tables.operations)}"
             record = OperationRecord(identity, kind, "begun", tuple(targets), who, at, why, promotion, run)
-            connection.execute(tables.operations.insert(), rows.from_operation(record))
+            add(connection, tables.operations, rows.from_operation(record))
         return record
 
     def end_operation(self, identity: str, state: OperationState) -> None:
@@ -285,7 +287,7 @@ class Store:
             last = self.select(tables.ledger, newest_first=True, limit=1)
             said, anchor = ledger.said(self, kind, payload, last[0] if last else None)
             row = ledger.entry(self.workspace.state, last[0] if last else None, kind, said, rows.moment(at), anchor)
-            connection.execute(tables.ledger.insert(), row)
+            add(connection, tables.ledger, row)
         return rows.to_entry(row)
 
     def ledger(self) -> tuple[LedgerEntry, ...]:
@@ -310,10 +312,9 @@ class Store:
     def select(
         self, table: Table, condition: Any = None, *, newest_first: bool = False, limit: int | None = None, **equal: Any
     ) -> Sequence[Mapping[str, Any]]:
-        """The rows of a table by its key that meet a condition and have ``equal`` values (None: any), at most ``limit``."""
+        """The rows of a table by its key that meet a condition and have ``equal`` values: see ``asked``."""
         if self._engine is None:
             return []
-        if self._connection is not None:
-            return asked(self._connection, table, condition, equal, newest_first, limit)
-        with self._explained(self._engine) as session, reading_only(session):
+        mine = self._connection  # what goes wrong in a transaction is explained where that ends
+        with self._explained(self._engine) if mine is None else contextlib.nullcontext(mine) as session:
             return asked(session, table, condition, equal, newest_first, limit)

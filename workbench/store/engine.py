@@ -18,7 +18,8 @@ from workbench.errors import ConfigError, InfrastructureError
 from workbench.locks import AGAIN, in_turn, lock_held
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Select, Table, Update
+    from sqlalchemy import Connection, Engine, Insert, Select, Table, Update
+    from sqlalchemy.sql.expression import ClauseElement
 
 BUSY_SECONDS = 10
 _READS = "workbench reads"
@@ -61,7 +62,7 @@ def one_writer(file: Path) -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def reading_only(connection: Connection) -> Iterator[None]:
+def _reading(connection: Connection) -> Iterator[None]:
     """A transaction that only reads, and so need not wait for one that writes to begin, nor keep others from it."""
     connection.info[_READS] = True
     try:
@@ -71,8 +72,8 @@ def reading_only(connection: Connection) -> Iterator[None]:
         connection.info.pop(_READS, None)
 
 
-def reading(file: Path) -> Engine | None:
-    """A read-only engine for a store; None where there is none, or where its first transaction never ended.
+def reading(file: Path) -> Connection | None:
+    """A read-only connection to a store; None where there is none, or where its first transaction never ended.
 
     Where a process was killed in the middle of a commit, a copy in memory is read, since SQLite would repair the file itself.
     """
@@ -82,22 +83,23 @@ def reading(file: Path) -> Engine | None:
 
     if not file.exists():
         return None
-    engine = connect(file, read_only=True)
+    connection = None
     try:
-        with engine.connect() as connection:
-            found = revision(connection)
-    except DatabaseError as error:
-        engine.dispose()
-        if "readonly" not in str(error.orig) or not _journal(file).exists():
+        connection = connect(file, read_only=True).connect()
+        found = revision(connection)
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        if connection is not None:
+            connection.close()
+        if not ("readonly" in str(getattr(error, "orig", error)) and _journal(file).exists()):
             raise explained(error, file) from error
-        engine = _rolled_back(file)
-        with engine.connect() as connection:
-            found = revision(connection)
-    if found != REVISION:
-        engine.dispose()
-    if found not in (None, REVISION):
+        connection = _rolled_back(file).connect()
+        found = revision(connection)
+    if found == REVISION:
+        return connection
+    connection.close()
+    if found is not None:
         raise ConfigError(f"{file.name} is of another version of workbench (revision {found})", hint="workbench doctor")
-    return None if found is None else engine
+    return None
 
 
 def _rolled_back(file: Path) -> Engine:
@@ -131,8 +133,12 @@ def _escaped(file: Path) -> str:
 
 def revision(connection: Connection) -> str | None:
     """The migration that a database is at; None for an empty one."""
-    there = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").first()
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first() if there else None
+    try:
+        found = _driver(connection).execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return None
     return str(found[0]) if found else None
 
 
@@ -149,29 +155,82 @@ def migrate(connection: Connection) -> None:
 def asked(
     connection: Connection, table: Table, condition: Any, equal: Mapping[str, Any], newest_first: bool, limit: int | None
 ) -> list[dict[str, Any]]:
-    """The rows of a table by its key that meet a condition and have ``equal`` values (None: any), at most ``limit``."""
-    values = {name: value for name, value in equal.items() if value is not None}
-    query = _asking(table, tuple(values), newest_first, limit)
-    found = connection.execute(query if condition is None else query.where(condition), values)
-    names = tuple(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found.all()]
+    """The rows of a table by its key that meet a condition and have ``equal`` values (None: any), at most ``limit``.
+
+    A tuple stands for any of its values.
+    """
+    wanted = {name: value for name, value in equal.items() if value is not None}
+    shape = tuple((name, len(value) if isinstance(value, tuple) else None) for name, value in wanted.items())
+    query = _asking(table, shape, newest_first, limit)
+    values: dict[str, Any] = {}
+    for name, value in wanted.items():
+        values |= {f"{name}_{n}": each for n, each in enumerate(value)} if isinstance(value, tuple) else {name: value}
+    if condition is not None:
+        with _reading(connection) if not connection.in_transaction() else contextlib.nullcontext():
+            found = connection.execute(query.where(condition), values)
+            return [dict(zip(found.keys(), row, strict=True)) for row in found.all()]
+    cursor = execute(connection, query, values)
+    names = [each[0] for each in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def execute(connection: Connection, statement: ClauseElement, values: Mapping[str, Any]) -> sqlite3.Cursor:
+    """Run a statement that is there for good, in the transaction that is open, as SQLAlchemy writes it.
+
+    What SQLAlchemy does for each execution takes it several times as long as SQLite takes for one of the store's statements,
+    all columns of which hold text and numbers.
+    """
+    text, names, fixed = _written(statement, ())
+    return _driver(connection).execute(text, [values[name] if name in values else fixed[name] for name in names])
+
+
+def add(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
+    """Write down a row."""
+    execute(connection, _adding(table), values)
 
 
 def change(connection: Connection, table: Table, where: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     """Give new values to the rows that have those of ``where``."""
-    connection.execute(_changing(table, tuple(where)), {**values, **{f"of_{name}": value for name, value in where.items()}})
+    text, names, _ = _written(_changing(table, tuple(where)), tuple(values))
+    given = {**values, **{f"of_{name}": value for name, value in where.items()}}
+    _driver(connection).execute(text, [given[name] for name in names])
 
 
-# Each is made once: to build a query costs more than to run it.
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection. While no transaction is open each of its statements is one."""
+    found: sqlite3.Connection | None = connection.connection.driver_connection
+    assert found is not None
+    return found
+
+
+# Each is made once: to build a query, and to write it as text, costs more than to run it.
+
+
+@functools.lru_cache(maxsize=512)
+def _written(statement: ClauseElement, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...], Mapping[str, Any]]:
+    """The text of a statement, the names of its values in order, and those of them that are part of it."""
+    from sqlalchemy.dialects import sqlite
+
+    made: Any = statement.compile(
+        dialect=sqlite.dialect(paramstyle="qmark"),
+        column_keys=list(columns) or None,
+    )
+    return str(made), tuple(made.positiontup or ()), dict(made.params)
 
 
 @functools.lru_cache(maxsize=256)
-def _asking(table: Table, equal: tuple[str, ...], newest_first: bool, limit: int | None) -> Select[Any]:
+def _asking(table: Table, equal: tuple[tuple[str, int | None], ...], newest_first: bool, limit: int | None) -> Select[Any]:
     from sqlalchemy import bindparam
 
     key = [column.desc() if newest_first else column for column in table.primary_key.columns]
-    same = (table.c[name] == bindparam(name) for name in equal)
-    return table.select().where(*same).order_by(*key).limit(limit)
+    one = (table.c[name] == bindparam(name) for name, count in equal if count is None)
+    any_of = (table.c[name].in_([bindparam(f"{name}_{n}") for n in range(count)]) for name, count in equal if count is not None)
+    return table.select().where(*one, *any_of).order_by(*key).limit(limit)
+
+
+@functools.lru_cache(maxsize=32)
+def _adding(table: Table) -> Insert:
+    return table.insert()
 
 
 @functools.lru_cache(maxsize=256)
@@ -190,7 +249,7 @@ def _highest(table: Table) -> Select[Any]:
 
 def next_number(connection: Connection, table: Table) -> int:
     """One more than the highest number of a table; inside of a transaction nobody else gets it."""
-    return int(connection.execute(_highest(table)).scalar_one()) + 1
+    return int(execute(connection, _highest(table), {}).fetchone()[0]) + 1
 
 
 def explained(error: Exception, file: Path) -> InfrastructureError:

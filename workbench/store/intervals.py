@@ -6,23 +6,26 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, literal
 
 from workbench.model import Interval
 from workbench.store import rows, tables
 from workbench.store.database import Store
+from workbench.store.engine import add, execute
 from workbench.store.records import IntervalRecord
 
 OPEN = ("running", "retry", "failed")
 _table = tables.intervals
 _mine = _table.c.pipeline == bindparam("of")
 _same = _table.delete().where(_mine & (_table.c.start == bindparam("at")))
-_older = _table.delete().where(_mine & (_table.c.end < bindparam("at")) & _table.c.state.not_in(OPEN))
+_older = _table.delete().where(
+    _mine & (_table.c.end < bindparam("at")) & _table.c.state.not_in([literal(each) for each in OPEN])
+)
 
 
 def unsettled(store: Store, pipeline: str | None = None) -> tuple[IntervalRecord, ...]:
     """The intervals that are running, wait for another attempt or have failed, by pipeline and start."""
-    return tuple(_record(row) for row in store.select(_table, _table.c.state.in_(OPEN), pipeline=pipeline))
+    return tuple(_record(row) for row in store.select(_table, state=OPEN, pipeline=pipeline))
 
 
 def newest(store: Store, pipeline: str | None = None) -> dict[str, IntervalRecord]:
@@ -63,10 +66,10 @@ def put(store: Store, record: IntervalRecord) -> None:
         "error": record.error,
     }
     with store.transaction() as connection:
-        connection.execute(_same, {"of": record.pipeline, "at": values["start"]})
-        connection.execute(_table.insert(), values)
+        execute(connection, _same, {"of": record.pipeline, "at": values["start"]})
+        add(connection, _table, values)
         if record.state not in OPEN:
-            connection.execute(_older, {"of": record.pipeline, "at": values["end"]})
+            execute(connection, _older, {"of": record.pipeline, "at": values["end"]})
 
 
 def _record(row: Mapping[str, Any]) -> IntervalRecord:

@@ -12,7 +12,7 @@ from typing import Any
 from workbench.errors import LeaseLost, LockHeld
 from workbench.store import rows, tables
 from workbench.store.database import Store
-from workbench.store.engine import change
+from workbench.store.engine import add, change
 from workbench.store.records import Lease
 
 
@@ -36,7 +36,7 @@ def take(store: Store, name: str, holder: str, *, expires: dt.datetime, over: Le
         row = _row(store, name)
         if row is None:
             lease = Lease(name, holder, 1, expires)
-            connection.execute(tables.leases.insert(), _values(lease))
+            add(connection, tables.leases, _values(lease))
             return lease
         if row["holder"] and (over is None or _lease(row) != over):
             raise LockHeld(f"another process holds {name}", hint="wait for it to end, then type the same command again")
