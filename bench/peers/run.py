@@ -54,7 +54,7 @@ def main(peers_python: str) -> None:
         with duckdb.connect(tables) as con:
             for path in (base, candidate):
                 con.execute(f"CREATE TABLE {path.stem} AS FROM '{path}'")
-        beside("mutated, from tables of a DuckDB file", peers_python, ("sqlmesh",), tables, tables)
+        beside("mutated, from tables of a DuckDB file", peers_python, ("polars", "sqlmesh"), tables, tables)
         beside("two columns changed, from Parquet that we wrote", peers_python, ("polars",), own, changed)
 
 
