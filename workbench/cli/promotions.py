@@ -149,6 +149,7 @@ def waive(promotion: str, gate: str, why: str, as_json: bool) -> None:
     from workbench.operate.schedule import default_pipeline_toml
     from workbench.promote.waiver import waive as let_pass
     from workbench.render.promotion import promotion_json
+    from workbench.store.waivers import failing
 
     workspace = find_workspace()
     wanted = _find(workspace, promotion)
@@ -158,9 +159,13 @@ def waive(promotion: str, gate: str, why: str, as_json: bool) -> None:
     if as_json:
         emit_json(promotion_json(found))
         return
-    click.echo(f"{gate.lower()} of {found.id} is waived by {who}; it is {found.status}")
-    verbs = {"waiting": "approve", "approved": "publish"}
-    click.echo(f"next: workbench {verbs.get(found.status, 'gates')} {found.id}")
+    left = failing(found)
+    state = f"refused by {', '.join(left)} still" if left else found.status
+    click.echo(f"{gate.lower()} of {found.id} is waived by {who}; it is {state}")
+    if left:
+        click.echo(f'next: workbench waive {found.id} {left[0]} --why "…"   (workbench gates {found.id} says why it refuses)')
+    else:
+        click.echo(f"next: workbench {'publish' if found.status == 'approved' else 'approve'} {found.id}")
 
 
 def _decide(promotion: str, decision: str, why: str, *, as_json: bool) -> None:

@@ -229,12 +229,14 @@ def _companions(store: Store, version: VersionId) -> list[str]:
 
 
 def _promotion_of(store: Store, version: VersionId) -> PromotionRecord:
-    """The newest promotion of a version; a rejected one may have been followed by another."""
-    known = store.version(version) is not None
-    for promotion in reversed(store.promotions() if known else ()):
-        made = {VersionId(each.pipeline, each.version) for each in promotion.candidates if each.new}
-        if version in made and promotion.status != "refused":
-            return promotion
+    """The newest promotion of a version: a rejected one may have been followed by another, a refused one was if any was not."""
+    found = [
+        promotion
+        for promotion in reversed(store.promotions())
+        if version in {VersionId(each.pipeline, each.version) for each in promotion.candidates if each.new}
+    ]
+    if found:
+        return next((promotion for promotion in found if promotion.status != "refused"), found[0])
     raise UsageError(
         f"nobody promoted {version} here", hint='workbench show lists all promotions; workbench promote NOTEBOOK --why "…"'
     )
