@@ -136,11 +136,16 @@ def test_cron_lines_change_into_a_folder_with_a_space_and_a_percent_sign():
     assert r"cd '/srv/my shop 100\%' && workbench scheduler run --once" in text
 
 
-def test_the_commands_print_or_write_and_say_what_they_leave_out(published):
+def test_the_commands_print_or_write_and_say_what_they_leave_out(published, monkeypatch):
     (published.root / "promoted/region_totals/pipeline.toml").write_text('schedule = "never"\n')
+    (published.root / "my env").mkdir()
+    (published.root / "my env/workbench").touch()
+    monkeypatch.setattr("sys.executable", str(published.root / "my env/python"))
     ran = published.run("export", "cron")
     assert ran.code == 0
     assert "0 6 * * * cd " in ran.out
+    assert f" && '{published.root}/my env/workbench' scheduler run --once\n" in ran.out  # cron's PATH has no environments
+    assert " && workbench scheduler run --once" in published.run("export", "cron", "--workspace", "/srv/shop").out
     assert "region_totals is left out: it has no schedule" in ran.err
     ran = published.run("export", "airflow", "--output", "dags/workbench.py", "--workspace", "/srv/shop", "--json")
     assert ran.json["pipelines"] == ["daily_sales"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ def export() -> None:
     \b
     Examples:
       workbench export airflow --output dags/workbench.py
-      workbench export cron | crontab -
+      workbench export cron --output workbench.cron
     """
 
 
@@ -67,13 +69,20 @@ def airflow(operator: str, output: Path | None, folder: str | None, command: str
 def cron(output: Path | None, folder: str | None, command: str, as_json: bool) -> None:
     """Lines for cron that wake the scheduler whenever something may be due.
 
+    For the workspace here they name the command by its path, since cron knows few folders. Variables that sources need have to
+    stand above them.
+
     \b
     Examples:
       workbench export cron
-      workbench export cron | crontab -
+      workbench export cron --output workbench.cron
+      workbench export cron --workspace /srv/shop --command /srv/shop/.venv/bin/workbench
     """
     from workbench.operate.export.crontab import lines
 
+    here = Path(sys.executable).with_name("workbench")
+    if folder is None and command == "workbench" and here.is_file():
+        command = shlex.quote(str(here))
     _export("cron", lines, output, folder, as_json, command=command)
 
 
