@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -52,6 +53,22 @@ def test_a_run_that_works_leaves_its_outputs(tmp_path, engine):
     assert [output.get("text") or output.data["text/plain"] for output in cells[1].outputs] == ["hi\n", "2"]
     assert done.steps.keys() == {"c0", "c1"}
     assert done.memory > 10_000_000
+
+
+def test_parameters_are_injected_as_papermill_does(tmp_path):
+    from papermill.parameterize import parameterize_notebook
+
+    from workbench.runtime.execute import _read, _with_parameters
+
+    place = notebook(tmp_path / "n.ipynb", ["x = 1", "x + 1"])
+    values = {"x": 2.5, "day": "2024-01-01", "names": ["a", None], "flag": True, "more": {"k": 1}, "nan": float("nan")}
+    expected = parameterize_notebook(_read(place), values, engine_name="workbench")
+    found = _with_parameters(_read(place), values, "workbench")
+    assert expected.cells[1].id != found.cells[1].id == "injected-parameters"
+    expected.cells[1]["id"] = found.cells[1].id  # drawn, and set again by the engine
+    assert nbformat.writes(found) == nbformat.writes(expected)
+    # One that has such a cell already is papermill's to change.
+    assert [cell.source for cell in _with_parameters(found, {"x": 3}, "workbench").cells][1] == "# Parameters\nx = 3\n"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -126,13 +143,21 @@ def test_a_kernel_that_never_started_fails_the_first_cell(tmp_path):
     assert done.error.startswith("KernelDied: its process ")
 
 
+def commands() -> list[bytes]:
+    """The command line of every process there is."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found.append(place.read_bytes())
+    return found
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_grandchild_is_left(tmp_path, engine):
     mark = f"31{os.getpid()}"
     run(tmp_path, f"import subprocess; subprocess.Popen(['sleep', '{mark}'])\n1 / 0", engine=engine)
     time.sleep(0.2)
-    commands = [place.read_bytes() for place in Path("/proc").glob("[0-9]*/cmdline") if place.exists()]
-    assert not [command for command in commands if mark.encode() in command]
+    assert not [command for command in commands() if mark.encode() in command]
 
 
 ESCAPES = {
@@ -152,8 +177,7 @@ def test_what_leaves_the_process_group_is_found_too(tmp_path, engine, escape):
     done, _ = run(tmp_path, ESCAPES[escape].format(mark=mark) + "\nimport time; time.sleep(0.2)", engine=engine)
     assert done.outcome == "completed"
     time.sleep(0.3)
-    commands = [place.read_bytes() for place in Path("/proc").glob("[0-9]*/cmdline") if place.exists()]
-    assert not [command for command in commands if mark.encode() in command]
+    assert not [command for command in commands() if mark.encode() in command]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -123,10 +123,16 @@ def prepare() -> tuple[Any, _Channel]:
 
 def run_cells(channel: socket.socket, refused: Exception | None = None) -> None:
     """Run cells as they arrive, until the other end closes; with ``refused`` each fails so at once."""
+    begin().run_until_complete(_serve(channel, refused))
+
+
+@functools.cache
+def begin() -> asyncio.AbstractEventLoop:
+    """What can be done before anything of the run is known, in the process that is to run it; its loop."""
     # Not asyncio.run(), which keeps SIGINT for itself: an interrupt belongs to the cell.
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(_serve(channel, refused))
+    return loop
 
 
 async def _serve(channel: socket.socket, refused: Exception | None) -> None:

@@ -167,7 +167,10 @@ class Zygote:
                 with self._lock:
                     self.wait_until_warm()
                     socket.send_fds(self._control, [json.dumps(request).encode()], theirs)
-            except OSError as error:
+            except (OSError, NoZygote) as error:
+                mine.close()
+                for read, _ in pipes:
+                    os.close(read)
                 raise NoZygote(str(error)) from error
             finally:
                 events.close()
@@ -196,7 +199,7 @@ _warm: Zygote | None = None
 _warm_lock = threading.Lock()
 
 
-def warm_up(modules: Sequence[str], environment: Mapping[str, str]) -> Zygote:
+def warm_up(modules: Sequence[str], environment: Mapping[str, str] | Callable[[], Mapping[str, str]]) -> Zygote:
     """This process' zygote with these modules, started if need be; it warms up while the caller goes on."""
     global _warm
     if sys.platform != "linux":
@@ -205,7 +208,7 @@ def warm_up(modules: Sequence[str], environment: Mapping[str, str]) -> Zygote:
         if _warm is None or not _warm.alive or _warm.modules != tuple(modules):
             if _warm is not None:
                 _warm.close()
-            _warm = Zygote(modules, environment)
+            _warm = Zygote(modules, environment() if callable(environment) else environment)
         return _warm
 
 
