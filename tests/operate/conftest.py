@@ -54,7 +54,7 @@ DAILY_CONTRACT = Contract(
     partition_by="day",
     checks=(Check("between", ("revenue",), {"low": 0, "high": 100_000}),),
     parameters=(Parameter("min_amount", "int", 10, ge=0, le=100, doc="smallest amount that counts"),),
-    inputs=(Input("orders", "orders", "source", ("day", "amount")),),
+    inputs=(Input("orders", "orders", "source", ("day",)),),  # amount is reached through another name
 )
 TOTALS_CONTRACT = Contract(
     pipeline="sales_total",
@@ -107,14 +107,16 @@ class Production:
             {"argument": each.argument, "name": each.name, "kind": each.kind, "columns": list(each.columns)}
             for each in contract.inputs
         ]
+        edges = []
         for each in inputs:
             if each["kind"] == "source":
                 each["types"] = types
+                edges.append({"column": "revenue", "role": "value", "input": each["name"], "input_column": "amount"})
         manifest = {
             "schema_version": 1,
             "pipeline": contract.pipeline,
             "version": number,
-            "lineage": {"inputs": inputs},
+            "lineage": {"inputs": inputs, "columns": edges},
             "hashes": {"code": hashes["__init__.py"], "contract": hashes["contract.yaml"]},
             "files": hashes,
         }

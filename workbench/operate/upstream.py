@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError, WorkbenchError
-from workbench.model import Input, VersionId
+from workbench.model import Input, VersionId, top_column
 from workbench.runtime.sources import source_stamp
 from workbench.runtime.warehouse import Warehouse
 
@@ -24,8 +24,8 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
 
     The message names column, old and new type, and the other pipelines that read the same input.
     """
-    manifest = read_manifest(version_dir(workspace, VersionId(contract.pipeline, contract.version)))
-    promoted = {entry["name"]: entry.get("types", {}) for entry in manifest.get("lineage", {}).get("inputs", ())}
+    lineage = read_manifest(version_dir(workspace, VersionId(contract.pipeline, contract.version))).get("lineage", {})
+    promoted = {entry["name"]: entry.get("types", {}) for entry in lineage.get("inputs", ())}
     with contextlib.ExitStack() as stack:
 
         @functools.cache
@@ -37,7 +37,10 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
         for each in contract.inputs:
             types: Mapping[str, str] = promoted.get(each.name, {})
             found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
-            broken = _broken(each, types, found)
+            # What its code names of the table itself, and what is reached through joins and other tables made of it.
+            rests_on = (edge["input_column"] for edge in lineage.get("columns", ()) if edge["input"] == each.name)
+            read = {*each.columns, *map(top_column, rests_on)}
+            broken = _broken(read or types, types, found)
             if broken:
                 hit = _hit(workspace, warehouse, each, contract.pipeline)
                 raise WorkbenchError(
@@ -75,9 +78,9 @@ KNOWN = 1000
 _known: dict[tuple[object, ...], Mapping[str, str]] = {}  # by what tells a source's files
 
 
-def _broken(each: Input, types: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+def _broken(read: Iterable[str], types: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     lines = []
-    for column in each.columns or tuple(types):
+    for column in sorted(read):
         if column not in found:
             near = UnknownName.of("column", column, found).message.partition("; ")[2]
             lines.append(f"column {column}{f' ({types[column]})' if column in types else ''} is gone; {near}")
