@@ -89,6 +89,12 @@ def test_bounds_and_choices_hold_for_each_item_of_a_list():
         Parameter("p", "datetime", None, ge=dt.datetime(2024, 1, 1)).parse("2024-01-01T00:00Z")
 
 
+def test_who_writes_no_for_a_bool_is_told_the_two_words():
+    with pytest.raises(UsageError) as refused:
+        Parameter("p", "bool", False).parse("no")
+    assert refused.value.hint == "give p true or false"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_value_survives_json_and_the_contract(kind):
     inner = VALUES[kind.removeprefix("list[").removesuffix("]")]

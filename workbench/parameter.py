@@ -111,8 +111,9 @@ class Parameter:
                 return [item.parse(each) for each in _items(text)]
             value = _read(self.type, text)
         except (ValueError, KeyError, ArithmeticError, csv.Error):
+            wanted = "true or false" if self.type == "bool" else self.domain()
             raise UsageError(
-                f"parameter {self.name}: {text!r} is not a value of type {self.type}", hint=f"give {self.name} {self.domain()}"
+                f"parameter {self.name}: {text!r} is not a value of type {self.type}", hint=f"give {self.name} {wanted}"
             ) from None
         return self.check(value)
 
