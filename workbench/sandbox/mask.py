@@ -195,7 +195,16 @@ def _hold(con: Any, variable: str, value: bytes) -> None:
 
 
 def is_text(duckdb_type: str) -> bool:
-    return duckdb_type.startswith(("VARCHAR", "ENUM"))
+    return duckdb_type == "VARCHAR" or (duckdb_type.startswith("ENUM(") and not duckdb_type.endswith("]"))
+
+
+def type_of(rule: str, duckdb_type: str) -> str:
+    """The type that a column has in a sandbox: its own, but an ENUM under a mask is text, since it names all of its values.
+
+    >>> type_of("token", "ENUM('ada', 'bob')"), type_of("keep", "ENUM('a')"), type_of("redact", "VARCHAR[]")
+    ('VARCHAR', "ENUM('a')", 'VARCHAR[]')
+    """
+    return "VARCHAR" if rule != "keep" and is_text(duckdb_type) else duckdb_type
 
 
 def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str) -> str:
@@ -215,26 +224,37 @@ def value_sql(rule: str, column: str, duckdb_type: str, cluster: str, slot: str)
             # From -n to -1 and from 1 to n: a date that stays where it is would stand in clear.
             drawn = f"(CAST('0x' || left({hmac_sql(cluster, slot)}, 12) AS BIGINT) % {2 * int(argument)})"
             days = f"({drawn} - CASE WHEN {drawn} < {argument} THEN {argument} ELSE {int(argument) - 1} END)"
-            return f"CAST({name} + to_days(CAST({days} AS INTEGER)) AS {duckdb_type})"
+            return _moved(name, f"CAST({name} + to_days(CAST({days} AS INTEGER)) AS {duckdb_type})")
         case "noise" if is_number(duckdb_type):
             hashed = hmac_sql(f"{cluster} || CAST({name} AS VARCHAR)", slot)
             unit = f"(CAST('0x' || left({hashed}, 13) AS BIGINT) / {float(1 << 52)})"
-            noisy = f"{name} * (1 + {float(argument[:-1]) / 100} * (2 * {unit} - 1))"
-            return f"CAST({noisy if duckdb_type in ('DOUBLE', 'FLOAT') else f'round({noisy})'} AS {duckdb_type})"
+            change = f"{float(argument[:-1]) / 100} * (2 * {unit} - 1)"
+            more, less = (f"{name} * (1 {sign} {change})" for sign in "+-")
+            if duckdb_type in (*INTEGER_BITS, *WIDE):
+                more, less = f"round({more})", f"round({less})"
+            # What would be too large for the type becomes smaller by as much.
+            return f"coalesce(TRY_CAST({more} AS {duckdb_type}), CAST({less} AS {duckdb_type}))"
         case _:
             raise ConfigError(
                 f"{word} does not fit {column}, which is {duckdb_type}", hint=f'write {column} = "redact", or another mask'
             )
 
 
+def _moved(name: str, moment: str) -> str:
+    """A moment made of another one: an infinity, which names no day, stays; what no timestamp can hold becomes NULL."""
+    return f"coalesce(TRY({moment}), CASE WHEN NOT isfinite({name}) THEN {name} END)"
+
+
 def _generalised(name: str, argument: str, duckdb_type: str, column: str) -> str:
     number = re.fullmatch(r"[0-9.]+", argument) is not None
     if is_time(duckdb_type) and not number:
-        return f"CAST(date_trunc('{argument}', {name}) AS {duckdb_type})"
+        # Without the sum the engine would cut the column's bounds first, and stop where those are infinite.
+        return _moved(name, f"CAST(date_trunc('{argument}', {name} + to_days(0)) AS {duckdb_type})")
     if is_text(duckdb_type) and number and "." not in argument:
         return f"left(CAST({name} AS VARCHAR), {argument})"
     if is_number(duckdb_type) and number:
-        return f"CAST(floor({name} / {argument}) * {argument} AS {duckdb_type})"
+        low, high = (f"{cut}({name} / {argument}) * {argument}" for cut in ("floor", "ceil"))
+        return f"coalesce(TRY_CAST({low} AS {duckdb_type}), CAST({high} AS {duckdb_type}))"
     raise ConfigError(
         f"generalise:{argument} does not fit {column}, which is {duckdb_type}",
         hint="dates take year, quarter, month, week, day or hour; numbers a width; text a number of first letters",
@@ -242,11 +262,12 @@ def _generalised(name: str, argument: str, duckdb_type: str, column: str) -> str
 
 
 def is_time(duckdb_type: str) -> bool:
-    return duckdb_type == "DATE" or duckdb_type.startswith("TIMESTAMP")
+    return duckdb_type == "DATE" or (duckdb_type.startswith("TIMESTAMP") and not duckdb_type.endswith("]"))
 
 
 def is_number(duckdb_type: str) -> bool:
-    return duckdb_type in (*INTEGER_BITS, *WIDE, "DOUBLE", "FLOAT") or duckdb_type.startswith("DECIMAL")
+    decimal = duckdb_type.startswith("DECIMAL") and not duckdb_type.endswith("]")
+    return decimal or duckdb_type in (*INTEGER_BITS, *WIDE, "DOUBLE", "FLOAT")
 
 
 def family(duckdb_type: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from workbench.config import Workspace
 from workbench.errors import UsageError
 from workbench.runtime import files
 from workbench.runtime.duck import identifier, literal
+from workbench.sandbox import mask
 from workbench.sandbox.compare import ColumnParity, Comparison, FanOut
 from workbench.sandbox.figures import Figure, figures
 from workbench.sandbox.graph import links
@@ -49,7 +51,9 @@ def judge(
         production.con.execute(f"ATTACH {literal(str(info.path))} AS box (READ_ONLY)")
         comparison = Comparison(production, info)
         for name in info.tables:
-            _same_columns(name, comparison.types(name), production.columns[name])
+            rules = info.tables[name].masked
+            now = {column: mask.type_of(rules.get(column, "keep"), kind) for column, kind in production.columns[name].items()}
+            _same_columns(name, comparison.types(name), now)
         comparison.restrict(links({name: workspace.settings.sources[name] for name in info.tables}))
         columns: list[ColumnParity] = []
         found: list[Figure] = []
@@ -73,7 +77,7 @@ def judge(
 def _same_columns(source: str, sandbox: Mapping[str, str], production: Mapping[str, str]) -> None:
     """Columns that are gone or have another type can't be compared; new ones are left out."""
     changed = [
-        f"{column} was {kind}, is {production[column]}" if column in production else f"{column} is gone"
+        f"{column} was {_brief(kind)}, is {_brief(production[column])}" if column in production else f"{column} is gone"
         for column, kind in sandbox.items()
         if production.get(column) != kind
     ]
@@ -81,3 +85,12 @@ def _same_columns(source: str, sandbox: Mapping[str, str], production: Mapping[s
         raise UsageError(
             f"{source} has changed since this sandbox was made: {'; '.join(changed)}", hint="workbench sandbox reset"
         )
+
+
+def _brief(kind: str) -> str:
+    """A type without the values that an ENUM names.
+
+    >>> _brief("ENUM('ada', 'bob')[]"), _brief("DECIMAL(9,2)")
+    ('ENUM(…)[]', 'DECIMAL(9,2)')
+    """
+    return re.sub(r"ENUM\((?:'(?:[^']|'')*'|[^')])*\)", "ENUM(…)", kind)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from workbench.runtime.duck import identifier, literal
 from workbench.sandbox.graph import Link, Role, Step
+from workbench.sandbox.mask import type_of
 from workbench.sandbox.production import PRIVATE, Production
 from workbench.sandbox.registry import OrphanCount, SandboxInfo, TableInfo
 from workbench.sandbox.remote import find_orphans
@@ -66,7 +67,12 @@ def same_columns(production: Production, base: SandboxInfo, changed: Collection[
             described = {name: con.execute(f"DESCRIBE base.main.{identifier(name)}").fetchall() for name in base.tables}
         except duckdb.Error:
             return False  # a damaged sandbox is not copied from
-    return all({row[0]: row[1] for row in described[name]} == production.columns[name] for name in changed)
+    rules = {name: base.tables[name].masked for name in changed}
+    now = {
+        name: {column: type_of(rules[name].get(column, "keep"), kind) for column, kind in production.columns[name].items()}
+        for name in changed
+    }
+    return all({row[0]: row[1] for row in described[name]} == now[name] for name in changed)
 
 
 def merged(reuse: Reuse, tables: Mapping[str, TableInfo], production: Production, file: str) -> dict[str, TableInfo]:
