@@ -268,7 +268,7 @@ def test_tokens_a_second(what: str, tpch: Workspace) -> None:
         if kind == "BIGINT":
             most = con.execute("SELECT max(v) FROM given").fetchall()[0][0]
             lists = "lists" if distinct > tokens.MANY else ""
-            run(f"lists AS {tokens.lists_sql(kind, 'x')}")
+            run(f"lists AS {tokens.lists_sql(kind, 'x', most=most)}")
         run(f"once AS {tokens.token_sql('SELECT DISTINCT v FROM given', kind, 'x', most=most, lists=lists)}")
         run("done AS SELECT t.token FROM given g LEFT JOIN once t ON g.v = t.v")
 

@@ -124,7 +124,8 @@ class Writing:
         lists = ""
         if tokens.is_integer(made.kind) and distinct > tokens.MANY:
             lists = f"stage.{PRIVATE}lists"
-            self._run(f"CREATE OR REPLACE TABLE {lists} AS {tokens.lists_sql(made.kind, made.slot)}", {made.slot: made.domain})
+            listed = tokens.lists_sql(made.kind, made.slot, most=most)
+            self._run(f"CREATE OR REPLACE TABLE {lists} AS {listed}", {made.slot: made.domain})
         query = tokens.token_sql(values, made.kind, made.slot, most=most, lists=lists)
         self._run(f"CREATE TABLE {made.table} AS {query}", {made.slot: made.domain})
 

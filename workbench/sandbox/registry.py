@@ -17,7 +17,7 @@ from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError
 from workbench.runtime import files
 
-FORMAT = 3
+FORMAT = 4
 CREATE = "workbench sandbox create"
 INFO = "sandbox.json"
 
