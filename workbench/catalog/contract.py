@@ -7,6 +7,7 @@ What the standard has no field for (units, parameters, inputs, how often a share
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -182,12 +183,18 @@ def read_contract(folder: Path) -> Contract:
     """The contract of a version's directory."""
     file = folder / FILE
     try:
-        return from_yaml(file.read_text(encoding="utf-8"), where=str(file))
+        return _known(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
         if not folder.is_dir():
             known = [f"{folder.parent.name}@{place.name[1:]}" for place in folder.parent.glob("v*")]
             raise UnknownName.of("version", f"{folder.parent.name}@{folder.name[1:]}", known, hint="workbench status") from None
         raise ConfigError(f"{file} is missing", hint="workbench doctor") from None
+
+
+@functools.lru_cache(maxsize=1024)
+def _known(text: str, where: str) -> Contract:
+    """The contract of a text that is the same at each run: to parse it takes twenty times as long as to read it."""
+    return from_yaml(text, where=where)
 
 
 def _property(column: Column, contract: Contract) -> dict[str, Any]:

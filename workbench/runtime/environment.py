@@ -27,6 +27,6 @@ def kernel_environment(given: Mapping[str, str] | None = None) -> dict[str, str]
     ['PATH', 'PYTHONPATH']
     """
     given = os.environ if given is None else given
-    kept = {name: value for name, value in given.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    kept = {name: given[name] for name in given if name in KEPT or name.startswith(KEPT_PREFIXES)}
     path = [HOME, *(entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != HOME)]
     return kept | FIXED | {"PYTHONPATH": os.pathsep.join(path)}

@@ -118,7 +118,7 @@ def prepare(modules: tuple[str, ...]) -> None:
     from workbench.runtime.forked import NoZygote, warm_up
 
     with contextlib.suppress(NoZygote):
-        warm_up(modules, kernel_environment())
+        warm_up(modules, kernel_environment)
 
 
 def interval_parameters(interval: Interval | None) -> dict[str, str]:
@@ -158,13 +158,38 @@ def _execute(source: Any, parameters: Mapping[str, Any], engine: str, attempt: A
     """``papermill.execute_notebook`` without what it does for files: it writes the whole notebook as text four times."""
     from papermill.engines import papermill_engines
     from papermill.execute import raise_for_execution_errors
-    from papermill.parameterize import parameterize_notebook
 
     if parameters:
-        source = parameterize_notebook(source, parameters, engine_name=engine)
+        source = _with_parameters(source, parameters, engine)
     kernel = papermill_engines.nb_kernel_name(engine_name=engine, nb=source, name=None)
     executed = papermill_engines.execute_notebook_with_engine(engine, source, kernel_name=kernel, attempt=attempt)
     raise_for_execution_errors(executed, None)
+
+
+def _with_parameters(source: Any, parameters: Mapping[str, Any], engine: str) -> Any:
+    """The notebook with a cell that sets parameters, as papermill makes it, after the one that declares them.
+
+    Papermill copies the notebook, and holds its own cell against a schema.
+    """
+    from nbformat.notebooknode import from_dict
+    from papermill.parameterize import parameterize_notebook
+    from papermill.translators import PythonTranslator
+
+    tags = [cell.metadata.get("tags", ()) for cell in source.cells]
+    declared = [index for index, each in enumerate(tags) if "parameters" in each]
+    if not declared or any("injected-parameters" in each for each in tags):
+        return parameterize_notebook(source, parameters, engine_name=engine)
+    cell = {
+        "id": "injected-parameters",
+        "cell_type": "code",
+        "metadata": {"tags": ["injected-parameters"]},
+        "execution_count": None,
+        "source": PythonTranslator.codify(parameters, "Parameters"),
+        "outputs": [],
+    }
+    source.cells.insert(declared[0] + 1, from_dict(cell))
+    source.metadata.papermill["parameters"] = parameters
+    return source
 
 
 def _name(name: str) -> str:

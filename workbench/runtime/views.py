@@ -188,29 +188,30 @@ def leftovers(folder: Path) -> Iterable[Path]:
 def _define(con: Any, before: Current | None, current: Current, changed: Mapping[str, Mapping[str, str | None]]) -> None:
     """Define what has changed, in one transaction; ``before`` are the words of the file as it is, where they are known."""
     versions = {name: view.version for name, view in current.views.items()}
-    con.execute("BEGIN")
+    said = _comments(con, "written") if before is None else {name: view.comment for name, view in before.views.items()}
+    steps = ["BEGIN"]
     if before is None:
-        con.execute("CREATE SCHEMA IF NOT EXISTS workbench")
+        steps.append("CREATE SCHEMA IF NOT EXISTS workbench")
     if before is None or (before.canaries, {name: view.version for name, view in before.views.items()}) != (
         current.canaries,
         versions,
     ):
-        for statement in statements(current.canaries, versions):
-            con.execute(statement)
+        steps += statements(current.canaries, versions)
     for schema, queries in changed.items():
         for pipeline, query in queries.items():
             if query is None:
-                con.execute(f"DROP VIEW IF EXISTS {schema}.{identifier(pipeline)}")
+                steps.append(f"DROP VIEW IF EXISTS {schema}.{identifier(pipeline)}")
             else:
-                con.execute(f"CREATE OR REPLACE VIEW {schema}.{identifier(pipeline)} AS {query}")
-    said = _comments(con, "written") if before is None else {name: view.comment for name, view in before.views.items()}
+                steps.append(f"CREATE OR REPLACE VIEW {schema}.{identifier(pipeline)} AS {query}")
     for name, view in current.views.items():
         if view.comment != ("" if name in changed["main"] else said.get(name, "")):  # a view that is replaced has none
-            con.execute(f"COMMENT ON VIEW main.{identifier(name)} IS {literal(view.comment) if view.comment else 'NULL'}")
-    con.execute(f"CREATE OR REPLACE VIEW workbench.live AS {_listed(current)}")
+            steps.append(f"COMMENT ON VIEW main.{identifier(name)} IS {literal(view.comment) if view.comment else 'NULL'}")
+    steps.append(f"CREATE OR REPLACE VIEW workbench.live AS {_listed(current)}")
     swap = f"({literal(current.operation or '')}, {literal(current.folder or '')})"
-    con.execute(f"CREATE OR REPLACE VIEW workbench.last_swap AS SELECT * FROM (VALUES {swap}) AS last_swap(operation, folder)")
-    con.execute("COMMIT")
+    steps.append(f"CREATE OR REPLACE VIEW workbench.last_swap AS SELECT * FROM (VALUES {swap}) AS last_swap(operation, folder)")
+    steps.append("COMMIT")
+    # All at once: to begin with a statement costs DuckDB as much as most of these do.
+    con.execute(";\n".join(steps))
     # COMMIT answers success even where it has rolled back, so look.
     ((done,),) = rows(con, "SELECT operation FROM workbench.last_swap")
     if done != current.operation:

@@ -22,7 +22,8 @@ def keep(store: Store, version: VersionId, edges: Iterable[Edge]) -> None:
         for each in edges
     ]
     with store.transaction() as connection:
-        connection.execute(delete(table).where(here))
+        if known(store, version):
+            connection.execute(delete(table).where(here))
         if found:
             connection.execute(table.insert(), found)
 
