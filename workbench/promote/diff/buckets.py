@@ -15,11 +15,11 @@ from typing import Any
 
 # Rows at a time: what is in hand fits in a processor's cache.
 _STEP = 1 << 16
-# About so many rows share a bucket, as long as all buckets fit in a cache.
-_ROWS_OF_A_BUCKET = 8
+# About so many rows share a bucket where few rows differ, so that all buckets fit in a smaller cache; and where many do.
+_ROWS_OF_A_BUCKET = (32, 8)
 _BITS = range(16, 25)
-# So few rows need no more buckets than as many.
-_AGAIN = 18
+# That many buckets are few enough to differ; of more than this share too many to be worth it.
+_FEW, _MANY = 0.25, 0.5
 # Fewer rows than this need no further narrowing.
 _ENOUGH = 50_000
 # The hash of zero is zero, which would add nothing to a sum.
@@ -37,15 +37,17 @@ def differing(base: Batches, candidate: Batches, rows: int, most: int, *, thread
     ``rows`` is about how many each side has, and says how many buckets there are; of more than ``most`` rows nothing is kept.
     With two ``threads`` both sides are looked at at once.
     """
-    bits = min(max((rows // _ROWS_OF_A_BUCKET).bit_length(), _BITS.start), _BITS.stop - 1)
-    found: tuple[Rows, Rows] | None = None
+    bits, fine = (min(max((rows // size).bit_length(), _BITS.start), _BITS.stop - 1) for size in _ROWS_OF_A_BUCKET)
+    shift, found = 64 - bits, None
     with ThreadPoolExecutor(threads) as pool:
-        shift = 64 - bits
         while shift >= 0:
             one, other = pool.map(partial(_totals, bits=bits, shift=shift), (base, candidate))
             flags = one != other
             share = flags.sum() / len(flags)
-            if share > 0.5 or share * rows > most:
+            if share > _FEW and found is None and bits < fine:
+                bits, shift = fine, 64 - fine
+                continue
+            if share > _MANY or share * rows > most:
                 break
             ours, theirs = pool.map(partial(_kept, flags=flags, bits=bits, shift=shift), (base, candidate))
             found = ours, theirs
@@ -53,8 +55,6 @@ def differing(base: Batches, candidate: Batches, rows: int, most: int, *, thread
                 break
             rows = max(len(ours[0]), len(theirs[0]))
             base, candidate = _again(ours), _again(theirs)
-            if rows < 1 << _AGAIN:
-                bits = min(bits, _AGAIN)
             shift -= bits
     return found
 
@@ -139,6 +139,6 @@ def _kept(batches: Batches, flags: Any, bits: int, shift: int) -> Rows:
 
     parts: list[Rows] = [(np.empty(0, np.uint64), np.empty(0, np.uint64))]
     for places, keys, rows in _steps(batches, bits, shift):
-        chosen = flags[places]
+        chosen = np.flatnonzero(flags.take(places, mode="clip"))  # all places are within; the mode is the fast one
         parts.append((keys[chosen], rows[chosen]))
     return np.concatenate([keys for keys, _ in parts]), np.concatenate([rows for _, rows in parts])
