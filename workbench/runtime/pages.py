@@ -48,16 +48,13 @@ def places(maps: Iterable[str]) -> Iterator[int]:
 
 
 def mapped() -> list[tuple[int, int, str]]:
-    """The memory of this process that children share: from, to, rights.
-
-    Without the stack, and without the heap of C, of which every process takes other pages.
-    """
+    """The memory of this process that children share, but for its stack: from, to, rights."""
     found = []
     with open("/proc/self/maps", encoding="utf-8", errors="replace") as stream:
         for line in stream:
             span, rights, _, _, inode, *name = line.split(maxsplit=5)
             start, end = (int(address, 16) for address in span.split("-"))
-            private = rights == "rw-p" and not "".join(name).startswith(("[heap]", "[stack]"))
+            private = rights == "rw-p" and not "".join(name).startswith("[stack]")
             if private or (rights in ("r-xp", "r--p") and inode != "0"):
                 found.append((start, end, rights))
     return found
