@@ -6,6 +6,7 @@ import ctypes
 import mmap
 import os
 import signal
+import subprocess
 import sys
 import time
 from array import array
@@ -170,3 +171,13 @@ def own(triples: array[int]) -> set[int]:
     """The addresses of the pages that are to be written to."""
     each = zip(triples[::3], triples[1::3], triples[2::3], strict=True)
     return {page for at, size, advice in each if advice == 23 for page in range(at, at + size, mmap.PAGESIZE)}
+
+
+def test_a_warm_process_whose_starter_was_killed_before_it_had_read_all_ends_without_a_word():
+    script = (
+        "import socket\nfrom workbench.runtime.zygote import Warm\n"
+        "theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n"
+        "ours.send(b'ready')\ntheirs.close()\nWarm(ours).serve()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
