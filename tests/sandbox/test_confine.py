@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import duckdb
 import pytest
@@ -69,7 +70,7 @@ def said(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with (
         subprocess.Popen(["sleep", "600"], env={"PGPASSWORD": "canary"}) as victim,
         socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as unix,
-        socket.socket(socket.AF_UNIX) as abstract, socket.socket() as free,
+        socket.socket(socket.AF_UNIX) as abstract, socket.socket() as free, NamedTemporaryFile(dir="/dev/shm") as shared,
     ):  # fmt: skip
         unix.bind(str(own / "db.sock"))
         abstract.bind(f"\0workbench-{os.getpid()}")
@@ -82,7 +83,7 @@ def said(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iter
             "published": workspace.warehouse / "data" / "p" / "x.parquet", "store": workspace.state / "store.db",
             "other": workspace.sandboxes / "b" / "b.duckdb", "sandbox": sandbox, "settings": root / "pyproject.toml",
             "version": workspace.promoted / "p" / "v1" / "__init__.py", "notebooks": workspace.notebooks, "root": root,
-            "pgpass": pgpass, "unix": own / "db.sock", "abstract": f"workbench-{os.getpid()}",
+            "pgpass": pgpass, "unix": own / "db.sock", "shared": shared.name, "abstract": f"workbench-{os.getpid()}",
         }  # fmt: skip
         numbers = {"victim": victim.pid, "port": server.getsockname()[1], "listen": free.getsockname()[1]}
         free.close()

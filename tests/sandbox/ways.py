@@ -88,6 +88,10 @@ NETWORK = {
     "`asyncio`": "import asyncio; asyncio.run(asyncio.wait_for(asyncio.open_connection('127.0.0.1', port), 2))",
     "TCP Fast Open, which sends without `connect`": "import socket; s = socket.socket()\n"
     "s.settimeout(2); s.sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', port))",
+    "Multipath TCP, which reaches any server of TCP": "import socket\n"
+    "s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.settimeout(2); s.connect(('127.0.0.1', port))",
+    "sockets of virtual machines, `AF_VSOCK`": "import socket; socket.socket(40, socket.SOCK_STREAM)",
+    "`io_uring`, which makes sockets by itself": LIBC + "found = libc.syscall(425, 8, ctypes.create_string_buffer(256))" + DONE,
     "a child with a connection of its own": "import subprocess as s, sys\n"
     "s.run([sys.executable, '-c', f'import socket; socket.create_connection((\"127.0.0.1\", {port}))'], check=True, stderr=s.DEVNULL)",
     "listening for others": "import socket; s = socket.socket(); s.bind(('0.0.0.0', listen)); s.listen()",
@@ -98,6 +102,10 @@ OPEN = {
     "names of files in the workspace, by `os.listdir`": "assert os.listdir(warehouse + '/data/p')",
     "a Unix socket with a path, as PostgreSQL's in `/run`": "import socket; socket.socket(socket.AF_UNIX).connect(unix)",
     "UDP": "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', port))",
+    "permissions, owners and times of files that are yours, by `os.chmod`": "os.chmod(raw, os.stat(raw).st_mode & 0o7777)",
+    "that a file changes, by `inotify`": LIBC + "found = libc.inotify_add_watch(libc.inotify_init(), raw.encode(), 2)" + DONE,
+    "memory that other processes share, in `/dev/shm`": "open(shared).read()",
+    "limits of other processes, by `prlimit`": "import resource as r; r.prlimit(victim, r.RLIMIT_CORE, (0, 0))",
     "command lines of other processes": "assert open(f'/proc/{victim}/cmdline').read()",
     "other notebooks in its folder, which somebody may run later": "open(notebooks + '/planted.py', 'w').write('x')",
 }

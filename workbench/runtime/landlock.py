@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass
 
 from workbench.errors import InfrastructureError
+from workbench.runtime import seccomp
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _VERSION = 1
@@ -40,7 +41,8 @@ class Rules:
     """What stays possible, as absolute paths of files and folders (with all below them); anything else is refused.
 
     ``run`` may be read and executed, ``read`` read, ``names`` listed but not read, ``write`` read and changed, ``devices`` read
-    and written. A process may listen on the TCP ports ``listen`` and connect to none. Paths that do not exist are left out.
+    and written. A process may listen on the TCP ports ``listen`` and connect to none, nor to anything by a kind of socket that
+    is neither TCP, UDP nor Unix. Paths that do not exist are left out.
     """
 
     run: tuple[str, ...] = ()
@@ -92,6 +94,8 @@ def restrict(rules: Rules) -> int:
         if _libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
             raise _refused()
         _drop_capabilities()
+        if ports and seccomp.offered() and not seccomp.only_plain_sockets():
+            raise _refused()
         _call(_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)

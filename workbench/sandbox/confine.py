@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.config import Workspace
+from workbench.runtime import seccomp
 from workbench.runtime.landlock import NETWORK, Rules, restrict, version
 
 # Programs, libraries, fonts and locales; and of /etc what no password is in.
@@ -42,7 +43,7 @@ class Confinement:
 
     @property
     def network(self) -> bool:
-        return self.version >= NETWORK
+        return self.version >= NETWORK and seccomp.offered()
 
     def __str__(self) -> str:
         if self.network:
