@@ -347,6 +347,7 @@ def test_any_bit_of_a_wide_integer_changes_all_of_its_token(place: int) -> None:
     rng = random.Random(place)
     values = [rng.randint(2**33, 2**52 - 1) & ~(1 << place) | 2**40 for _ in range(300)]
     found = tokens_of({*values, *(value | 1 << place for value in values)}, "BIGINT", most=2**52 - 1)
+    assert {token >> 52 for token in found.values()} == {1}  # none is the token of a smaller or a larger number
     changed = [found[value] ^ found[value | 1 << place] for value in values]
     # Of 300 fair coins fewer than 110 or more than 190 fall heads in one of 300,000 cases.
     assert all(110 < sum(each >> bit & 1 for each in changed) < 190 for bit in range(52))

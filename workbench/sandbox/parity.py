@@ -46,7 +46,8 @@ def judge(
     """Compare a sandbox with production as it is now. ``group`` names a column by which figures are told apart, too."""
     missing = sorted(set(info.tables) - set(workspace.settings.sources))
     if missing:
-        raise UsageError(f"{', '.join(missing)} of sandbox {info.id} is no source any more", hint="workbench sandbox create")
+        gone = f"{', '.join(missing)} of sandbox {info.id} {'are no sources' if missing[1:] else 'is no source'} any more"
+        raise UsageError(gone, hint="workbench sandbox create")
     with files.working_folder(workspace.sandboxes) as work, reading(workspace, work / "spill", tell, whole=True) as production:
         production.con.execute(f"ATTACH {literal(str(info.path))} AS box (READ_ONLY)")
         comparison = Comparison(production, info)

@@ -77,9 +77,10 @@ def token_sql(values: str, kind: str, slot: str, *, most: int = 1 << 127, lists:
         permuted = _permutation(numbers, bits, slot, lists)
     else:
         beyond = f"{1 << 60} + CAST('0x' || left({hmac_sql('CAST(n AS VARCHAR)', slot)}, 14) AS BIGINT)"
+        wider = f"SELECT v, n FROM numbers WHERE n >= {1 << bits} AND n < {1 << _WIDER}"
         parts = [
             _permutation(f"SELECT v, n FROM numbers WHERE n < {1 << bits}", bits, slot, lists),
-            _wide_permutation(f"SELECT v, n FROM numbers WHERE n >= {1 << bits} AND n < {1 << _WIDER}", slot, lists),
+            f"SELECT v, {1 << _WIDER} + p AS p FROM ({_wide_permutation(wider, slot, lists)})",
             f"SELECT v, {beyond} AS p FROM numbers WHERE n >= {1 << _WIDER}",
         ]
         permuted = f"WITH numbers AS MATERIALIZED ({numbers}) {' UNION ALL '.join(parts)}"
