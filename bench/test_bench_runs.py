@@ -44,10 +44,11 @@ def run(production: Production, name: str, amount: int) -> bool:
 def test_a_warm_run_from_command_to_readers(benchmark: BenchmarkFixture, production: Production) -> None:
     amounts = itertools.cycle((21, 22))  # so that every run publishes
     assert benchmark.pedantic(lambda: run(production, NAMES[0], next(amounts)), rounds=20, warmup_rounds=2)
+    said(benchmark, 1)
 
 
 def test_ten_runs_of_each_of_two_pipelines_side_by_side(benchmark: BenchmarkFixture, production: Production) -> None:
-    """20 runs a round: 1,200 divided by the seconds of a round are the runs a minute."""
+    """20 runs a round."""
 
     def ten(name: str) -> bool:
         return all(run(production, name, 21 + n % 2) for n in range(10))
@@ -57,6 +58,17 @@ def test_ten_runs_of_each_of_two_pipelines_side_by_side(benchmark: BenchmarkFixt
             return all(pool.map(ten, NAMES))
 
     assert benchmark.pedantic(both, rounds=3, warmup_rounds=1)
+    said(benchmark, 20)
+
+
+def said(benchmark: BenchmarkFixture, runs: int) -> None:
+    """Print the runs a minute, where rounds of so many were timed."""
+    if benchmark.stats is None:
+        return
+    stats = benchmark.stats.stats
+    best, mean = (60 * runs / seconds for seconds in (stats.min, stats.mean))
+    benchmark.extra_info["runs a minute"] = {"best": round(best), "mean": round(mean)}
+    print(f"\n{benchmark.name}: {best:,.0f} runs a minute at best, {mean:,.0f} in the mean")
 
 
 def test_saves_of_a_thousand_cells(benchmark: BenchmarkFixture, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from workbench.model import Input, Interval
 from workbench.operate.clock import Clock
 from workbench.operate.scheduler import Scheduler
 from workbench.operate.under_way import get_ready
+from workbench.runtime import forked
 from workbench.runtime.views import View
 from workbench.store import Store, intervals
 from workbench.store.records import IntervalRecord
@@ -154,10 +156,30 @@ def test_many_pipelines(empty: Production, timed: Callable[..., None], shape: st
     get_ready()
     time.sleep(5)  # a service is warm: it has imported what it needs, and its warm process has rehearsed
     scheduler = service(empty)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), processor_seconds()
     scheduler.once()
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, processor_seconds() - used
     assert [run.status for run in scheduler.ended] == ["succeeded"] * count
     assert all(run.facts["changed"] for run in scheduler.ended)
     timed(f"{shape} of {count} pipelines, 2 at a time", seconds, goal)
     timed("  each", seconds / count, goal / count)
+    timed("  processor time each", used / count)
+    print(f"  processors busy: {used / seconds:.2f} of {os.cpu_count()}")
+    if shape == "fan-out":
+        TAKEN[count] = seconds, used
+        few = min(TAKEN)
+        if few < count:
+            more = count - few
+            timed(f"slope from {few} to {count}, each", (seconds - TAKEN[few][0]) / more, 0.036)
+            timed("  of processor time", (used - TAKEN[few][1]) / more)
+
+
+TAKEN: dict[int, tuple[float, float]] = {}  # by fan-outs of this process: by the clock, and of processor time
+
+
+def processor_seconds() -> float:
+    """What this process, its warm process and all that has been forked from that have used."""
+    mine, warm = os.times(), forked._warm
+    assert warm is not None
+    stat = Path(f"/proc/{warm.pid}/stat").read_text().rpartition(")")[2].split()
+    return mine.user + mine.system + sum(map(int, stat[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -110,11 +110,7 @@ def test_downstream_runs_after_its_upstream_in_the_same_pass(scheduled):
 
 
 def test_while_one_run_publishes_the_next_computes_and_never_more_than_may(production):
-    names = ("daily_sales", "daily_too", "daily_as_well")
-    for name in names:
-        production.publish(replace(DAILY_CONTRACT, pipeline=name), DAILY.replace("daily_sales", name))
-        settings(production, 'schedule = "0 6 * * *"\nstart = 2024-01-04\n', name)
-    production.orders(4)
+    names = three(production)
     service = scheduler(production, NOON + DAY)
     service.jobs = 1
     thread = threading.Thread(target=service.once)
@@ -128,6 +124,16 @@ def test_while_one_run_publishes_the_next_computes_and_never_more_than_may(produ
     assert {run.pipeline for run in service.ended if run.facts["changed"]} == {*names}
     spans = sorted((each["start_time"], each["end_time"]) for each in records(production))
     assert all(ended <= began for (_, ended), (began, _) in pairwise(spans))
+
+
+def three(production: Production) -> tuple[str, ...]:
+    """Pipelines that don't read each other, and a day that readers don't see yet."""
+    names = ("daily_sales", "daily_too", "daily_as_well")
+    for name in names:
+        production.publish(replace(DAILY_CONTRACT, pipeline=name), DAILY.replace("daily_sales", name))
+        settings(production, 'schedule = "0 6 * * *"\nstart = 2024-01-04\nretry_delay = "1s"\n', name)
+    production.orders(4)
+    return names
 
 
 def records(production: Production) -> list[dict[str, str]]:
@@ -248,18 +254,23 @@ def test_what_a_killed_scheduler_published_is_not_run_again(scheduled):
 @pytest.mark.parametrize(
     "place", ["before_scheduled", "after_run_begun", "after_run_executed", "after_swap", "after_scheduled"]
 )
-def test_killed_anywhere_the_next_scheduler_goes_on_unattended(scheduled, place):
-    assert kill_at(scheduled, place, NOON + DAY) == 137
+def test_killed_anywhere_the_next_scheduler_goes_on_unattended(production, place):
+    names = three(production)  # of which one is killed there, and the others wherever they are
+    assert kill_at(production, place, NOON + DAY) == 137
     started = time.monotonic()
-    service = scheduler(scheduled, NOON + DAY)
+    service = scheduler(production, NOON + DAY)
     service.once()
     assert time.monotonic() - started < 200
-    assert [row[0].day for row in scheduled.read("daily_sales")] == [1, 2, 3, 4]
-    with Store.open(scheduled.workspace, read_only=True) as store:
-        assert len([each for each in store.operations(state="done") if each.kind == "run"]) == 1
+    for name in names:
+        assert [row[0].day for row in production.read(name)] == [1, 2, 3, 4]
+    with Store.open(production.workspace, read_only=True) as store:
+        moved = [each for each in store.operations(state="done") if each.kind == "run"]
+        assert sorted(target.pipeline for each in moved for target in each.targets) == sorted(names)
         assert store.operations(state="begun") == ()
+        assert {run.status for run in store.runs()} <= {"succeeded", "killed"}
         assert store.verify_ledger() == ()
         assert intervals.unsettled(store) == ()
+        assert leases.held(store) == ()
 
 
 ONCE = """
