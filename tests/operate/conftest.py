@@ -111,7 +111,8 @@ class Production:
         for each in inputs:
             if each["kind"] == "source":
                 each["types"] = types
-                edges.append({"column": "revenue", "role": "value", "input": each["name"], "input_column": "amount"})
+                if "revenue" in contract.schema:
+                    edges.append({"column": "revenue", "role": "value", "input": each["name"], "input_column": "amount"})
         manifest = {
             "schema_version": 1,
             "pipeline": contract.pipeline,

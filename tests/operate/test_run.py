@@ -114,12 +114,15 @@ def test_a_column_whose_type_changed_is_named_with_both_types_and_who_else_reads
     twin = replace(production.daily[0], pipeline="twin_sales")
     production.publish(twin, production.daily[1].replace("daily_sales", "twin_sales"))
     production.publish(*production.totals)
+    days = replace(production.daily[0], pipeline="days", columns=production.daily[0].columns[:1], parameters=(), checks=())
+    days = replace(days, inputs=(replace(days.inputs[0], columns=("day",)),))  # it reads another column, and is not hit
+    production.publish(days, "def days(orders):\n    return orders.select('day').distinct()\n")
     file = production.root / "raw/orders/orders.parquet"
     duckdb.execute(f"COPY (SELECT day, amount::VARCHAR AS amount FROM '{file}') TO '{file}.new' (FORMAT parquet)")
     os.replace(f"{file}.new", file)
     with pytest.raises(WorkbenchError, match=r"column amount was float64, is string; it is also read by twin_sales") as found:
         production.go()
-    assert found.value.message.endswith("; it is also read by twin_sales; sales_total read what these compute")
+    assert found.value.message.endswith("; it is also read by twin_sales; sales_total reads what these compute")
 
 
 def test_a_pipeline_reads_what_readers_of_another_see(production):

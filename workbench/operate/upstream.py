@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.version import read_manifest, version_dir
@@ -22,10 +23,9 @@ if TYPE_CHECKING:
 def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract) -> None:
     """Raise ``WorkbenchError`` when an input lost a column that the version reads, or its type changed.
 
-    The message names column, old and new type, and the other pipelines that read the same input.
+    The message names column, old and new type, and the other pipelines that read such a column.
     """
-    lineage = read_manifest(version_dir(workspace, VersionId(contract.pipeline, contract.version))).get("lineage", {})
-    promoted = {entry["name"]: entry.get("types", {}) for entry in lineage.get("inputs", ())}
+    lineage = _lineage(workspace, contract)
     with contextlib.ExitStack() as stack:
 
         @functools.cache
@@ -35,19 +35,38 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
             return con
 
         for each in contract.inputs:
-            types: Mapping[str, str] = promoted.get(each.name, {})
+            types = _types(lineage, each)
             found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
-            # What its code names of the table itself, and what is reached through joins and other tables made of it.
-            rests_on = (edge["input_column"] for edge in lineage.get("columns", ()) if edge["input"] == each.name)
-            read = {*each.columns, *map(top_column, rests_on)}
-            broken = _broken(read or types, types, found)
+            broken = _broken(_read(lineage, each), types, found)
             if broken:
-                hit = _hit(workspace, warehouse, each, contract.pipeline)
+                hit = _hit(workspace, warehouse, each, contract.pipeline, broken.keys())
                 raise WorkbenchError(
                     f"{each.kind} {each.name} is not as {contract.pipeline}@{contract.version} was promoted against: "
-                    f"{'; '.join(broken)}{hit}",
+                    f"{'; '.join(broken.values())}{hit}",
                     hint=f"restore {each.name}, or correct the notebook, then: workbench promote NOTEBOOK {contract.pipeline}",
                 )
+
+
+def _lineage(workspace: Workspace, contract: Contract) -> Mapping[str, Any]:
+    manifest = read_manifest(version_dir(workspace, VersionId(contract.pipeline, contract.version)))
+    found: Mapping[str, Any] = manifest.get("lineage", {})
+    return found
+
+
+def _types(lineage: Mapping[str, Any], each: Input) -> Mapping[str, str]:
+    """What the columns of an input were when a version was promoted."""
+    return {
+        name: kind
+        for entry in lineage.get("inputs", ())
+        if entry["name"] == each.name
+        for name, kind in entry.get("types", {}).items()
+    }
+
+
+def _read(lineage: Mapping[str, Any], each: Input) -> AbstractSet[str]:
+    """The columns of an input that a version reads: those that its code names, and those reached through joins and the like."""
+    rests_on = (edge["input_column"] for edge in lineage.get("columns", ()) if edge["input"] == each.name)
+    return {*each.columns, *map(top_column, rests_on)} or _types(lineage, each).keys()
 
 
 def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> Mapping[str, str]:
@@ -78,14 +97,15 @@ KNOWN = 1000
 _known: dict[tuple[object, ...], Mapping[str, str]] = {}  # by what tells a source's files
 
 
-def _broken(read: Iterable[str], types: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
-    lines = []
+def _broken(read: Iterable[str], types: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each column that is not as it was."""
+    lines = {}
     for column in sorted(read):
         if column not in found:
             near = UnknownName.of("column", column, found).message.partition("; ")[2]
-            lines.append(f"column {column}{f' ({types[column]})' if column in types else ''} is gone; {near}")
+            lines[column] = f"column {column}{f' ({types[column]})' if column in types else ''} is gone; {near}"
         elif column in types and _plain(types[column]) != _plain(found[column]):
-            lines.append(f"column {column} was {types[column]}, is {found[column]}")
+            lines[column] = f"column {column} was {types[column]}, is {found[column]}"
     return lines
 
 
@@ -94,24 +114,29 @@ def _plain(kind: str) -> str:
     return kind.replace("!", "")
 
 
-def _hit(workspace: Workspace, warehouse: Warehouse, each: Input, pipeline: str) -> str:
-    """Which other pipelines an input that broke hits: those that read it, and those that read what these compute."""
+def _hit(workspace: Workspace, warehouse: Warehouse, each: Input, pipeline: str, columns: AbstractSet[str]) -> str:
+    """Which other pipelines columns that broke hit: those that read one of them, and those that read what these compute."""
     reads: dict[str, set[tuple[str, str]]] = {}
+    readers = {pipeline}
     for name, view in warehouse.current().views.items():
         try:
             contract = read_contract(version_dir(workspace, VersionId(name, view.version)))
-        except UsageError:
+            lineage = _lineage(workspace, contract)
+        except WorkbenchError:
             continue  # its own run says what is wrong with it
         reads[name] = {(other.kind, other.name) for other in contract.inputs}
-    readers = {name for name, inputs in reads.items() if (each.kind, each.name) in inputs}
+        same = (other for other in contract.inputs if (other.kind, other.name) == (each.kind, each.name))
+        if any(not columns.isdisjoint(_read(lineage, other)) for other in same):
+            readers.add(name)
     below, ahead = set(readers), list(readers)
     while ahead:
         above = ahead.pop()
         found = {name for name, inputs in reads.items() if ("pipeline", above) in inputs} - below
         below |= found
         ahead += found
+    further = sorted(below - readers)
     said = [
         (f"; it is also read by {', '.join(sorted(readers - {pipeline}))}" if readers - {pipeline} else ""),
-        (f"; {', '.join(sorted(below - readers))} read what these compute" if below - readers else ""),
+        (f"; {', '.join(further)} {'read' if further[1:] else 'reads'} what these compute" if further else ""),
     ]
     return "".join(said)
