@@ -18,6 +18,8 @@ from tempfile import mkdtemp
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.warm import Server, forked
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = "notebooks/departure_delays.py"
 # What keeps Chromium small, and from calling home.
@@ -32,18 +34,20 @@ class Demo:
     """A workspace with the demo's data, a sandbox, and the first version of both outputs live."""
 
     root: Path
+    server: Server
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Type a command; what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "workbench", *arguments],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "WORKBENCH_USER": "ada@example.org", "NO_COLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with forked(self.server):
+            done = subprocess.run(
+                [sys.executable, "-m", "workbench", *arguments],
+                cwd=self.root,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "WORKBENCH_USER": "ada@example.org", "NO_COLOR": "1"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
@@ -53,13 +57,13 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def published() -> Iterator[Demo]:
+def published(warm_server: Server) -> Iterator[Demo]:
     """The demo after its first publication; in the repository, because browsers keep out of the system's temporary folder."""
     from workbench.cli.story import asset
 
     place = ROOT / ".browser"
     place.mkdir(exist_ok=True)
-    demo = Demo(Path(mkdtemp(dir=place)))
+    demo = Demo(Path(mkdtemp(dir=place)), warm_server)
     demo.run("init")
     with (demo.root / "pyproject.toml").open("a", encoding="utf-8") as stream:
         stream.write(asset("sources.toml") + "\n[tool.workbench.approval]\nself_approval = true\n")
