@@ -203,6 +203,7 @@ def served(address: str, raw: Path) -> None:
             con.execute(statement)
 
 
+@pytest.mark.timeout(3600)  # at scale 1 the other way is the longer one
 def test_a_sandbox_of_a_postgresql_takes_no_longer_than_db_condenser(tpch: Workspace, tmp_path: Path) -> None:
     """The same tables, predicate and server; by the clock, each first and second in turn, since the server works too."""
     with server() as address:

@@ -236,6 +236,20 @@ def test_an_anchor_that_reaches_nothing_is_refused(place: Place) -> None:
     assert place.files() == []
 
 
+def test_an_anchor_without_rows_is_refused_when_somebody_asks_for_it(place: Place) -> None:
+    place.table("lines", f"SELECT * FROM '{place.root}/raw/lines.parquet' LIMIT 0")
+    with pytest.raises(UsageError, match="anchor lines reaches nothing: it has no rows"):
+        place.make(anchors=("lines",))
+
+
+def test_rows_without_a_key_are_told(place: Place) -> None:
+    place.table("orders", f"SELECT * REPLACE (nullif(id, id // 100 * 100) AS id) FROM '{place.root}/raw/orders.parquet'")
+    info = place.make("5%", anchors=("orders",))
+    assert info.notes[-1] == "200 rows of orders have NULL in their key, id; rows alike in it are chosen together"
+    core = "SELECT count(*) FROM orders o JOIN workbench_rows.orders r ON r.row = o.rowid WHERE core AND id IS NULL"
+    assert place.one(info, core) in (0, 200)
+
+
 def test_an_empty_source_gives_an_empty_table(place: Place) -> None:
     place.table("lines", f"SELECT * FROM '{place.root}/raw/lines.parquet' LIMIT 0")
     info = place.make()

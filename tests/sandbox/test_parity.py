@@ -122,7 +122,7 @@ def test_the_report_in_the_terminal_as_json_and_as_a_page(place: Place, capsys: 
 def test_a_source_that_is_gone_from_the_settings(place: Place) -> None:
     info = place.make("20%")
     place.settings("")
-    with pytest.raises(UsageError, match="is no source any more"):
+    with pytest.raises(UsageError, match="are no sources any more"):
         judge(place.workspace, info, 0.05)
     assert registry.ls(place.workspace) == (info,)
 

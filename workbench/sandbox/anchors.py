@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from workbench.config import Source
 from workbench.errors import UsageError
 from workbench.runtime.duck import identifier, literal
 from workbench.sandbox.graph import Role, Step
-from workbench.sandbox.hashing import Recipe
+from workbench.sandbox.hashing import Recipe, all_filled
 from workbench.sandbox.production import Production
 
 
@@ -48,6 +49,31 @@ def survey_anchors(production: Production, steps: Sequence[Step], recipe: Recipe
         rows = ", ".join(f"{production.rows[name]:,} rows of {name}" for name in names)
         raise UsageError(f"--where {recipe.where!r} is met by none of the {rows}", hint='for example --where "month >= 6"')
     return found
+
+
+def check_rows(production: Production, given: Sequence[str]) -> None:
+    """Of the anchors that somebody asked for one at least has rows, unless nothing has any."""
+    if given and any(production.rows.values()) and not any(production.rows[name] for name in given):
+        has = "none of them has" if given[1:] else "it has no"
+        raise UsageError(
+            f"anchor {', '.join(given)} reaches nothing: {has} rows", hint="workbench sandbox create --anchor SOURCE"
+        )
+
+
+def keyless(production: Production, sources: Mapping[str, Source], steps: Sequence[Step]) -> tuple[str, ...]:
+    """What to know of anchors' rows without a key: by its hash they are all one."""
+    notes = []
+    for name in (step.source for step in steps if step.role is Role.ANCHOR and sources[step.source].key):
+        key, remote = sources[name].key, production.remotes.get(name)
+        if remote is not None and not any(remote.columns[column].nullable for column in key):
+            continue
+        ask, relation = (remote.ask, remote.at.relation) if remote else (production.ask, production.relations[name])
+        count = int(ask(f"SELECT count(*) FROM {relation} s WHERE NOT ({all_filled(key, 's')})")[0][0])
+        if count:
+            notes.append(
+                f"{count:,} rows of {name} have NULL in their key, {', '.join(key)}; rows alike in it are chosen together"
+            )
+    return tuple(notes)
 
 
 def refusal(production: Production, source: str, where: str) -> str:

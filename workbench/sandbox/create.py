@@ -16,7 +16,7 @@ from workbench.runtime import files
 from workbench.runtime.duck import identifier, reported
 from workbench.runtime.failpoint import reached
 from workbench.sandbox import mask, personal, refresh, registry
-from workbench.sandbox.anchors import Anchors, survey_anchors
+from workbench.sandbox.anchors import Anchors, check_rows, keyless, survey_anchors
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
@@ -101,6 +101,7 @@ def create(
             _refuse_undecided_names(settings.sources, production, rules)
             check_columns(settings.sources, production, all_links)
             steps = plan_roles(settings.sources, production.rows, request.anchors)
+            check_rows(production, request.anchors)
             _check_strata(request, steps, production)
             identity = _identity(settings.sources, production.digests, recipe, steps, key)
             there = registry.read(workspace.sandboxes / identity)
@@ -122,11 +123,12 @@ def create(
                 production.con.execute("SET threads = 1")
             tell("looking for personal data")
             _refuse_undecided_values(sampling.sources, rules, sampling)
+            unkeyed = keyless(production, settings.sources, steps)
             file = workspace.sandboxes / identity / f"{identity}.duckdb"
             info = SandboxInfo(
                 identity, file, sample, recipe.share, seed, now, expires, request.who,
                 tuple(step.source for step in steps if step.role is Role.ANCHOR), request.where, request.strata, request.floor,
-                production.digests, _tables(sampling, rules), _notes(rules, key), reuse.copied if reuse else (),
+                production.digests, _tables(sampling, rules), (*_notes(rules, key), *unkeyed), reuse.copied if reuse else (),
             )  # fmt: skip
             built = files.make_folder(work / identity)
             made = built / info.path.name

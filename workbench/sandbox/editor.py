@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from workbench.errors import InfrastructureError
+from workbench.errors import InfrastructureError, quoted
 
 HOST = "127.0.0.1"
 FIRST_PORT = 2718
@@ -109,7 +109,7 @@ def refuse_taken(port: int, notebook: Path) -> None:
     if not _is_free(port):
         raise InfrastructureError(
             f"port {port} is taken, perhaps by an editor that is still open",
-            hint=f"workbench edit {notebook} --port {_free_port()}",
+            hint=f"workbench edit {quoted(notebook)} --port {_free_port()}",
         )
 
 

@@ -63,7 +63,10 @@ def judge(
             columns += comparison.columns(name)
             found += figures(comparison, name, group)
         if group and not any(each.group for each in found):
-            raise UsageError(f"--by {group}: no sampled source has that column", hint="workbench sandbox parity --help")
+            hidden = next((f"{name}.{group} is masked" for name, table in info.tables.items() if group in table.masked), "")
+            raise UsageError(
+                f"--by {group}: {hidden or 'no sampled source has that column'}", hint="workbench sandbox parity --help"
+            )
         notes = comparison.notes()
         alike = tuple(
             anonymity(production.ask, name, f"box.{identifier(name)}", chosen)
