@@ -23,7 +23,17 @@ wherever there is one.
 from __future__ import annotations
 
 import errno
+import shlex
 from collections.abc import Iterable
+
+
+def quoted(word: object) -> str:
+    """A path or name as it stands in a command to type, in quotes where a shell would take it apart.
+
+    >>> quoted("notebooks/sales.py"), quoted("my notes/it's.py")
+    ('notebooks/sales.py', '\'my notes/it\'"\'"\'s.py\'')
+    """
+    return shlex.quote(str(word))
 
 
 class WorkbenchError(Exception):

@@ -117,6 +117,21 @@ def test_doctor_names_stale_sources_and_whom_to_ask(place: Path, capsys: pytest.
     assert not [each for each in json.loads(capsys.readouterr().out)["findings"] if each["subject"] == "sources"]
 
 
+@pytest.mark.parametrize(
+    ("read", "code", "said"),
+    [
+        ("gone/*.parquet", 1, "calls: source 'calls': no file 'gone/*.parquet' below"),
+        ("env:NO_SUCH_SERVER#public.calls", 0, "calls: source 'calls': "),
+    ],
+)
+def test_doctor_names_sources_that_can_not_be_read(
+    place: Path, capsys: pytest.CaptureFixture[str], read: str, code: int, said: str
+) -> None:
+    declare(place, f'read = "{read}"')
+    assert main(["doctor"]) == code
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_status_and_run_say_which_sources_are_stale(published: Any) -> None:
     settings = published.root / "pyproject.toml"
     text = settings.read_text()

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import TYPE_CHECKING, Literal
 
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, WorkbenchError
+from workbench.errors import InfrastructureError, WorkbenchError, quoted
 from workbench.model import VersionId
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
     for pipeline, notebook in _published(workspace).items():
         if pipeline not in shown:
             message = f"readers of {pipeline} see nothing: it was published, but the warehouse has lost it"
-            yield Finding("data", "problem", message, f'workbench promote {notebook} --why "…"')
+            yield Finding("data", "problem", message, f'workbench promote {quoted(notebook)} --why "…"')
     for pipeline, view in shown.items():
         restore = f"restore {warehouse.folder.name}/data/{pipeline} from a backup"
         try:
@@ -256,19 +256,28 @@ def _canaries(warehouse: Warehouse, *, deep: bool) -> Iterator[Finding]:
 
 
 def _sources(workspace: Workspace) -> Iterator[Finding]:
-    """Whether sources are as fresh as they are declared to be; nothing about those of which nobody says so."""
+    """Whether sources can be read, and are as fresh as they are declared to be; nothing about those that can."""
     from workbench.operate.fresh import freshness
+    from workbench.runtime.duck import raw_session
+    from workbench.runtime.postgres import is_address
+    from workbench.runtime.sources import check_readable, end_readings
 
-    now = dt.datetime.now(dt.UTC)
-    for name in workspace.settings.sources:
+    now, con = dt.datetime.now(dt.UTC), raw_session(workspace.state / "spill")
+    for name, source in workspace.settings.sources.items():
         try:
             found = freshness(workspace, name)
+            if found is None:
+                check_readable(con, workspace, name)
         except WorkbenchError as error:
-            yield Finding("sources", "problem", f"{name}: {error.message}", error.hint)
+            # Not every machine that a workspace is on may reach the server.
+            unasked = source.freshness is None and is_address(source.read)
+            yield Finding("sources", "warning" if unasked else "problem", f"{name}: {error.message}", error.hint)
             continue
         if found is not None:
             stale = found.stale(now)
             yield Finding("sources", "warning" if stale else "ok", found.said(now), found.whom() if stale else "")
+    end_readings(con)
+    con.close()
 
 
 def _published(workspace: Workspace) -> dict[str, str]:

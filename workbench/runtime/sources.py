@@ -90,6 +90,16 @@ def source_files(workspace: Workspace, name: str) -> list[Path]:
     return found
 
 
+def check_readable(con: Any, workspace: Workspace, name: str) -> None:
+    """Raise what :func:`open_source` would, as far as no rows have to be read for it; ``con`` is of DuckDB."""
+    read = workspace.source(name).read
+    if postgres.is_address(read):
+        at = postgres.place(name, read)
+        reading(con, at.address).columns(at)
+    elif read.startswith(DUCKDB) or all(path.name.lower().endswith(_PARQUET) for path in source_files(workspace, name)):
+        placed(con, workspace, name)  # of CSV every row would be read, to guess its types
+
+
 def source_size(workspace: Workspace, name: str) -> float:
     """Bytes of the files that hold a source; endless for a table of a server, which does not tell."""
     if postgres.is_address(workspace.source(name).read):
