@@ -102,8 +102,12 @@ def test_what_can_not_be_told_is_said(published: Any) -> None:
     assert "was not live at 2020-01-01T00:00:00Z: it was first published at" in refused(
         1, "--key", NORTH, "--as-of", "2020-01-01"
     )
-    assert "saw no row with day=2024-01-02, region=west now" in refused(1, "--key", "day=2024-01-02,region=west")
-    assert "saw no row" in refused(1, "--for", "1999-01-01")
+    assert "see no row with day=2024-01-02, region=west now" in refused(1, "--key", "day=2024-01-02,region=west")
+    assert "see no row" in refused(1, "--for", "1999-01-01")
+    assert published.run("explain", "daily_sales").err.endswith(
+        "workbench explain daily_sales --key day=…,region=…, or --for DATE\n"
+    )
+    assert "did you mean 'daily_sales'?" in published.run("explain", "daily_sale").err
     assert published.run("explain", "daily_sale", "--key", "day=2024-01-02").code == 2
     assert "no column of region_totals@1 says" in published.run("explain", "region_totals", "--for", "2024-01-02").err
 

@@ -111,7 +111,7 @@ class _Past:
             raise self._removed(pointer)
         if not found:
             raise WorkbenchError(
-                f"readers of {self.pipeline} saw no row with {self.wanted} {self._when(as_of)}",
+                f"readers of {self.pipeline} {'see' if as_of is None else 'saw'} no row with {self.wanted} {self._when(as_of)}",
                 hint=f"workbench history {self.pipeline}",
             )
         first = self._since(index, pointer, found)

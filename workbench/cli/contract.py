@@ -108,5 +108,5 @@ def check(pipelines: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
     elif found:
         console().print(judged_view(found, where, blocks=not sandbox))
     else:
-        click.echo("nothing is published yet; next: workbench promote NOTEBOOK")
+        click.echo('nothing is published yet; next: workbench promote NOTEBOOK --why "first version"')
     return 1 if not sandbox and any(each.broken for each in found) else 0

@@ -64,7 +64,7 @@ def build(to: Path, as_json: bool) -> None:
     if as_json:
         emit_json({"to": str(to), "pages": count})
     else:
-        click.echo(f"{count} pages; next: open {to / 'index.html'}")
+        click.echo(f"{count} page{'' if count == 1 else 's'}; next: open {to / 'index.html'}")
 
 
 def _refuse_foreign(to: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ import datetime as dt
 import click
 
 from workbench.cli.common import console, emit_json, json_option
-from workbench.config import find_workspace
+from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
 
 
@@ -42,7 +42,7 @@ def explain(
     from workbench.render.explain import explanation_json, explanation_view
 
     if not keys and day is None:
-        raise UsageError("which row?", hint=f"workbench explain {pipeline} --key COLUMN=VALUE, or --for DATE")
+        raise _unasked(find_workspace(), pipeline)
     if as_of is not None and day is not None:
         raise UsageError("--as-of and --for exclude each other", hint="use --key to name the row, and --as-of for the moment")
     found = found_in(
@@ -57,6 +57,21 @@ def explain(
         emit_json(explanation_json(found))
     else:
         console().print(explanation_view(found))
+
+
+def _unasked(workspace: Workspace, pipeline: str) -> UsageError:
+    """What to answer who names no row: the columns that tell rows apart, or that there is no such pipeline."""
+    from workbench.catalog.origin import contract_of
+    from workbench.catalog.version import latest_version, pipelines
+    from workbench.errors import UnknownName
+
+    known = pipelines(workspace)
+    if pipeline not in known:
+        return UnknownName.of("pipeline", pipeline, known, hint="workbench status")
+    contract = contract_of(workspace, pipeline, latest_version(workspace, pipeline))
+    key = () if contract is None else contract.key
+    asked = ",".join(f"{column}=…" for column in key) or "COLUMN=VALUE"
+    return UsageError("which row?", hint=f"workbench explain {pipeline} --key {asked}, or --for DATE")
 
 
 def _moment(text: str) -> dt.datetime:
