@@ -57,6 +57,7 @@ def test_a_file_that_is_no_notebook_is_named(shop, content, said):
 
 def test_a_notebook_that_is_not_there_is_named(shop):
     refused(shop.run("check", "notebooks/nothing.py"), 2, "nothing.py")
+    refused(shop.run("check", "notebooks/it's mine.py"), 2, """workbench edit 'notebooks/it'"'"'s mine.py'""")
 
 
 def test_the_nearest_notebook_is_offered(shop):

@@ -13,7 +13,7 @@ import click
 
 from workbench.cli.common import emit_json, json_option
 from workbench.config import Workspace, find_workspace
-from workbench.errors import InfrastructureError, NotebookError, UsageError
+from workbench.errors import InfrastructureError, NotebookError, UsageError, quoted
 from workbench.runtime.landlock import Rules
 
 # marimo opens notebooks without running them, because they may come from strangers; these run in the sandbox.
@@ -85,14 +85,16 @@ def edit(notebook: Path, port: int | None, headless: bool, no_token: bool, no_ru
 
 def _check(notebook: Path) -> None:
     if notebook.is_dir():
-        raise NotebookError(f"{notebook} is a folder", hint=f"workbench edit {notebook / 'first.py'}")
+        raise NotebookError(f"{notebook} is a folder", hint=f"workbench edit {quoted(notebook / 'first.py')}")
     if notebook.suffix != ".py":
         raise NotebookError(
-            f"{notebook} is no Python file, as marimo's notebooks are", hint=f"workbench edit {notebook.with_suffix('.py')}"
+            f"{notebook} is no Python file, as marimo's notebooks are",
+            hint=f"workbench edit {quoted(notebook.with_suffix('.py'))}",
         )
     if not notebook.parent.is_dir():
         raise NotebookError(
-            f"there is no folder {notebook.parent}", hint=f"mkdir -p {notebook.parent}, then: workbench edit {notebook}"
+            f"there is no folder {notebook.parent}",
+            hint=f"mkdir -p {quoted(notebook.parent)}, then: workbench edit {quoted(notebook)}",
         )
     if notebook.exists():
         try:
@@ -102,7 +104,7 @@ def _check(notebook: Path) -> None:
         if not found:
             raise NotebookError(
                 f"{notebook} is no marimo notebook",
-                hint=f"marimo convert {notebook} -o {notebook.with_stem(notebook.stem + '_notebook')}",
+                hint=f"marimo convert {quoted(notebook)} -o {quoted(notebook.with_stem(notebook.stem + '_notebook'))}",
             )
 
 

@@ -11,7 +11,7 @@ from workbench.cli.common import console, emit_json, json_option, words
 from workbench.cli.identity import identity
 from workbench.cli.map import page_option, show_maps
 from workbench.config import Workspace, find_workspace
-from workbench.errors import UsageError
+from workbench.errors import UsageError, quoted
 from workbench.model import VersionId
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _maps(workspace: Workspace, promotion: PromotionRecord, only: str | None) ->
     found = [(f"{each.pipeline}@{each.version}", stored_map(workspace, promotion, each)) for each in wanted]
     maps = [(title, each) for title, each in found if each is not None]
     if not maps:
-        hint = f"workbench check {promotion.notebook} --map"
+        hint = f"workbench check {quoted(promotion.notebook)} --map"
         raise UsageError(f"no map was kept with {promotion.id}: it made no module that could be tried", hint=hint)
     return maps
 

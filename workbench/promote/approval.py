@@ -8,7 +8,7 @@ import hashlib
 from workbench.catalog.owner import approvers, owner
 from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, UsageError, WorkbenchError
+from workbench.errors import GuardRefused, UsageError, WorkbenchError, quoted
 from workbench.model import VersionId
 from workbench.store import Store
 from workbench.store.records import PromotionRecord, promotion_digest
@@ -129,5 +129,5 @@ def refuse_changed_notebook(workspace: Workspace, promotion: PromotionRecord) ->
     if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != promotion.notebook_sha256:
         raise GuardRefused(
             f"{promotion.notebook} was changed after {promotion.id} was made",
-            hint=f'workbench promote {promotion.notebook} --why "…"',
+            hint=f'workbench promote {quoted(promotion.notebook)} --why "…"',
         )

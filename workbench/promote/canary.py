@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from workbench.catalog.canary import Change, ended, shown
 from workbench.catalog.operation import move_readers
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
+from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError, quoted
 from workbench.model import GateResult, Verdict
 from workbench.promote.decided import promotion_named, refuse_overtaken, refuse_undecided
 from workbench.runtime.canary import BUCKETS, reader_name
@@ -108,7 +108,7 @@ def plan_canary(
         if damaged:
             raise InfrastructureError(
                 f"data of {move.pipeline}@{move.new.version} is damaged or missing: {damaged[0]}",
-                hint=f'workbench promote {promotion.notebook} --why "…"',
+                hint=f'workbench promote {quoted(promotion.notebook)} --why "…"',
             )
     notes = [f"{name} is new: only chosen readers see it, as its trial computed it" for name in fresh]
     if replaces is not None:

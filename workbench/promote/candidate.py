@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from workbench.catalog.contract import Contract, read_contract, to_yaml
 from workbench.catalog.version import latest_version, read_manifest, version_dir
 from workbench.config import Workspace
-from workbench.errors import UnknownName, UsageError
+from workbench.errors import UnknownName, UsageError, quoted
 from workbench.model import VersionId
 from workbench.promote.module import Module, build_module, load_module
 from workbench.promote.notebook import Notebook
@@ -45,7 +44,7 @@ def choose(slicing: Slicing, wanted: Sequence[str]) -> tuple[Slice, ...]:
     names = [cut.mark.name for cut in slicing.slices]
     for name in wanted:
         if name not in names:
-            raise UnknownName.of("output", name, names, hint=f"workbench check {shlex.quote(str(slicing.notebook.path))}")
+            raise UnknownName.of("output", name, names, hint=f"workbench check {quoted(slicing.notebook.path)}")
     return tuple(cut for cut in slicing.slices if not wanted or cut.mark.name in wanted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, UnknownName, Waiting, WorkbenchError
+from workbench.errors import GuardRefused, UnknownName, Waiting, WorkbenchError, quoted
 from workbench.model import GateResult, Verdict
 from workbench.promote.approval import refuse_changes
 from workbench.runtime.warehouse import Live
@@ -69,7 +69,7 @@ def refuse_overtaken(live: Mapping[str, Live], promotion: PromotionRecord) -> No
     """``WorkbenchError`` when readers see another version than a promotion was judged against."""
     found = overtaken({name: at.version for name, at in live.items()}, promotion)
     if found and promotion.status != "published":
-        raise WorkbenchError(found, hint=f'workbench promote {promotion.notebook} --why "…"')
+        raise WorkbenchError(found, hint=f'workbench promote {quoted(promotion.notebook)} --why "…"')
 
 
 def overtaken(live: Mapping[str, int], promotion: PromotionRecord) -> str:

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
+from workbench.errors import quoted
 from workbench.promote.finding import Finding, Severity
 from workbench.promote.fix import fix_underscore, underscore_imports
 from workbench.promote.marks import IMPORT_HINT, Marks, Widget, read_marks, unimported_marks
@@ -73,7 +74,7 @@ def ibis_underscore(program: Program) -> Iterator[Finding]:
     for each in found:
         mechanical = each.line in fixable
         message = f"marimo keeps {each.name} to this cell: in every other cell it is not defined"
-        hint = "write ibis._ instead" + (f": workbench check --fix {program.notebook.path}" if mechanical else "")
+        hint = "write ibis._ instead" + (f": workbench check --fix {quoted(program.notebook.path)}" if mechanical else "")
         yield _at(each.statement, each.node, "ibis-underscore", message, hint, fixable=mechanical)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.errors import quoted
 from workbench.promote.finding import Finding, Severity
 from workbench.promote.notebook import Notebook, diagnose, markdown_as_written, split_lines
 
@@ -55,7 +56,7 @@ def _finding(notebook: Notebook, diagnostic: Any) -> Finding:
         message = "code that stands outside of every cell: marimo never shows it, and drops it at its next save"
         hint = "move it into a cell"
     if fixable:
-        hint = f"workbench check --fix {notebook.path}"
+        hint = f"workbench check --fix {quoted(notebook.path)}"
     severity = _SEVERITY.get(diagnostic.severity.value if diagnostic.severity else "", Severity.WARNING)
     index = _cell(notebook, line, diagnostic.cell_id)
     if line < 1:  # what is wrong with the whole file, or a cell as a whole

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from workbench.errors import NotebookError, UsageError
+from workbench.errors import NotebookError, UsageError, quoted
 from workbench.model import Parameter, check_name
 from workbench.promote.literals import NotLiteral, arguments, value
 from workbench.promote.outputs import LITERAL_HINT, Output, check_names, read_outputs
@@ -60,8 +60,8 @@ def read_marks(program: Program, sources: Collection[str]) -> Marks:
     if not outputs and not refusals and not program.refusals:
         for statement, func in unimported_marks(program):
             place = Refusal.at(Reason.MARK_PLACE, statement.cell, func.lineno, "", unimported(func), "").message
-            raise NotebookError(f"{path_}, {place}", hint=f"{IMPORT_HINT}; then: workbench check {path_}")
-        hint = f'mark a table: late = wb.output("daily_orders", table, key=["day"]); then: workbench check {path_}'
+            raise NotebookError(f"{path_}, {place}", hint=f"{IMPORT_HINT}; then: workbench check {quoted(path_)}")
+        hint = f'mark a table: late = wb.output("daily_orders", table, key=["day"]); then: workbench check {quoted(path_)}'
         raise NotebookError(f"{path_} marks no output", hint=hint)
     check_names(outputs, program)
     return Marks(tuple(outputs), read_widgets(program), named, tuple(refusals), undeclared)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import UsageError, WorkbenchError, quoted
 from workbench.parameter import Parameter
 from workbench.promote.edits import Line
 from workbench.promote.format import moved_lines, ruff_format
@@ -57,7 +57,8 @@ def build_module(slice: Slice, notebook: Notebook) -> Module:
     if slice.refusals:
         first = slice.refusals[0]
         raise UsageError(
-            f"{slice.mark.name} can't be promoted: {first.message}", hint=f"{first.hint}; then: workbench check {notebook.path}"
+            f"{slice.mark.name} can't be promoted: {first.message}",
+            hint=f"{first.hint}; then: workbench check {quoted(notebook.path)}",
         )
     lines = list(_header(slice, notebook))
     for kept in slice.kept:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.errors import NotebookError
+from workbench.errors import NotebookError, quoted
 
 _DEFINITION = re.compile(r"^(async\s+def\b|def\b|class\b|@)", re.MULTILINE)
 Kind = Literal["cell", "setup", "function", "class", "unparsable"]
@@ -91,9 +91,9 @@ def read_notebook(path: Path) -> Notebook:
 
 def parse_notebook(text: str, path: Path) -> Notebook:
     """The notebook that a text is; ``path`` names it in messages."""
-    again = f"then: workbench check {path}"
+    again = f"then: workbench check {quoted(path)}"
     if not text.strip():
-        raise NotebookError(f"{path} is empty", hint=f"write it with marimo: workbench edit {path}")
+        raise NotebookError(f"{path} is empty", hint=f"write it with marimo: workbench edit {quoted(path)}")
     try:
         parsed = _deserialize(text, path)
     except SyntaxError as error:
@@ -121,16 +121,18 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         there = [other.name for other in path.parent.glob("*.py") if other.is_file()] if path.parent.is_dir() else []
         near = get_close_matches(path.name, there, 1)
-        known = f"did you mean: workbench check {path.parent / near[0]}" if near else None
-        hint = known or f"write it with marimo: workbench edit {path}"
+        known = f"did you mean: workbench check {quoted(path.parent / near[0])}" if near else None
+        hint = known or f"write it with marimo: workbench edit {quoted(path)}"
         raise NotebookError(f"there is no notebook {path}", hint=hint) from None
     except OSError as error:
         raise NotebookError(f"{path} can't be read: {error.strerror}", hint="workbench check notebooks/NAME.py") from None
     except UnicodeDecodeError:
-        raise NotebookError(f"{path} is not UTF-8 text", hint=f"save it as UTF-8, then: workbench check {path}") from None
+        raise NotebookError(
+            f"{path} is not UTF-8 text", hint=f"save it as UTF-8, then: workbench check {quoted(path)}"
+        ) from None
     if text.startswith("\ufeff"):
         what = f"{path} begins with a byte order mark, which marimo does not read"
-        raise NotebookError(what, hint=f"save it as UTF-8 without one, then: workbench check {path}")
+        raise NotebookError(what, hint=f"save it as UTF-8 without one, then: workbench check {quoted(path)}")
     return text
 
 
@@ -229,7 +231,7 @@ def _graph(path: Path, text: str, cells: list[Cell], parsed: Any) -> Notebook:
                     kind = "unparsable"
                 except RecursionError:
                     what = f"{path}, {cell.label}, line {cell.line}: an expression is nested too deeply for marimo to read"
-                    raise NotebookError(what, hint=f"split it into several, then: workbench check {path}") from None
+                    raise NotebookError(what, hint=f"split it into several, then: workbench check {quoted(path)}") from None
             known.append(replace(cell, kind=kind, defs=defs, refs=refs, star=star, tables=tables, sql=sql))
     order = tuple(int(cell) for cell in topological_sort(graph, list(graph.cells)))
     parents = {int(cell): frozenset(int(parent) for parent in graph.parents[cell]) for cell in graph.cells}

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from workbench.catalog.writing import problem_of
-from workbench.errors import NotebookError, UsageError
+from workbench.errors import NotebookError, UsageError, quoted
 from workbench.model import Check, OutputMark, check_name
 from workbench.promote.literals import NotLiteral, arguments, value
 from workbench.promote.program import Key, Program, Statement, assigned
@@ -54,7 +54,7 @@ def read_outputs(program: Program) -> tuple[list[Output], list[Refusal]]:
 def check_names(outputs: Sequence[Output], program: Program) -> None:
     """Raise ``NotebookError`` when the names of the outputs can't stand."""
     path = program.notebook.path
-    hint = f"rename it, then: workbench check {path}"
+    hint = f"rename it, then: workbench check {quoted(path)}"
     seen: dict[str, Output] = {}
     for output in sorted(outputs, key=_where):
         name, where = output.mark.name, _say(output)

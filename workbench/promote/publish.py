@@ -12,7 +12,7 @@ from workbench.catalog.operation import move_readers, pointer
 from workbench.catalog.shown import last_shown
 from workbench.catalog.version import changed_files, version_dir
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, InfrastructureError, UnknownName, UsageError, WorkbenchError
+from workbench.errors import GuardRefused, InfrastructureError, UnknownName, UsageError, WorkbenchError, quoted
 from workbench.model import VersionId
 from workbench.promote.decided import promotion_named, refuse_overtaken, refuse_undecided
 from workbench.runtime.warehouse import Live, Warehouse
@@ -163,7 +163,8 @@ def _move(store: Store, warehouse: Warehouse, live: Mapping[str, Live], pipeline
         notebook = "NOTEBOOK" if made is None else made.notebook
         raise WorkbenchError(
             f"the data of {version} was removed on {left:%Y-%m-%d}: its retention was over, and workbench gc ran",
-            hint=f'promote it again from the notebook of then: workbench promote {notebook} {pipeline} --why "as {version}"',
+            hint="promote it again from the notebook of then: "
+            f'workbench promote {quoted(notebook)} {pipeline} --why "as {version}"',
         ) from None
     if damaged:
         raise InfrastructureError(

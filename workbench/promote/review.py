@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, WorkbenchError
+from workbench.errors import InfrastructureError, WorkbenchError, quoted
 from workbench.model import Verdict
 from workbench.promote.candidate import candidates
 from workbench.promote.changes import Changes
@@ -102,7 +102,9 @@ def _checked(name: str, checked: Checked) -> Step:
     warned = len(told) - bad
     said = ", ".join(f"{count} {word}" for count, word in ((bad, "to correct"), (warned, "to look at")) if count)
     answer: Answer = "fail" if bad else "warn" if warned else "pass"
-    return Step(name, "check", answer, said or "nothing to correct", tuple(told), f"workbench check {name}" if told else "")
+    return Step(
+        name, "check", answer, said or "nothing to correct", tuple(told), f"workbench check {quoted(name)}" if told else ""
+    )
 
 
 def _cut(workspace: Workspace, name: str, slicing: Slicing) -> list[Step]:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from workbench.config import Workspace
-from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
+from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError, quoted
 from workbench.model import Parameter
 from workbench.promote.module import Module, build_module
 from workbench.promote.notebook import read_notebook
@@ -72,7 +72,7 @@ def combinations(
     values: dict[str, list[Any]] = {name: [parameter.default] for name, parameter in known.items()}
     for name, texts in (_named(text) for text in given):
         if name not in known:
-            raise UnknownName.of("parameter", name, known, hint=f"workbench check {notebook}")
+            raise UnknownName.of("parameter", name, known, hint=f"workbench check {quoted(notebook)}")
         if sum(_named(text)[0] == name for text in given) > 1:
             raise UsageError(f"parameter {name} is given twice", hint=f"give all its values at once: -p {name}=1,2,3")
         values[name] = list(dict.fromkeys(known[name].parse(text) for text in texts))
@@ -106,7 +106,7 @@ def sweep(workspace: Workspace, notebook: Path, output: str, given: Sequence[str
     for cut in needed:
         if cut.refusals:
             raise WorkbenchError(
-                f"{cut.mark.name} can't be cut: {cut.refusals[0].message}", hint=f"workbench check {read.path}"
+                f"{cut.mark.name} can't be cut: {cut.refusals[0].message}", hint=f"workbench check {quoted(read.path)}"
             )
     parameters = {parameter.name: parameter for cut in needed for parameter in cut.parameters}
     settings = combinations(list(parameters.values()), given, notebook=read.path)
@@ -127,7 +127,7 @@ def sweep(workspace: Workspace, notebook: Path, output: str, given: Sequence[str
             root=workspace.root, notebook=read.path, sandbox=sandbox.path, timeout=timeout, write=[results],
         )  # fmt: skip
         if found is None:
-            raise InfrastructureError(f"the sandbox process ended: {log}", hint=f"workbench check {read.path}")
+            raise InfrastructureError(f"the sandbox process ended: {log}", hint=f"workbench check {quoted(read.path)}")
         scenarios = tuple(
             Scenario(number, setting, file=place / f"{number}.parquet" if not each["error"] else None, **each)
             for number, (setting, each) in enumerate(zip(settings, found, strict=True), start=1)
@@ -147,7 +147,7 @@ def _needed(slicing: Slicing, output: str) -> list[Slice]:
     """The slice of an output after those that it reads, directly or through others."""
     by_name = {cut.mark.name: cut for cut in slicing.slices}
     if output not in by_name:
-        raise UnknownName.of("output", output, by_name, hint=f"workbench check {slicing.notebook.path}")
+        raise UnknownName.of("output", output, by_name, hint=f"workbench check {quoted(slicing.notebook.path)}")
     wanted = {output}
     for cut in reversed(slicing.slices):  # upstream comes before downstream
         if cut.mark.name in wanted:

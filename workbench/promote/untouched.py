@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from workbench.catalog.version import changed_files, pipelines, read_manifest, version_dir, versions
 from workbench.config import Workspace
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, quoted
 from workbench.model import VersionId
 from workbench.promote.candidate import candidates
 from workbench.promote.changes import Changes
@@ -89,7 +89,7 @@ def _new(workspace: Workspace, folder: str, version: VersionId, wrong: tuple[str
         return Step(folder, "hashes", "warn", f"hashes agree; its notebook can't be read: {error.message}")
     if not cut or cut[0].module.sha256 != manifest["hashes"]["code"] or cut[0].identity != manifest["identity"]:
         said = f"is not what {notebook['path']} gives: written by hand, or by another version of the tool"
-        return Step(folder, "origin", "fail", said, (), f'workbench promote {notebook["path"]} --why "…"')
+        return Step(folder, "origin", "fail", said, (), f'workbench promote {quoted(notebook["path"])} --why "…"')
     return Step(folder, "origin", "pass", f"hashes agree, and {notebook['path']} gives the same module")
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.errors import UnknownName
+from workbench.errors import UnknownName, quoted
 from workbench.promote.guards import waits_for_button
 from workbench.promote.literals import NotLiteral, value
 from workbench.promote.marks import Widget, constant, read_widgets
@@ -29,7 +29,7 @@ def with_values(notebook: Notebook, values: Mapping[str, Any]) -> str:
     changes = [(each, each.start, each.end, "pass") for each in program.statements if waits_for_button(program, each)]
     for name, new in values.items():
         if name not in widgets:
-            raise UnknownName.of("parameter", name, widgets, hint=f"workbench check {notebook.path}")
+            raise UnknownName.of("parameter", name, widgets, hint=f"workbench check {quoted(notebook.path)}")
         widget = widgets[name]
         if widget.kind != "param" and widget.parameter is not None:
             changes.append(_change(program, widget, widget.parameter.check(new)))

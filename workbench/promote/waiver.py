@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.catalog.version import MANIFEST, manifest_sha256, version_dir
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, UnknownName, UsageError, WorkbenchError
+from workbench.errors import GuardRefused, UnknownName, UsageError, WorkbenchError, quoted
 from workbench.model import VersionId
 from workbench.promote.approval import refuse_changed_notebook, refuse_waiver
 from workbench.promote.evidence import write_version
@@ -52,7 +52,7 @@ def waive(
     if any(result.evidence.get("computed") is False for each in promotion.candidates for result in each.gates):
         raise GuardRefused(
             f"{promotion.id} was refused before anything was computed, so that there is nothing to let pass",
-            hint=f'workbench promote {promotion.notebook} --allow-breaking --why "…"',
+            hint=f'workbench promote {quoted(promotion.notebook)} --allow-breaking --why "…"',
         )
     last = failing == (gate,)
     if last:
@@ -80,7 +80,7 @@ def _write_versions(workspace: Workspace, promotion: PromotionRecord, pipeline_t
         elif (folder / MANIFEST).read_text(encoding="utf-8") != files[MANIFEST]:
             raise GuardRefused(
                 f"{version} was made by another promotion meanwhile",
-                hint=f'workbench promote {promotion.notebook} --why "…"',
+                hint=f'workbench promote {quoted(promotion.notebook)} --why "…"',
             )
         operations = folder.parent / "pipeline.toml"
         if not operations.exists():
@@ -91,7 +91,7 @@ def _write_versions(workspace: Workspace, promotion: PromotionRecord, pipeline_t
 def _kept(workspace: Workspace, promotion: PromotionRecord, candidate: CandidateRecord) -> dict[str, str]:
     """The files of a refused version, when they are what the gates judged."""
     place = workspace.state / "promotions" / promotion.id / candidate.pipeline
-    hint = f'workbench promote {promotion.notebook} --why "…"'
+    hint = f'workbench promote {quoted(promotion.notebook)} --why "…"'
     try:
         manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         names = (*manifest["files"], MANIFEST, CHANGELOG_ENTRY)
