@@ -189,6 +189,17 @@ def test_files_by_other_writers_that_ibis_reads_are_compared_by_their_bytes(tmp_
         assert taken[-1].equal == equal
 
 
+def test_files_without_rows_have_no_bytes_to_compare(tmp_path, taken):
+    con = ibis.duckdb.connect()
+    rows = pa.table({"id": pa.array([1, 2]), "s": ["a", "b"]})
+    for name, table in {"empty": rows.slice(0, 0), "again": rows.slice(0, 0), "full": rows}.items():
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    read = [con.read_parquet(tmp_path / f"{name}.parquet") for name in ("empty", "again", "full")]
+    for key in ([], ["id"]):
+        assert diff(*read[:2], key=key).identical
+        assert diff(*read[1:], key=key).rows.added == 2
+
+
 def test_a_view_of_files_is_not_taken_for_a_table_of_its_name_elsewhere(tmp_path, taken):
     con = ibis.duckdb.connect()
     con.raw_sql(f"COPY (SELECT i AS id, 1 AS v FROM range(5000) r(i)) TO '{tmp_path}/a.parquet'")

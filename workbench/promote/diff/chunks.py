@@ -133,7 +133,9 @@ def _layout(path: Path) -> _File | None:
         for i in range(start):
             chunk = row_group.column(i)
             places = (chunk.data_page_offset, chunk.dictionary_page_offset if chunk.has_dictionary_page else None)
-            begin = min(place for place in places if place)
+            begin = min((place for place in places if place), default=0)
+            if not begin and chunk.total_compressed_size:
+                return None
             chunks.append((begin, chunk.total_compressed_size, (chunk.compression, chunk.num_values)))
         file.chunks.append(chunks)
     return file
