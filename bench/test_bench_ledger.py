@@ -63,6 +63,6 @@ def _command(root: Path) -> float:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-m", "workbench", "audit", "verify"]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{ENTRIES:,} entries, 0 problem(s)\n"
+    assert done.stdout == f"{ENTRIES:,} entries, 0 problems\n"
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

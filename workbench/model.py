@@ -27,6 +27,17 @@ RESERVED = frozenset(
 )
 
 
+def counted(number: float, noun: str, verb: str = "") -> str:
+    """A number with its noun, and with a verb, if one follows.
+
+    >>> counted(1, "row"), counted(1200, "row"), counted(1, "row", "differ"), counted(2, "row", "differ"), counted(1.5, "day")
+    ('1 row', '1,200 rows', '1 row differs', '2 rows differ', '1.5 days')
+    """
+    one = number == 1
+    shown = f"{number:g}" if isinstance(number, float) else f"{number:,}"
+    return f"{shown} {noun}{'' if one else 's'}" + (f" {verb}{'s' if one else ''}" if verb else "")
+
+
 def check_name(kind: str, name: str) -> str:
     """The name itself, when it can name a pipeline, source or parameter everywhere.
 

@@ -150,5 +150,5 @@ def test_what_was_ended_is_told_in_a_few_words(published):
     stray.write_bytes(b"left")
     assert published.run("gc", "--grace", "0s").code == 0
     told = " ".join(published.run("audit", "log").out.split())
-    for said in ("v1 until 2999-12-31", "0 snapshot(s), 0 run record(s), 4 bytes removed", "created", "undeprecate"):
+    for said in ("v1 until 2999-12-31", "0 snapshots, 0 run records, 4 bytes removed", "created", "undeprecate"):
         assert said in told

@@ -63,7 +63,7 @@ def test_broken_rules_of_production_are_counted_with_rows(published: Any) -> Non
     }
     example = found["pipelines"][0]["rules"][-1]["examples"][0]
     assert (example["day"], example["orders"]) == ("2024-01-02", 0)
-    assert "2 row(s) break it, for example" in printed(published, "daily_sales")
+    assert "2 rows break it, for example" in printed(published, "daily_sales")
     assert checked(published, "daily_sales", "--sandbox")["pipelines"][0]["broken"] == 0, "there the version is computed anew"
 
 

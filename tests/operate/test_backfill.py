@@ -82,7 +82,7 @@ def test_a_plan_has_the_exact_intervals_and_says_what_its_figures_rest_on(grown)
     assert about.rows == 4
     assert about.seconds is not None
     assert about.seconds > 0
-    assert "1 run(s) of this version over 1 day(s)" in " ".join(about.basis)
+    assert "1 run of this version over 1 day" in " ".join(about.basis)
     with Store.open(grown.workspace, read_only=True) as store:
         assert backfills.find(store) == ()
 
@@ -183,7 +183,7 @@ def test_paused_it_waits_and_cancelled_it_ends(grown):
     assert len(published(grown)) == 2
     assert entries(grown) == [("begun", "ada"), ("paused", "bo"), ("resumed", "bo"), ("cancelled", "bo")]
     happened = [each.what for each in history(grown.workspace, "daily_sales") if each.happened == "backfill"]
-    assert "begun: 2024-01-02..2024-01-06, 4 interval(s)" in happened
+    assert "begun: 2024-01-02..2024-01-06, 4 intervals" in happened
 
 
 def test_what_is_scheduled_goes_first_and_hours_are_kept(grown):

@@ -181,7 +181,7 @@ def test_what_the_author_declared_is_no_breach_and_what_nobody_did_is(shop):
     shop.promote(DAILY.replace("_.amount.sum()", "_.amount.sum() * 2"))
     assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
     assert shop.type("run", "daily_sales")[0] == 0
-    assert "gate changed: 3 row(s) differ" in shop.last()["reason"]
+    assert "gate changed: 3 rows differ" in shop.last()["reason"]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_check_that_only_the_candidate_breaks_is_a_breach_with_its_rows(shop):
     assert shop.type("publish", "P-1", "--to", "ada")[0] == 0
     assert shop.type("run", "daily_sales")[0] == 0
     ended = shop.last()
-    assert ended["reason"].startswith("T-1 beside R-1: gate contract: 1 of 1 check(s) broken")
+    assert ended["reason"].startswith("T-1 beside R-1: gate contract: 1 of 1 check broken")
     (gate,) = (gate for gate in ended["trials"][0]["gates"] if gate["gate"] == "contract")
     assert gate["evidence"]["checks"][0]["violations"] == 3
 
@@ -251,15 +251,15 @@ def test_a_shadow_is_seen_by_nobody_ends_after_its_runs_and_is_compared(shop, tm
     page = tmp_path / "shadow.html"
     code, out = shop.type("shadow", "status", "P-1", "--rows", "1", "--html", str(page))
     assert code == 0
-    assert "2 of 2 trial(s) held" in out
+    assert "2 of 2 trials held" in out
     assert "T-2, daily_sales@2 beside R-2" in page.read_text()
 
 
 def test_a_shadow_that_is_asked_for_holds_up_the_publication_until_it_has_happened(shop):
-    shop.promote(DAILY, gates=(GateResult("shadow", Verdict.WAITING, "waits for 2 run(s)", {"wanted": 2}),))
+    shop.promote(DAILY, gates=(GateResult("shadow", Verdict.WAITING, "waits for 2 runs", {"wanted": 2}),))
     code, said = shop.type("publish", "P-1")
     assert code == 3
-    assert "waits for 2 run(s)" in said
+    assert "waits for 2 runs" in said
     assert "next: workbench shadow start P-1 --runs 2" in said
     assert shop.type("publish", "P-1", "--canary", "5%")[0] == 3
     assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
@@ -276,13 +276,13 @@ def test_a_shadow_that_is_asked_for_holds_up_the_publication_until_it_has_happen
 
 @pytest.mark.drill
 def test_a_shadow_that_did_not_hold_refuses_the_publication_until_another_one_does(shop):
-    shop.promote(CAPPED, gates=(GateResult("shadow", Verdict.WAITING, "waits for 1 run(s)", {"wanted": 1}),))
+    shop.promote(CAPPED, gates=(GateResult("shadow", Verdict.WAITING, "waits for 1 run", {"wanted": 1}),))
     assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
     shop.production.orders(3, amount="5000.0")
     assert shop.type("run", "daily_sales")[0] == 0
     code, said = shop.type("publish", "P-1")
     assert code == 4
-    assert "1 of 1 trial(s) did not hold" in said
+    assert "1 of 1 did not hold" in said
     shop.production.orders(3)
     assert shop.type("shadow", "start", "P-1", "--runs", "1")[0] == 0
     assert shop.type("run", "daily_sales")[0] == 0
@@ -429,7 +429,7 @@ def test_rejecting_a_promotion_takes_it_away_from_its_canary_at_once(shop):
 
 
 def test_what_a_shadow_or_a_canary_showed_is_waived_by_a_second_person(shop):
-    shop.promote(DAILY, gates=(GateResult("shadow", Verdict.WAITING, "waits for 2 run(s)", {"wanted": 2}),))
+    shop.promote(DAILY, gates=(GateResult("shadow", Verdict.WAITING, "waits for 2 runs", {"wanted": 2}),))
     assert shop.type("waive", "P-1", "canary", "--why", "no time")[0] == 2
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_USER", "ann")

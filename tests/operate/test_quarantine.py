@@ -37,7 +37,7 @@ def held(production):
 def test_the_status_says_what_is_held_back(held, capsys):
     code, said = command(capsys, "status")
     assert code == 0
-    assert "1 row(s) held back: Q-1" in said
+    assert "1 row held back: Q-1" in said
 
 
 def command(capsys, *arguments: str) -> tuple[int, str]:

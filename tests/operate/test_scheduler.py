@@ -208,7 +208,7 @@ def test_a_pass_counts_what_was_refused(scheduled, monkeypatch, capsys):
     settings(scheduled, "start = 2024-01-03\n")
     monkeypatch.chdir(scheduled.root)
     assert main(["scheduler", "run", "--once"]) == 1
-    assert "1 run(s), 1 without success, 0 held" in capsys.readouterr().out
+    assert "1 run, 1 without success, 0 held" in capsys.readouterr().out
 
 
 def test_a_pass_ends_where_nothing_can_be_written_down(scheduled, monkeypatch):

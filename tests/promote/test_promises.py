@@ -57,7 +57,7 @@ def test_a_value_that_refers_to_nothing_in_production_is_refused_with_the_row(sa
     sandboxed.edit("wb.check.references", 'wb.check.references("region", "customers", "name"), wb.check.references')
     ran = sandboxed.promote()
     assert ran.code == 1
-    assert "references(region, table=customers, key=name): 6 row(s)" in " ".join(ran.out.split())
+    assert "references(region, table=customers, key=name): 6 rows" in " ".join(ran.out.split())
 
 
 def test_a_rule_about_a_table_or_column_that_is_not_there_is_an_error_before_anything_runs(sandboxed):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.model import counted
 from workbench.store import Store, beside
 from workbench.store.beside import BesideRecord
 
@@ -38,7 +39,7 @@ def beside_said(payload: Mapping[str, Any]) -> str:
     >>> beside_said({"beside": [{"promotion": "P-7", "what": "begun", "share": 500, "readers": ["bi"]}]})
     'canary of P-7 begun: 5% of readers, bi'
     >>> beside_said({"what": "begun", "promotion": "P-7", "runs": 5})
-    'begun, 5 run(s)'
+    'begun, 5 runs'
     """
     told = []
     for each in payload.get("beside", ()):
@@ -48,7 +49,7 @@ def beside_said(payload: Mapping[str, Any]) -> str:
         told.append(f"canary of {each['promotion']} {each['what']}{': ' * bool(parts)}{', '.join(parts)}")
     if not told:
         runs = payload.get("runs")
-        more = f"{runs} run(s)" if runs is not None else str(payload.get("outcome", ""))
+        more = counted(runs, "run") if runs is not None else str(payload.get("outcome", ""))
         told.append(f"{payload.get('what', '')}, {more}")
     return "; ".join(told)
 
@@ -62,7 +63,7 @@ def _said(store: Store, record: BesideRecord, pipeline: str) -> Aside | None:
         mine = [each for each in trials if each.pipeline == pipeline]
         held = sum(each.counts and not each.breach for each in mine)
         seen = (
-            f"{version}, which {held} of {len(mine)} trial(s) held"
+            f"{version}, which {held} of {counted(len(mine), 'trial')} held"
             if mine
             else f"{version}, which no run was compared with yet"
         )

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 
 from workbench.config import Workspace
-from workbench.model import VersionId
+from workbench.model import VersionId, counted
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, endings
 from workbench.store.records import DemotionRecord, DeprecationRecord, Target
@@ -25,7 +25,7 @@ def deprecation_said(record: DeprecationRecord, now: dt.datetime) -> str:
     >>> deprecation_said(record, at)
     'daily@2 is deprecated until 2026-03-31; use daily@3: counts returns twice'
     >>> deprecation_said(record, dt.datetime(2026, 4, 2, tzinfo=dt.UTC))
-    'OVERDUE: daily@2 should not be read since 2026-03-31, 2 day(s) ago; use daily@3: counts returns twice'
+    'OVERDUE: daily@2 should not be read since 2026-03-31, 2 days ago; use daily@3: counts returns twice'
     """
     version, use = (
         VersionId(record.pipeline, record.version),
@@ -34,7 +34,7 @@ def deprecation_said(record: DeprecationRecord, now: dt.datetime) -> str:
     if not overdue(record, now):
         return f"{version} is deprecated until {record.until}; {use}: {record.why}"
     days = (now.astimezone(dt.UTC).date() - record.until).days
-    return f"OVERDUE: {version} should not be read since {record.until}, {days} day(s) ago; {use}: {record.why}"
+    return f"OVERDUE: {version} should not be read since {record.until}, {counted(days, 'day')} ago; {use}: {record.why}"
 
 
 def demotion_said(record: DemotionRecord) -> str:

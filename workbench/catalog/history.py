@@ -11,6 +11,7 @@ from workbench.catalog.aside import beside_said
 from workbench.catalog.version import pipelines
 from workbench.config import Workspace
 from workbench.errors import UnknownName
+from workbench.model import counted
 from workbench.store import Store
 from workbench.store.records import LedgerEntry, PromotionRecord, RunRecord
 
@@ -90,7 +91,7 @@ def _entries(
                 what = f"readers keep v{version}"
         elif entry.kind == "backfill":
             version = int(said["version"])
-            what = f"{said['did']}: {said['span']}, {sum(said['intervals'].values())} interval(s)"
+            what = f"{said['did']}: {said['span']}, {counted(sum(said['intervals'].values()), 'interval')}"
         elif entry.kind in ("deprecate", "undeprecate"):
             version = int(said["version"])
             what = f"until {said['until']}{', use ' if said['use'] else ''}{said['use']}" if "until" in said else ""

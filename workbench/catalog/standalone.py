@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
         print(each)
     count = len((folder / "ledger.jsonl").read_text(encoding="utf-8").splitlines())
     seals = "seals checked" if given else "seals NOT checked: set WORKBENCH_LEDGER_KEY to the workspace's key"
-    print(f"{count} entries, {len(found)} problem(s); {seals}")
+    print(f"{count} entries, {len(found)} problem{'' if len(found) == 1 else 's'}; {seals}")
     return 1 if found else 0
 
 

@@ -10,6 +10,7 @@ import click
 from workbench.cli.common import console, emit_json, json_option
 from workbench.config import find_workspace
 from workbench.errors import UnknownName
+from workbench.model import counted
 
 
 @click.group()
@@ -79,7 +80,7 @@ def verify(as_json: bool) -> int:
     else:
         for each in problems:
             click.echo(each.message)
-        click.echo(f"{count:,} entries, {len(problems)} problem(s)")
+        click.echo(f"{count:,} entries, {counted(len(problems), 'problem')}")
         if problems:
             click.echo("next: restore .workbench/ from a backup; git log promoted/LEDGER_HEAD shows when it was written")
     return 4 if problems else 0

@@ -8,6 +8,7 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option
 from workbench.config import find_workspace
+from workbench.model import counted
 
 
 @click.command()
@@ -50,7 +51,9 @@ def catalog(words: tuple[str, ...], limit: int, as_json: bool) -> None:
     elif len(wanted) == 1 and hits[0].entry.name == wanted[0]:
         screen.print(entry_view(hits[0].entry, now))
         if hits[1:]:
-            screen.print(f"\nalso found in {len(hits) - 1} other table(s): workbench catalog {wanted[0]} --json", markup=False)
+            screen.print(
+                f"\nalso found in {counted(len(hits) - 1, 'other table')}: workbench catalog {wanted[0]} --json", markup=False
+            )
     else:
         screen.print(list_view(hits[:limit], now, columns=bool(wanted)))
         if len(hits) > limit:

@@ -13,6 +13,7 @@ import click
 
 from workbench.cli.common import emit_json, json_option
 from workbench.config import find_workspace
+from workbench.model import counted
 
 
 @click.group()
@@ -139,6 +140,6 @@ def _export(form: str, make: Callable[..., str], output: Path | None, folder: st
     if output is None:
         click.echo(text, nl=False)
     else:
-        click.echo(f"{output}: {len(exported)} pipeline(s) on {len(made)} schedule(s)")
+        click.echo(f"{output}: {counted(len(exported), 'pipeline')} on {counted(len(made), 'schedule')}")
     for name, why in left_out.items():
         click.echo(f"{name} is left out: {why}", err=True)

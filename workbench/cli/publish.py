@@ -10,6 +10,7 @@ import click
 from workbench.cli.common import emit_json, json_option, words
 from workbench.cli.identity import identity
 from workbench.config import Workspace, find_workspace
+from workbench.model import counted
 
 if TYPE_CHECKING:
     from workbench.promote.publish import PublishPlan
@@ -125,7 +126,7 @@ def _say(workspace: Workspace, warehouse: Warehouse, plan: PublishPlan, *, dry_r
         snapshot = warehouse.snapshot(each.new.snapshot, each.pipeline)
         old = "nothing" if each.old is None else f"v{each.old.version}"
         verb = "would see" if dry_run else "see"
-        what = f"{snapshot.rows:,} rows in {len(snapshot.files):,} file(s)"
+        what = f"{counted(snapshot.rows, 'row')} in {counted(len(snapshot.files), 'file')}"
         click.echo(f"{each.pipeline}: {old} -> v{each.new.version}; readers {verb} {what}")
     for note in plan.notes:
         click.echo(note)

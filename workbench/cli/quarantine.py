@@ -11,6 +11,7 @@ from workbench.cli.common import console, emit_json, json_option, reason
 from workbench.cli.identity import identity
 from workbench.config import find_workspace
 from workbench.errors import UnknownName
+from workbench.model import counted
 
 if TYPE_CHECKING:
     from workbench.store.records import QuarantineRecord
@@ -103,7 +104,7 @@ def release(held: str, why: str, as_json: bool) -> None:
     from workbench.operate.quarantine import release as carry_out
 
     record = carry_out(find_workspace(), held, who=identity(), why=reason(why), now=dt.datetime.now(dt.UTC))
-    _say(record, f"readers of {record.pipeline} see {record.file.rows:,} more row(s)", as_json=as_json)
+    _say(record, f"readers of {record.pipeline} see {counted(record.file.rows, 'more row')}", as_json=as_json)
 
 
 @quarantine.command()
@@ -120,7 +121,11 @@ def discard(held: str, why: str, as_json: bool) -> None:
     from workbench.operate.quarantine import discard as carry_out
 
     record = carry_out(find_workspace(), held, who=identity(), why=reason(why), now=dt.datetime.now(dt.UTC))
-    _say(record, f"{record.file.rows:,} row(s) of {record.pipeline} stay away", as_json=as_json)
+    _say(
+        record,
+        f"{counted(record.file.rows, 'row')} of {record.pipeline} stay{'s' if record.file.rows == 1 else ''} away",
+        as_json=as_json,
+    )
 
 
 def _say(record: QuarantineRecord, what: str, *, as_json: bool) -> None:

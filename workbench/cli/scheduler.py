@@ -14,6 +14,7 @@ import click
 
 from workbench.cli.common import emit_json, json_option
 from workbench.config import find_workspace
+from workbench.model import counted
 
 if TYPE_CHECKING:
     from workbench.operate.scheduler import Scheduler
@@ -91,7 +92,7 @@ def _serve(service: Scheduler, grace: float) -> None:
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     if hasattr(signal, "SIGHUP"):
         before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
-    _say(f"scheduler of {service.workspace.root.name} started, {service.jobs} run(s) at once")
+    _say(f"scheduler of {service.workspace.root.name} started, {counted(service.jobs, 'run')} at once")
     try:
         with Heartbeat(service.workspace) as heart:
             service.serve(stop, lambda: grace if asked[0] < 2 else 0.0, lambda: heart.beat(service.last.wake))
@@ -130,7 +131,7 @@ def _told(
     elif once:
         for each in held:
             click.echo(f"{each.pipeline} {each.interval} waits for {each.cause}{': ' * bool(each.error)}{each.error}")
-        click.echo(f"{len(ended) + refused} run(s), {bad} without success, {len(held)} held")
+        click.echo(f"{counted(len(ended) + refused, 'run')}, {bad} without success, {len(held)} held")
     if once and problems and not as_json:
         click.echo(f"{len(problems)} pipeline(s) can't be scheduled; next: workbench schedule ls")
     return 1 if (bad or problems) and once else 0

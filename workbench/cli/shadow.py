@@ -82,7 +82,9 @@ def start(promotion: str, runs: int, time_limit: str | None, why: str, as_json: 
             _emit(store, record)
         return
     for name, at in sorted(record.data.items()):
-        click.echo(f"{name}@{at.version} runs beside the next {runs} run(s); nobody sees what it computes")
+        click.echo(
+            f"{name}@{at.version} runs beside the next {'run' if runs == 1 else f'{runs} runs'}; nobody sees what it computes"
+        )
     click.echo(f"next: workbench run {min(record.data)}, or the scheduler; then: workbench shadow status {record.promotion}")
 
 

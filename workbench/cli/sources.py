@@ -7,6 +7,7 @@ import click
 from workbench.cli.common import emit_json, json_option
 from workbench.cli.progress import steps
 from workbench.config import find_workspace
+from workbench.model import counted
 
 
 @click.group()
@@ -48,7 +49,7 @@ def discover(places: tuple[str, ...], write: bool, as_json: bool) -> int:
     if proposals:
         click.echo(declare.toml(proposals, workspace.settings.sources))
     if file is not None:
-        click.echo(f"added {len(proposals)} source(s) to {file.name}; next: workbench sandbox create", err=True)
+        click.echo(f"added {counted(len(proposals), 'source')} to {file.name}; next: workbench sandbox create", err=True)
     elif proposals:
         click.echo("nothing was written; next: workbench sources discover --write   (or copy what is right)", err=True)
     else:

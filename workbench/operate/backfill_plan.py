@@ -15,7 +15,7 @@ from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UsageError
-from workbench.model import SCHEMA_VERSION, Interval, Snapshot, VersionId
+from workbench.model import SCHEMA_VERSION, Interval, Snapshot, VersionId, counted
 from workbench.operate.request import check_interval, typed_parameters, untouched_version
 from workbench.operate.run import may_run_together
 from workbench.parameter import encode
@@ -197,7 +197,7 @@ def _rows_of_runs(past: Sequence[RunRecord], span: Interval, basis: list[str]) -
     days = sum(each.interval.days for each in past if each.interval is not None)
     if not days:
         return None
-    basis.append(f"rows and time: {len(past)} run(s) of this version over {days:g} day(s)")
+    basis.append(f"rows and time: {counted(len(past), 'run')} of this version over {counted(days, 'day')}")
     return round(sum(int(each.facts.get("rows_out", 0)) for each in past) / days * span.days)
 
 
@@ -207,7 +207,7 @@ def _rows_of_partitions(live: Snapshot, span: Interval, basis: list[str]) -> int
         basis.append("no basis for rows: readers see no partition")
         return None
     days = max(1.0, (moments[-1] - moments[0]) / dt.timedelta(days=1) + 1)
-    basis.append(f"rows: {live.rows:,} that readers see over {days:g} day(s)")
+    basis.append(f"rows: {live.rows:,} that readers see over {counted(days, 'day')}")
     return round(live.rows / days * span.days)
 
 

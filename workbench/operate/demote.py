@@ -17,7 +17,7 @@ from workbench.catalog.owner import owner
 from workbench.catalog.version import changed_files, pipelines, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, GuardRefused, InfrastructureError, UnknownName, UsageError, WorkbenchError
-from workbench.model import VersionId
+from workbench.model import VersionId, counted
 from workbench.operate.schedule import NEVER, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.warehouse import Warehouse
@@ -73,7 +73,7 @@ def plan_demote(
     if found and not allow_readers:
         asked = ", ".join(f"{each.pipeline}@{each.version} (owner: {each.owner})" for each in found)
         raise GuardRefused(
-            f"{len(found)} live pipeline(s) read {pipeline}: {asked}",
+            f"{counted(len(found), 'live pipeline', 'read')} {pipeline}: {asked}",
             hint=f"ask them, then: workbench demote {pipeline} --allow-readers --why …",
         )
     at = pointer(live[pipeline])

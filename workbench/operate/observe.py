@@ -12,7 +12,7 @@ from workbench.catalog.endings import demotion_said, deprecation_said
 from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
-from workbench.model import VersionId
+from workbench.model import VersionId, counted
 from workbench.operate.age import age
 from workbench.operate.agenda import agenda
 from workbench.operate.schedule import PipelineConfig, next_due, read_config
@@ -138,7 +138,7 @@ def _status(
             reason = _behind(workspace, VersionId(name, view.version), confirmed, operations.values())
     waiting = quarantine.find(store, name, state="held")
     held_back = sum(each.file.rows for each in waiting)
-    aside = f"{held_back:,} row(s) held back: {', '.join(each.id for each in waiting)}" if waiting else ""
+    aside = f"{counted(held_back, 'row')} held back: {', '.join(each.id for each in waiting)}" if waiting else ""
     return PipelineStatus(
         name,
         readers,

@@ -64,7 +64,7 @@ def start_shadow(
     record = BesideRecord(0, "shadow", promotion.id, "running", data, since, who, at, why, runs=runs, seconds=seconds)
     said = {"what": "begun", "promotion": promotion.id, "runs": runs, "who": who, "why": why}
     record = beside.add(store, record, said)
-    _set_gate(store, promotion, Verdict.WAITING, f"runs beside production, {runs} run(s) to go")
+    _set_gate(store, promotion, Verdict.WAITING, f"runs beside production, {runs} {'run' if runs == 1 else 'runs'} to go")
     return record
 
 
@@ -82,7 +82,7 @@ def end_shadow(
     trials = beside.trials(store, record.number)
     bad = [each for each in trials if each.breach]
     if not reason and bad:
-        reason = f"{len(bad)} of {len(trials)} trial(s) did not hold; first {bad[0].id} beside {bad[0].run}: {bad[0].breach}"
+        reason = f"{len(bad)} of {len(trials)} did not hold; first {bad[0].id} beside {bad[0].run}: {bad[0].breach}"
     last = replace(record, state="ended", outcome=outcome, reason=reason, ended=at)
     summary = {"trials": len(trials), "states": dict(sorted(Counter(each.state for each in trials).items()))}
     said = {"what": "ended", "promotion": record.promotion, "outcome": outcome, "reason": reason, "who": who, "why": reason}
@@ -93,7 +93,12 @@ def end_shadow(
         runs = dict.fromkeys(each.run for each in trials if each.counts)
         _set_gate(store, promotion, Verdict.PASS, f"held beside {', '.join(runs)}", had=record.runs)
     else:
-        _set_gate(store, promotion, Verdict.WAITING, f"its shadow was stopped before its {record.runs} run(s): {reason}")
+        _set_gate(
+            store,
+            promotion,
+            Verdict.WAITING,
+            f"its shadow was stopped before its {record.runs} {'run' if record.runs == 1 else 'runs'}: {reason}",
+        )
     return last
 
 
@@ -125,7 +130,7 @@ def _set_gate(store: Store, promotion: PromotionRecord, verdict: Verdict, summar
             continue
         wanted = int(asked.evidence["wanted"])
         answer = Verdict.WAITING if verdict is Verdict.PASS and had < wanted else verdict
-        said = f"{summary}; {wanted} run(s) are asked for" if answer is not verdict else summary
+        said = f"{summary}; {wanted} {'run is' if wanted == 1 else 'runs are'} asked for" if answer is not verdict else summary
         again = f"workbench shadow start {promotion.id} --runs {wanted}"
         evidence = {**asked.evidence, "next": f"workbench gates {promotion.id}" if answer is Verdict.PASS else again}
         waivers.set_gates(store, promotion.id, {each.pipeline: GateResult(GATE, answer, said, evidence)})

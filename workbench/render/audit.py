@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.aside import beside_said
+from workbench.model import counted
 from workbench.render.gc import size
 from workbench.render.listing import Listing
 from workbench.store.records import LedgerEntry
@@ -47,7 +48,9 @@ def _ended(entry: LedgerEntry) -> str:
             return f"v{facts['version']}"
         case "gc":
             snapshots = sum(map(len, facts["snapshots"].values()))
-            return f"{snapshots:,} snapshot(s), {len(facts['runs']):,} run record(s), {size(facts['bytes'])} removed"
+            return (
+                f"{counted(snapshots, 'snapshot')}, {counted(len(facts['runs']), 'run record')}, {size(facts['bytes'])} removed"
+            )
         case "backfill":
             return f"{facts['did']}, {facts['span']}"
     return str(facts["did"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.model import counted
 from workbench.render.diff import share as percent
 from workbench.store.beside import BesideRecord, TrialRecord
 
@@ -98,9 +99,9 @@ def shadows_view(workspace: Workspace, told: Sequence[Told], counts: Mapping[int
     parts: list[RenderableType] = []
     for record, trials in told:
         held = [each for each in trials if each.counts and not each.breach]
-        state = f"{counts[record.number]} of {record.runs} run(s)"
+        state = f"{counts[record.number]} of {counted(record.runs, 'run')}"
         if record.state != "running":
-            state = f"ended, {record.outcome}; {len(held)} of {len(trials)} trial(s) held"
+            state = f"ended, {record.outcome}; {len(held)} of {counted(len(trials), 'trial')} held"
         parts.append(Text(f"{record.promotion}  shadow {state}", style="bold"))
         parts.append(Text(f"  begun       {record.at:%Y-%m-%d %H:%M} UTC by {record.who}"))
         if record.ended is not None:

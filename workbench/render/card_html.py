@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.model import CheckResult
+from workbench.model import CheckResult, counted
 from workbench.render.card_facts import Facts
 from workbench.render.card_live import live_part
 from workbench.render.card_notebook import Given
-from workbench.render.card_text import counted, style, template, text
+from workbench.render.card_text import style, template, text
 
 REFUSALS = 3
 _PARTS = {

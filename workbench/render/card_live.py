@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.model import counted
 from workbench.promote.diff import ChangedRow, TableDiff
 from workbench.render.card_facts import LiveFacts
-from workbench.render.card_text import counted, is_number, percent, text, width
+from workbench.render.card_text import is_number, percent, text, width
 
 EXAMPLES = 5
 

@@ -41,10 +41,6 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def percent(share: float) -> str:
     """A share in percent; what is not nothing never reads as 0%, and what is not all never as 100%."""
     if 0 < share < 0.001:

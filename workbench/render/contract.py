@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.catalog.profile import examples
 from workbench.catalog.promises import Judged, Rule
+from workbench.model import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,11 +50,11 @@ def _said(rule: Rule) -> str:
     """What stands beside a verdict.
 
     >>> _said(Rule("check", "row_count(10, None)", 1)), _said(Rule("check", "not_null(day)", 2))
-    ('the table as a whole does not keep it', '2 row(s) break it')
+    ('the table as a whole does not keep it', '2 rows break it')
     """
     if rule.ok or rule.note:
         return rule.note
     if rule.rule.partition("(")[0] in _OF_TABLE:
         return "the table as a whole does not keep it"
     released = ", which were released" if rule.held_back else ""
-    return f"{rule.violations:,} row(s) break it{released}{examples(rule.examples)}"
+    return f"{counted(rule.violations, 'row', 'break')} it{released}{examples(rule.examples)}"

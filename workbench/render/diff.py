@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.model import counted
 from workbench.promote.diff.result import ChangedRow, TableDiff
 from workbench.render.grid import SAME, WIDEST, Cell, Grid, clean
 
@@ -42,13 +43,13 @@ def summary(diff: TableDiff) -> str:
     """
     rows = diff.rows
     if diff.identical:
-        return f"identical: {count(rows.base, 'row')}"
+        return f"identical: {counted(rows.base, 'row')}"
     if rows.identical:
         return f"rows are the same ({rows.base:,}); the schema differs"
     both = rows.changed + rows.unchanged
     changed = f"{rows.changed:,} changed ({share(rows.changed, both)})" if diff.key else "no key, so none counts as changed"
     moved = f"{rows.added:,} added, {rows.removed:,} removed, {changed}, {rows.unchanged:,} unchanged"
-    return f"{rows.base:,} -> {count(rows.candidate, 'row')}: {moved}"
+    return f"{rows.base:,} -> {counted(rows.candidate, 'row')}: {moved}"
 
 
 def schema_lines(diff: TableDiff) -> list[str]:
@@ -63,15 +64,6 @@ def schema_lines(diff: TableDiff) -> list[str]:
         said = "; not compared" if name in schema.not_compared else ""
         lines.append(f"~ column {clean(name)}: {clean(old)} -> {clean(now)}{said}")
     return lines
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> count(1, "row"), count(1200, "row")
-    ('1 row', '1,200 rows')
-    """
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def share(part: int, whole: int) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from workbench.model import counted
 from workbench.operate.gc import GcPlan
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ def gc_view(plan: GcPlan, *, dry_run: bool) -> RenderableType:
         table.add_row("", f"and {len(plan.gone) - SHOWN:,} more", "")
     if plan.runs:
         named = ", ".join(run.id for run in plan.runs[:SHOWN]) + (" and more" if len(plan.runs) > SHOWN else "")
-        table.add_row(Text(verb, style="yellow"), f"records of {len(plan.runs):,} run(s)", named)
+        table.add_row(Text(verb, style="yellow"), f"records of {counted(len(plan.runs), 'run')}", named)
     for why, count in Counter(each.why for each in plan.kept).most_common(SHOWN):
-        table.add_row("kept", f"{count:,} snapshot(s)", Text(why))
-    total = f"{len(plan.gone):,} snapshot(s), {len(plan.files):,} file(s), {len(plan.folders):,} folder(s), {size(plan.bytes)}"
+        table.add_row("kept", counted(count, "snapshot"), Text(why))
+    numbers = {"snapshot": len(plan.gone), "file": len(plan.files), "folder": len(plan.folders)}
+    total = ", ".join([*(counted(number, noun) for noun, number in numbers.items()), size(plan.bytes)])
     said = "nothing to remove" if plan.empty else f"{total} {'would be removed' if dry_run else 'removed'}"
     more = "; next: workbench gc" if dry_run and not plan.empty else ""
     return Group(table, Text(said + more))

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from workbench.model import GateResult, Parameter, Verdict
+from workbench.model import GateResult, Parameter, Verdict, counted
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
 from workbench.render.diff import number, terminal
@@ -48,7 +48,7 @@ def _judged_view(judged: Judged, rows: int) -> RenderableType:
         reads = ", ".join(f"{source.name}" + (" (pipeline)" if source.kind == "pipeline" else "") for source in cut.inputs)
         parts.append(Text(f"  reads {reads}; parameters {_parameters(cut.parameters)}"))
     if judged.proof is not None:
-        settings = f"{len(judged.proof.checked)} parameter setting(s)"
+        settings = counted(len(judged.proof.checked), "parameter setting")
         said = f"proved at {settings}" if judged.proof.verdict == "equal" else f"{judged.proof.verdict}: {judged.proof.why}"
         parts.append(Text(f"  module equals notebook: {said}"))
     if judged.proof is None and judged.candidate is not None:

@@ -7,9 +7,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
+from workbench.model import counted
 from workbench.promote.review import Review
 from workbench.promote.step import Answer, Step
-from workbench.render.diff import count, summary
+from workbench.render.diff import summary
 from workbench.render.github import difference_blocks
 from workbench.render.grid import clean
 from workbench.render.markdown import Block, code, details, fit, grid, words
@@ -106,7 +107,9 @@ def review_comment(review: Review, *, rows: int = 0) -> str:
         [code(step.subject, 120), words(step.name), words(step.summary)] for step in review.steps if step.answer == "pass"
     ]
     if passed:
-        blocks.append(Block(details(f"{_SIGNS['pass']} {count(len(passed), 'answer')} passed", grid(["", "", ""], passed)), 2))
+        blocks.append(
+            Block(details(f"{_SIGNS['pass']} {counted(len(passed), 'answer')} passed", grid(["", "", ""], passed)), 2)
+        )
     blocks.append(Block(f"Compared with {code(review.changes.base)} at {code(review.changes.commit[:12])}."))
     return fit(blocks, elsewhere="`workbench ci --json` says all of it.")
 

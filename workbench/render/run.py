@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.showing import broken_by
+from workbench.model import counted
 from workbench.operate.settle import is_lost
 from workbench.render.listing import Listing
 from workbench.store.beats import Beat
@@ -44,7 +45,7 @@ def run_view(run: RunRecord, *, whole: bool = False, beat: Beat | None = None) -
     if facts.get("rows_rejected"):
         line("held back", f"{facts['rows_rejected']:,} rows as {facts.get('quarantine') or 'nothing yet'}")
     if facts.get("late", {}).get("rows"):
-        line("late", f"{facts['late']['rows']:,} rows in {facts['late']['partitions']:,} reopened partition(s)")
+        line("late", f"{counted(facts['late']['rows'], 'row')} in {counted(facts['late']['partitions'], 'reopened partition')}")
     if "partitions" in facts:
         line("partitions", ", ".join(f"{facts['partitions'][name]:,} {name}" for name in PARTITIONS))
     if run.checks:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from workbench.model import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,8 +25,8 @@ def scan_json(found: Scan) -> dict[str, Any]:
     }
 
 
-def anonymity_json(counted: Sequence[Anonymity]) -> list[dict[str, Any]]:
-    return [asdict(each) | {"share_below": each.share_below} for each in counted]
+def anonymity_json(all_classes: Sequence[Anonymity]) -> list[dict[str, Any]]:
+    return [asdict(each) | {"share_below": each.share_below} for each in all_classes]
 
 
 def anonymity_line(each: Anonymity) -> str:
@@ -32,9 +34,9 @@ def anonymity_line(each: Anonymity) -> str:
 
     >>> from workbench.sandbox.scan import Anonymity
     >>> anonymity_line(Anonymity("people", ("zip", "born"), 5, 1000, 210, 1, 37))
-    'people by zip, born: 210 classes, the smallest of 1 row(s); 37 rows (3.7%) are in classes below 5'
+    'people by zip, born: 210 classes, the smallest of 1 row; 37 rows (3.7%) are in classes below 5'
     """
-    classes = f"{each.classes:,} classes, the smallest of {each.smallest:,} row(s)"
+    classes = f"{each.classes:,} classes, the smallest of {counted(each.smallest, 'row')}"
     below = f"{each.rows_below:,} rows ({each.share_below:.1%}) are in classes below {each.k}"
     return f"{each.table} by {', '.join(each.columns)}: {classes}; {below}"
 
@@ -54,6 +56,6 @@ def scan_view(found: Scan) -> Group:
             table.add_row(escape(f"{each.table}.{each.column}"), each.looks, f"{each.hits:,}", f"{each.share:.1%}", kept)
         parts.append(table)
     else:
-        parts.append(f"{escape(found.target)}: no value of {len(found.tables)} table(s) looks personal")
+        parts.append(f"{escape(found.target)}: no value of {counted(len(found.tables), 'table')} looks personal")
     parts += [escape(anonymity_line(each)) for each in found.anonymity]
     return Group(*parts)

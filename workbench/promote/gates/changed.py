@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case
 from workbench.promote.gates.reviewed import columns_beyond, if_meant, touched_share
 
@@ -22,7 +22,7 @@ def changed(case: Case) -> GateResult:
     share = touched_share(rows)
     tolerance = case.thresholds.changed_share_tolerance
     evidence: dict[str, Any] = {"touched": touched, "share": share, "tolerance": tolerance, "declared": case.allow_change}
-    summary = f"{touched:,} row(s) differ ({share:.1%}; tolerance {tolerance:.0%})"
+    summary = f"{counted(touched, 'row', 'differ')} ({share:.1%}; tolerance {tolerance:.0%})"
     if share <= tolerance:
         return GateResult("changed", Verdict.PASS, summary, evidence)
     if case.allow_change is not None and case.reviewed is not None:

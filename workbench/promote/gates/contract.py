@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workbench.catalog.compatibility import compatibility
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case, broken_rows
 
 
@@ -44,10 +44,12 @@ def contract(case: Case) -> GateResult:
     }
     if broken:
         worst = max(broken, key=lambda result: result.violations)
-        summary = f"{len(broken)} of {len(case.checks)} check(s) broken; {worst.check}: {worst.violations} row(s)"
+        summary = (
+            f"{len(broken)} of {counted(len(case.checks), 'check')} broken; {worst.check}: {counted(worst.violations, 'row')}"
+        )
         return GateResult("contract", Verdict.FAIL, summary, evidence)
     if found.lost:
         verdict = Verdict.WARN if case.allow_breaking else Verdict.FAIL
         return GateResult("contract", verdict, _said(found.lost, case.lost_by), evidence)
-    summary = f"{len(case.checks)} check(s) hold; {found.change.value}, nothing lost"
+    summary = f"{counted(len(case.checks), 'check', 'hold')}; {found.change.value}, nothing lost"
     return GateResult("contract", Verdict.PASS, summary, evidence)

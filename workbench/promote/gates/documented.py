@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case
 
 
@@ -17,7 +17,7 @@ def documented(case: Case) -> GateResult:
     if case.thresholds.undocumented_columns == "allow" or (not missing and case.contract.doc):
         described = sum(bool(each.doc) for each in case.contract.columns)
         return GateResult(
-            "documented", Verdict.PASS, f"{described} of {len(case.contract.columns)} column(s) described", evidence
+            "documented", Verdict.PASS, f"{described} of {counted(len(case.contract.columns), 'column')} described", evidence
         )
     said = [] if case.contract.doc else ["the output"]
     verdict = Verdict.FAIL if case.thresholds.undocumented_columns == "refuse" else Verdict.WARN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.equality import Equality
 from workbench.promote.gates.case import Case
 
@@ -23,6 +23,6 @@ def judge_equality(proof: Equality) -> GateResult:
     evidence = {"checked": [check.to_json() for check in proof.checked]}
     if proof.verdict == "equal":
         structural = sum(check.how == "structure" for check in proof.checked)
-        summary = f"notebook and module agree at {len(proof.checked)} parameter setting(s), {structural} by structure"
+        summary = f"notebook and module agree at {counted(len(proof.checked), 'parameter setting')}, {structural} by structure"
         return GateResult("equality", Verdict.PASS, summary, evidence)
     return GateResult("equality", Verdict.FAIL, f"{proof.verdict}: {proof.why}", evidence)

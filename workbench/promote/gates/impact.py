@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case
 
 
@@ -30,6 +30,6 @@ def impact(case: Case) -> GateResult:
 def _moved(case: Case, evidence: dict[str, Any]) -> GateResult:
     if not case.readers:
         return GateResult("impact", Verdict.PASS, "no other pipeline reads it", evidence)
-    said = f"{len(case.readers)} pipeline(s) rest on it: {', '.join(case.readers)}"
+    said = f"{counted(len(case.readers), 'pipeline', 'rest')} on it: {', '.join(case.readers)}"
     moved = case.logic is not None and not case.logic.identical
     return GateResult("impact", Verdict.WARN if moved else Verdict.PASS, said, evidence)

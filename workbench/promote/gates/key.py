@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case, broken_rows
 
 
@@ -16,7 +16,9 @@ def key(case: Case) -> GateResult:
         return GateResult("key", Verdict.WARN, "no key declared: differences can only be shown as rows added and removed")
     named = ", ".join(case.contract.key)
     evidence = {str(result.check): broken_rows(result) for result in case.key_checks}
-    broken = [f"{result.violations} row(s) break {result.check.rule}" for result in case.key_checks if not result.ok]
+    broken = [
+        f"{counted(result.violations, 'row', 'break')} {result.check.rule}" for result in case.key_checks if not result.ok
+    ]
     if broken:
         return GateResult("key", Verdict.FAIL, f"({named}): " + ", ".join(broken), evidence)
     return GateResult("key", Verdict.PASS, f"({named}) is unique and never NULL", evidence)

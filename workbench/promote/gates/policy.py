@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case
 
 
@@ -16,7 +16,7 @@ def policy(case: Case) -> GateResult:
     broken = [(rule, said) for rule, said in held if said]
     evidence = {"rules": len(case.policies), "broken": {rule.name: list(said) for rule, said in broken}}
     if not broken:
-        return GateResult("policy", Verdict.PASS, f"{len(case.policies)} rule(s) kept", evidence)
+        return GateResult("policy", Verdict.PASS, f"{counted(len(case.policies), 'rule')} kept", evidence)
     verdict = Verdict.FAIL if any(rule.severity == "refuse" for rule, _ in broken) else Verdict.WARN
     summary = "; ".join(f"{rule.name}: {', '.join(said)}" for rule, said in broken)
     return GateResult("policy", verdict, summary, evidence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workbench.model import GateResult, Verdict
+from workbench.model import GateResult, Verdict, counted
 from workbench.promote.gates.case import Case
 
 
@@ -20,4 +20,4 @@ def shadow(case: Case) -> GateResult:
         return GateResult("shadow", Verdict.PASS, "its code is unchanged", {"wanted": 0})
     if case.live_contract is None:
         return GateResult("shadow", Verdict.PASS, "no live version beside which to run", {"wanted": 0})
-    return GateResult("shadow", Verdict.WAITING, f"waits for {wanted} run(s) beside production", evidence)
+    return GateResult("shadow", Verdict.WAITING, f"waits for {counted(wanted, 'run')} beside production", evidence)
