@@ -65,7 +65,7 @@ def test_pointing_at_a_column_lights_what_it_rests_on_and_what_rests_on_it(drawn
     assert lit(drawn) == {
         "daily, rate", "daily, which rows", "orders, amount", "orders, paid", "monthly, rate",
     }  # fmt: skip
-    expect(drawn.locator("output")).to_have_text("daily, rate: rests on 1 table(s), 1 rest on it")
+    expect(drawn.locator("output")).to_have_text("daily, rate: rests on 1 table, 1 rests on it")
     drawn.mouse.move(1, 1)
     assert lit(drawn) == set()
 

@@ -12,7 +12,7 @@ from workbench.cli.common import console, emit_json, json_option
 from workbench.cli.identity import identity
 from workbench.cli.progress import steps
 from workbench.config import Workspace, find_workspace
-from workbench.errors import UsageError
+from workbench.errors import UsageError, quoted
 from workbench.sandbox import registry
 
 
@@ -70,7 +70,7 @@ def create(
         click.echo(f"notebooks still read {active}; next: workbench sandbox use {info.id}", err=True)
     else:
         first = min((file.name for file in (workspace.root / "notebooks").glob("*.py")), default="first.py")
-        click.echo(f"next: workbench edit notebooks/{first}", err=True)
+        click.echo(f"next: workbench edit {quoted(f'notebooks/{first}')}", err=True)
     return 0
 
 

@@ -39,7 +39,8 @@ for (const svg of document.querySelectorAll('svg.lineage')) {
       for (const each of [...seen, ...lit]) each.classList.add('lit');
       tables[side] = new Set([...seen].map(each => each.closest('.box'))).size - 1;
     });
-    said.textContent = `${row.getAttribute('aria-label')}: rests on ${tables[0]} table(s), ${tables[1]} rest on it`;
+    said.textContent = `${row.getAttribute('aria-label')}: rests on ${tables[0]} table${tables[0] === 1 ? '' : 's'}, `
+      + `${tables[1]} rest${tables[1] === 1 ? 's' : ''} on it`;
   };
   const step = (row, key) => {
     if (key === 'ArrowUp' || key === 'ArrowDown') {
