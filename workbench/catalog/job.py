@@ -26,7 +26,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
-from workbench.runtime.duck import BYTES_OF_A_THREAD, ROWS_OF_A_THREAD, held, identifier, place_of, rows, widen
+from workbench.runtime.duck import BYTES_OF_A_THREAD, ROWS_OF_A_THREAD, identifier, place_of, rows, widen
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
 from workbench.runtime.sources import source_size
@@ -282,9 +282,8 @@ class Job:
         """What is staged, read back from its files; once, where that is little."""
         if self._read is None:
             staged = self._staged()
-            self._read = self.warehouse.read(self.con, staged)
-            if staged.rows <= ROWS_OF_A_THREAD and staged.bytes <= BYTES_OF_A_THREAD:
-                self._read = held(self.con, staged.id, self._read, staged.columns)
+            little = staged.rows <= ROWS_OF_A_THREAD and staged.bytes <= BYTES_OF_A_THREAD
+            self._read = self.warehouse.read(self.con, staged, once=little)
         return self._read
 
     def _keep(self, *, durable: bool = False, **facts: Any) -> None:

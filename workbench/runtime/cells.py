@@ -7,6 +7,7 @@ In comes ``{"code"}``; out go Jupyter messages as the shell makes them (streams,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import io
 import os
@@ -15,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -121,11 +123,6 @@ def prepare() -> tuple[Any, _Channel]:
     return shell, _Channel()
 
 
-def run_cells(channel: socket.socket, refused: Exception | None = None) -> None:
-    """Run cells as they arrive, until the other end closes; with ``refused`` each fails so at once."""
-    begin().run_until_complete(_serve(channel, refused))
-
-
 @functools.cache
 def begin() -> asyncio.AbstractEventLoop:
     """What can be done before anything of the run is known, in the process that is to run it; its loop."""
@@ -135,7 +132,8 @@ def begin() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _serve(channel: socket.socket, refused: Exception | None) -> None:
+async def serve(channel: socket.socket, refused: Exception | None = None) -> None:
+    """Run cells as they arrive, until the other end closes; with ``refused`` each fails so at once."""
     shell, session = _shell(channel)
     buffer = bytearray()
     while True:
@@ -184,7 +182,8 @@ async def _run(shell: Any, code: str, refused: Exception | None) -> dict[str, An
         transformed, failed = code, sys.exc_info()
     shell._last_traceback, shell._last_traceback_during_displayhook = None, False
     if refused is not None:
-        result = _run_at_once(shell, code, transformed, refused)
+        with _known(shell, transformed, refused):
+            result = shell.run_cell(code, store_history=True)
     elif shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
         task = asyncio.ensure_future(
             shell.run_cell_async(code, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failed)
@@ -199,10 +198,9 @@ async def _run(shell: Any, code: str, refused: Exception | None) -> dict[str, An
             signal.signal(signal.SIGINT, signal.default_int_handler)
             shell.events.trigger("post_execute")
             shell.events.trigger("post_run_cell", result)
-    elif failed is None:
-        result = _run_at_once(shell, code, transformed)
     else:
-        result = shell.run_cell(code, store_history=True)
+        with contextlib.nullcontext() if failed else _known(shell, transformed):
+            result = shell.run_cell(code, store_history=True)
     error = result.error_before_exec or result.error_in_exec
     reply: dict[str, Any] = {"status": "ok", "execution_count": shell.execution_count - 1}
     if error is not None or shell._last_traceback_during_displayhook:  # what a cell shows may fail to show itself
@@ -211,11 +209,9 @@ async def _run(shell: Any, code: str, refused: Exception | None) -> dict[str, An
     return reply
 
 
-def _run_at_once(shell: Any, code: str, transformed: str, refused: Exception | None = None) -> Any:
-    """``shell.run_cell`` of a cell that awaits nothing, which would transform and compile it once more to find that out.
-
-    With ``refused`` the cell does not run.
-    """
+@contextlib.contextmanager
+def _known(shell: Any, transformed: str, refused: Exception | None = None) -> Iterator[None]:
+    """Let ``run_cell`` not transform and compile once more what awaits nothing, to find that out; fail with ``refused``."""
     known = {"transform_cell": transformed, "should_run_async": False}
     for name, found in known.items():
 
@@ -227,7 +223,7 @@ def _run_at_once(shell: Any, code: str, transformed: str, refused: Exception | N
 
         shell.__dict__[name] = told
     try:
-        return shell.run_cell(code, store_history=True)
+        yield
     finally:
         for name in known:
             shell.__dict__.pop(name, None)

@@ -18,10 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from workbench.runtime import pages
-from workbench.runtime.cells import begin, run_cells
+from workbench.runtime.cells import begin, serve
 from workbench.runtime.kernel import adopt_orphans, bound_memory, die_with_parent
 
 PACKET = 1 << 18
+
+Order = tuple[Mapping[str, Any], Sequence[int]]
 
 
 def settle(foreign: Sequence[int]) -> None:
@@ -42,7 +44,10 @@ def settle(foreign: Sequence[int]) -> None:
 
 
 def run(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
-    """Run the cells that come in; ``descriptors`` are the ends for events, output, errors and, where there is one, the log."""
+    """Run the cells that come in; ``descriptors`` are the ends for events, output, errors and, where there is one, the log.
+
+    How many calls are under way here is what a cell that calls itself for ever has left of a thousand, as in a kernel.
+    """
     events, out, err, *log = descriptors
     for source, target in ((out, 1), (err, 2)):
         os.dup2(source, target)
@@ -51,11 +56,11 @@ def run(request: Mapping[str, Any], descriptors: Sequence[int]) -> NoReturn:
     os.chdir(request["folder"])
     change_environment(request["environment"])
     refused = bound_memory(request["memory_limit"])
-    run_cells(socket.socket(fileno=events), refused)
+    begin().run_until_complete(serve(socket.socket(fileno=events), refused))
     os._exit(0)
 
 
-def wait(orders: socket.socket, known: array[int]) -> NoReturn:
+def wait(orders: socket.socket, known: array[int]) -> Order:
     """Copy the pages that runs write to, then take the one run that comes; end when nobody can send one any more."""
     begin()
     pages.touch(known)
@@ -63,7 +68,7 @@ def wait(orders: socket.socket, known: array[int]) -> NoReturn:
     orders.close()
     if not packet:
         os._exit(0)
-    run(json.loads(packet), descriptors)
+    return json.loads(packet), descriptors
 
 
 def scout(rehearsals: Sequence[Callable[[], None]], told: int) -> NoReturn:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import os
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ def session(spill: Path) -> Backend:
     made = _take_ready()
     if made is not None:
         made.con.execute(f"SET temp_directory = {literal(str(spill))}")
+        _narrow.add(made.con)
         return made
     return ibis.duckdb.connect(":memory:", temp_directory=str(spill), **CONFIG)
 
@@ -72,8 +74,14 @@ def raw_session(spill: Path) -> Any:
 def widen(con: Backend, *, rows: int = 0, size: float = 0) -> None:
     """Let a session use every processor when there is work to share: rows for more than one thread, or many bytes."""
     if rows > ROWS_OF_A_THREAD or size > BYTES_OF_A_THREAD:
+        _narrow.discard(con.con)
         con.con.execute("RESET threads")
         con.con.execute(f"RESET {LATE}")
+
+
+def threads_of(con: Any) -> int:
+    """How many threads a session has."""
+    return 1 if con in _narrow else int(rows(con, "SELECT current_setting('threads')")[0][0])
 
 
 def make_ready() -> None:
@@ -106,6 +114,7 @@ _PLAIN = tuple(
     "BOOLEAN TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE VARCHAR DATE TIMESTAMP".split()
 )
 _USUAL = (*_PLAIN, "HUGEINT", "BLOB", "TIME", "UUID", "TIMESTAMP WITH TIME ZONE")
+_narrow: weakref.WeakSet[Any] = weakref.WeakSet()  # sessions that have the one thread with which they were made
 _ready: list[tuple[int, Backend]] = []
 _stored: dict[dt.DataType, str] = {}
 
@@ -154,9 +163,9 @@ def table_of(con: Backend, name: str, columns: Mapping[str, str] | None = None) 
     return ops.DatabaseTable(name, schema=schema, source=con).to_expr()
 
 
-def held(con: Backend, name: str, table: ir.Table, columns: Mapping[str, str]) -> ir.Table:
-    """The rows of a table as they are now, kept in memory, with names and DuckDB types of its columns."""
-    con.con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name + _HELD)} AS FROM {place_of(table)}")
+def held(con: Backend, name: str, query: str, columns: Mapping[str, str]) -> ir.Table:
+    """The rows of a query as they are now, kept in memory, with names and DuckDB types of its columns."""
+    con.con.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(name + _HELD)} AS {query}")
     return table_of(con, name + _HELD, columns)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import UsageError
 from workbench.model import DataFile, Interval, Snapshot
 from workbench.runtime import files
-from workbench.runtime.duck import identifier, literal, reported, rows, stored_as
+from workbench.runtime.duck import identifier, literal, reported, rows, stored_as, threads_of
 from workbench.runtime.merge import REPLACE, Rules, Staging, Written, moment
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def write_snapshot(
     backend: Any = expr.get_backend()
     con, table = backend.con, f"workbench_{secrets.token_hex(8)}"
     with reported(f"writing {pipeline}"):
-        (threads,) = rows(con, "SELECT current_setting('threads')")[0]
+        threads = threads_of(con)
         # One thread: sums of floating point numbers and the layout of files then depend on the data alone.
         if threads > 1:
             con.execute("SET threads = 1")

@@ -92,16 +92,17 @@ class Warehouse:
 
         return digest(self.workspace, name, con, keep=len(self.folders) == 1)
 
-    def read(self, con: Backend, snapshot: Snapshot) -> ir.Table:
-        """A snapshot as a table of the session ``con``."""
-        from workbench.runtime.duck import Listed, identifier, note_files, table_of
+    def read(self, con: Backend, snapshot: Snapshot, *, once: bool = False) -> ir.Table:
+        """A snapshot as a table of the session ``con``; with ``once`` its rows are read now, and kept in memory."""
+        from workbench.runtime.duck import Listed, held, identifier, note_files, table_of
         from workbench.runtime.parquet import select
 
-        places = self._places(snapshot)
-        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(snapshot.id)} AS {select(snapshot, places)}")
+        query = select(snapshot, places := self._places(snapshot))
+        if once:
+            return held(con, snapshot.id, query, snapshot.columns)
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(snapshot.id)} AS {query}")
         # What compares two snapshots can then leave out the files that both have, and look at the bytes of the others.
-        listed = (Listed(places[file.path], file.rows, file.sha256, file.partition) for file in snapshot.files)
-        note_files(con.con, snapshot.id, listed)
+        note_files(con.con, snapshot.id, [Listed(places[f.path], f.rows, f.sha256, f.partition) for f in snapshot.files])
         return table_of(con, snapshot.id, snapshot.columns)
 
     def snapshot(self, identity: str, pipeline: str) -> Snapshot:
@@ -109,8 +110,7 @@ class Warehouse:
         from workbench.runtime.parquet import file_of, load
 
         for folder in self.folders:
-            path = file_of(folder, pipeline, identity)
-            if path.exists():
+            if (path := file_of(folder, pipeline, identity)).exists():
                 return load(path)
         raise InfrastructureError(f"the warehouse has no snapshot {identity}", hint="workbench doctor")
 

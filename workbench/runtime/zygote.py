@@ -31,7 +31,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from workbench.runtime.child import PACKET, run, scout, settle, wait
+from workbench.runtime.child import PACKET, Order, run, scout, settle, wait
 from workbench.runtime.pages import collapse
 
 IDLE_SECONDS = 0.5
@@ -98,7 +98,7 @@ class Warm:
         theirs = (events, out, err, *log)
         self.asked += 1
         try:
-            pid = self._send(packet, theirs) or self._fork(lambda: run(json.loads(packet), theirs), status)
+            pid = self._send(packet, theirs) or self._fork(lambda: (json.loads(packet), theirs), status)
             self.children[pid] = status
             os.write(status, f"pid {pid}\n".encode())
             if len(self.children) >= self.processors:
@@ -123,8 +123,8 @@ class Warm:
                 return 0
         return pid
 
-    def _fork(self, body: Callable[[], NoReturn], *foreign: int) -> int:
-        """A child that does this; ``foreign`` are descriptors that it must not have."""
+    def _fork(self, order: Callable[[], Order], *foreign: int) -> int:
+        """A child that does what it is told by ``order``; ``foreign`` are descriptors that it must not have."""
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
             raise RuntimeError(f"{threads} threads")
@@ -134,7 +134,7 @@ class Warm:
                 ahead = [self.spare[1].detach()] if self.spare else []
                 told = [self.scout[1]] if self.scout else []
                 settle((self.control.fileno(), *self.signals, *self.children.values(), *ahead, *told, *foreign))
-                body()
+                run(*order())
             except BaseException:
                 traceback.print_exc(file=sys.__stderr__)
             finally:
