@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -275,8 +276,9 @@ def test_a_source_that_changes_while_it_is_read_is_refused(place: Place) -> None
 
 def test_above_the_cap_nothing_is_read(place: Place) -> None:
     steps: list[str] = []
-    with pytest.raises(GuardRefused, match="above the cap of 500"):
-        creation.create(place.workspace, Request(sample="50%", max_rows=500), tell=steps.append)
+    with pytest.raises(GuardRefused, match="above the cap of 500") as caught:
+        creation.create(place.workspace, Request(sample="50%", max_rows=500, where="number > 0"), tell=steps.append)
+    assert re.match(r"workbench sandbox create --sample [\d.]+% --seed 7 --where 'number > 0'   \(or", caught.value.hint)
     assert all(step.startswith("counting") for step in steps)
     assert place.files() == []
 

@@ -60,6 +60,16 @@ def check_rows(production: Production, given: Sequence[str]) -> None:
         )
 
 
+def check_anchor(step: Step, rows: int, chosen: int, recipe: Recipe) -> None:
+    """An anchor that reaches nothing makes a sandbox without rows; better say so now. ``rows`` may be chosen of it."""
+    if step.role is Role.ANCHOR and rows and not chosen:
+        those = f"{rows:,} rows that meet --where {recipe.where!r}" if recipe.where else f"{rows:,} rows"
+        raise UsageError(
+            f"anchor {step.source} reaches nothing: {recipe.sample} of its {those} chose none",
+            hint=f"{recipe.again(min(100.0, 3000 / rows))}   (or --floor 50)",
+        )
+
+
 def keyless(production: Production, sources: Mapping[str, Source], steps: Sequence[Step]) -> tuple[str, ...]:
     """What to know of anchors' rows without a key: by its hash they are all one."""
     notes = []

@@ -90,7 +90,8 @@ def create(
             "--strata needs a --floor of at least 1: how many rows each stratum keeps",
             hint="for example --strata origin --floor 50",
         )
-    recipe = Recipe(parse_share(sample), seed, sample, request.where, request.strata, request.floor, request.max_rows)
+    where, strata, floor = request.where, request.strata, request.floor
+    recipe = Recipe(parse_share(sample), seed, sample, where, strata, floor, request.max_rows, request.anchors)
     now = now or registry.utc_now()
     expires = _end(now, request.ttl or settings.sandbox.ttl)
     all_links = links(settings.sources)
@@ -264,10 +265,10 @@ def _guard(
     )  # fmt: skip
     show(guess)
     if guess.total > recipe.max_rows:
-        fitting = f"{recipe.share * 100 * recipe.max_rows / guess.total / 1.2:.2g}%"
+        fitting = recipe.share * 100 * recipe.max_rows / guess.total / 1.2
         raise GuardRefused(
             f"the sandbox would have about {guess.total:,} rows, above the cap of {recipe.max_rows:,}",
-            hint=f"workbench sandbox create --sample {fitting}   (or --max-rows {guess.total * 2})",
+            hint=f"{recipe.again(fitting)}   (or --max-rows {guess.total * 2})",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from workbench.config import Reference, Source
-from workbench.errors import ConfigError, UnknownName, UsageError
+from workbench.errors import ConfigError, UnknownName
 
 SMALL = 10_000  # a source that others refer to is taken whole up to here
 TINY = 1_000  # and any other source without references up to here
@@ -200,13 +200,3 @@ def estimate(
 
 def _via(steps: Sequence[Step], child: str) -> Link | None:
     return next(step.via for step in steps if step.source == child)
-
-
-def check_anchor(step: Step, rows: int, chosen: int, sample: str, where: str = "") -> None:
-    """An anchor that reaches nothing makes a sandbox without rows; better say so now."""
-    if step.role is Role.ANCHOR and rows and not chosen:
-        those = f"{rows:,} rows that meet --where {where!r}" if where else f"{rows:,} rows"
-        raise UsageError(
-            f"anchor {step.source} reaches nothing: {sample} of its {those} chose none",
-            hint=f"workbench sandbox create --sample {min(100.0, 3000 / rows):.3g}%   (or --floor 50)",
-        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ _NO_TEXT = ("DOUBLE", "FLOAT", "STRUCT", "MAP", "UNION")
 class Recipe:
     """What to take: a share of the anchors' keys, by the hash under a seed.
 
-    ``where`` limits the anchors by a SQL condition; each stratum of ``strata`` keeps at least ``floor`` rows.
+    ``where`` limits the anchors by a SQL condition; each stratum of ``strata`` keeps at least ``floor`` rows. ``anchors``
+    are those that somebody asked for.
 
     >>> Recipe(0.02, 7, "2%").chosen("h")
     "left(h, 8) < '051eb852'"
@@ -32,6 +34,21 @@ class Recipe:
     strata: tuple[str, ...] = ()
     floor: int = 0
     max_rows: int = 5_000_000
+    anchors: tuple[str, ...] = ()
+
+    def again(self, share: float) -> str:
+        """The command for another share, in percent.
+
+        >>> Recipe(0.02, 7, "2%", where="month >= 6", anchors=("orders",)).again(0.5)
+        "workbench sandbox create --sample 0.5% --seed 7 --anchor orders --where 'month >= 6'"
+        """
+        said = [f"--sample {share:.3g}% --seed {self.seed}", *(f"--anchor {name}" for name in self.anchors)]
+        said += [f"--where {shlex.quote(self.where)}"] if self.where else []
+        said += [
+            *(f"--strata {shlex.quote(column)}" for column in self.strata),
+            *([f"--floor {self.floor}"] if self.floor else []),
+        ]
+        return f"workbench sandbox create {' '.join(said)}"
 
     @property
     def plain(self) -> bool:

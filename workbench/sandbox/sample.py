@@ -9,8 +9,8 @@ from functools import partial
 from workbench.config import Source
 from workbench.errors import GuardRefused, WorkbenchError
 from workbench.runtime.duck import identifier
-from workbench.sandbox.anchors import refusal
-from workbench.sandbox.graph import Link, Role, Step, check_anchor
+from workbench.sandbox.anchors import check_anchor, refusal
+from workbench.sandbox.graph import Link, Role, Step
 from workbench.sandbox.hashing import Recipe, all_filled, refers, same
 from workbench.sandbox.production import PRIVATE, Production
 from workbench.sandbox.remote import find_orphans
@@ -122,9 +122,9 @@ class Sampling:
         self._run(f"CREATE TABLE {stage(name)} AS {query}")
         self._check_cap(name)
         if not self.recipe.where:
-            check_anchor(step, self.production.rows[name], self.taken[name], self.recipe.sample)
+            check_anchor(step, self.production.rows[name], self.taken[name], self.recipe)
         elif name in self.left:
-            check_anchor(step, self.left[name], self.taken[name], self.recipe.sample, self.recipe.where)
+            check_anchor(step, self.left[name], self.taken[name], self.recipe)
 
     def _fetch(self, step: Step) -> None:
         """Of a source on a server: fetch all that this step may choose."""
@@ -266,7 +266,7 @@ class Sampling:
         if done > self.recipe.max_rows:
             raise GuardRefused(
                 f"the sandbox would have more than {self.recipe.max_rows:,} rows ({done:,} so far)",
-                hint=f"workbench sandbox create --sample {self.recipe.share * 50:g}%   (or --max-rows {done * 2})",
+                hint=f"{self.recipe.again(self.recipe.share * 50)}   (or --max-rows {done * 2})",
             )
 
     def _own(self, name: str) -> str:
