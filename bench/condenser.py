@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 BATCH = 100_000
+LISTED = 5_000  # keys of several columns in one query: of more a server with default settings says that its stack is too deep
 Link = tuple[str, Sequence[str], str, Sequence[str]]
 
 
@@ -56,7 +57,7 @@ def _complete(there: psycopg.Connection, here: psycopg.Connection, table: str, l
         _copy(here, here, query, "wanted")
     with here.cursor("wanted_keys", withhold=True) as cursor:
         cursor.execute("SELECT DISTINCT * FROM wanted")
-        while rows := cursor.fetchmany(BATCH):
+        while rows := cursor.fetchmany(BATCH if len(links[0][3]) == 1 else LISTED):
             keys = ",".join("(" + ",".join(f"'{value}'" for value in row) + ")" for row in rows if None not in row)
             _copy(there, here, f"SELECT * FROM {table} WHERE ({to}) IN ({keys})", table)
     here.execute("DROP TABLE wanted")
