@@ -221,6 +221,7 @@ def test_a_full_disk_stops_a_promotion_and_leaves_no_version(sandboxed):
     assert sandboxed.promote().code == 3
 
 
+@pytest.mark.usefixtures("cold")  # also while it imports
 @pytest.mark.parametrize("seconds", [0.3, 2.2, *(pytest.param(each, marks=pytest.mark.drill) for each in (1.2, 3.2))])
 def test_ctrl_c_at_any_time_leaves_nothing_half_written(sandboxed, seconds):
     process = subprocess.Popen(

@@ -24,6 +24,7 @@ from workbench.promote.slice import slice_notebook
 from workbench.sandbox import registry, session
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("cold")  # what a process sees of its start is what this is about
 
 
 @pytest.fixture

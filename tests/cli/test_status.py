@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def test_an_empty_workspace_says_what_to_type_next(shop):
     ran = shop.run("status")
@@ -23,6 +25,7 @@ def test_outside_of_a_workspace_it_says_so(tmp_path, monkeypatch, shop):
     assert "next: workbench init" in ran.err
 
 
+@pytest.mark.usefixtures("cold")
 def test_it_costs_less_than_a_second_of_cpu(shop):
     """The goal is 0.5 s; twice that is left for slow machines."""
     home = str(Path(__file__).resolve().parents[2])

@@ -27,6 +27,7 @@ def digests(root: Path, *below: str) -> dict[str, str]:
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+@pytest.mark.usefixtures("cold")
 def test_one_row_a_scenario_and_two_of_them_compared(sandboxed: Shop) -> None:
     before = digests(sandboxed.root, "promoted", "warehouse", "raw")
     ran = sweep(sandboxed, "daily_sales", "-p", "min_amount=0, 50,90", "--json")

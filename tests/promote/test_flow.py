@@ -76,6 +76,7 @@ def test_only_the_output_that_changed_gets_a_new_version(published):
     assert ran.json["recomputed"] == []
 
 
+@pytest.mark.usefixtures("cold")
 def test_logic_effect_and_data_effect_are_told_apart(published):
     """New orders arrive for a day that was published, and the definition changes as well."""
     import duckdb
@@ -122,6 +123,7 @@ def test_one_output_can_be_promoted_alone_but_not_before_what_it_reads(sandboxed
     assert not (sandboxed.root / "promoted" / "region_totals").exists()
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_query_in_sql_is_proved_and_promoted_like_an_expression(sandboxed):
     sandboxed.cells(
         "least = mo.ui.number(0, 50, value=20)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import duckdb
+import pytest
 
 from tests.conftest import write_orders
 
@@ -23,6 +24,7 @@ wb.output("rolled_sales", rolled(daily, back.value), key=["day", "region"], doc=
 """
 
 
+@pytest.mark.usefixtures("cold")
 def test_a_local_step_is_proved_by_data_published_and_run(sandboxed):
     sandboxed.cells(STEP, MARK)
     ran = sandboxed.promote("--json")
