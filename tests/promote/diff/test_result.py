@@ -111,9 +111,24 @@ def test_a_condition_chooses_the_changed_rows(con):
     assert found.rows.changed == 2000
 
 
-def test_tolerance_in_words_and_in_sql_agree():
-    tolerance = Tolerance(0.25, 1e-3)
-    values = [None, float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 0.25, 0.26, 1000.0, 1001.0, 1001.01, 1e308, -1e308]
+@pytest.mark.parametrize("tolerance", [Tolerance(0.25, 1e-3), Tolerance(0.0072585260144651526)])
+def test_tolerance_in_words_and_in_sql_agree(tolerance):
+    values = [
+        None,
+        tolerance.absolute,
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        0.0,
+        -0.0,
+        0.25,
+        0.26,
+        1000.0,
+        1001.0,
+        1001.01,
+        1e308,
+        -1e308,
+    ]
     con = ibis.duckdb.connect().con
     for a in values:
         for b in values:

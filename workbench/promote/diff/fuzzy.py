@@ -50,8 +50,9 @@ class Tolerance:
         equal = f"{a} IS NOT DISTINCT FROM {b}"
         if not (fuzzy and self):
             return f"({equal})"
-        # The numbers come from floats, so that their text can hold nothing else.
-        limit = f"greatest({self.absolute!r}::DOUBLE, {self.relative!r}::DOUBLE * greatest(abs({a}), abs({b})))"
+        # The numbers come from floats, so that their text can hold nothing else. Without quotes they would be a DECIMAL first,
+        # and rounded once more on the way.
+        limit = f"greatest('{self.absolute!r}'::DOUBLE, '{self.relative!r}'::DOUBLE * greatest(abs({a}), abs({b})))"
         return f"({equal} OR coalesce(isfinite({a}) AND isfinite({b}) AND abs({a} - {b}) <= {limit}, FALSE))"
 
 
