@@ -134,9 +134,7 @@ def _hit(workspace: Workspace, warehouse: Warehouse, each: Input, pipeline: str,
         found = {name for name, inputs in reads.items() if ("pipeline", above) in inputs} - below
         below |= found
         ahead += found
-    further = sorted(below - readers)
-    said = [
-        (f"; it is also read by {', '.join(sorted(readers - {pipeline}))}" if readers - {pipeline} else ""),
-        (f"; {', '.join(further)} {'read' if further[1:] else 'reads'} what these compute" if further else ""),
-    ]
-    return "".join(said)
+    others, further = sorted(readers - {pipeline}), sorted(below - readers)
+    also = f"; it is also read by {', '.join(others)}" if others else ""
+    below_reads = f"{', '.join(further)} read{'s' if len(further) == 1 else ''}"
+    return also + (f"; {below_reads} what {'these compute' if others else f'{pipeline} computes'}" if further else "")
