@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
+
 SAID = """
 import os, sys, json
 stream = open("here.txt", "w"); stream.write("written")  # not closed: it ends up in the file all the same
