@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from workbench.errors import ConfigError, NotAWorkspace, UnknownName, UsageError
-from workbench.model import check_name
+from workbench.model import check_name, counted
 from workbench.settings import Approval as Approval
 from workbench.settings import Gates as Gates
 from workbench.settings import OpenLineage as OpenLineage
@@ -183,7 +183,7 @@ def _check_sources(settings: Settings, file: Path) -> None:
             to = reference.to or target.key
             if len(to) != len(reference.columns):
                 raise ConfigError(
-                    f"{path}.references: {len(reference.columns)} column(s) {reference.columns} refer to {len(to)} column(s) "
-                    f"{to} of {reference.source}",
+                    f"{path}.references: {counted(len(reference.columns), 'column')} {reference.columns} can't refer to "
+                    f"{counted(len(to), 'column')} {to} of {reference.source}",
                     hint=hint,
                 )

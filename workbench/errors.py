@@ -28,7 +28,7 @@ from collections.abc import Iterable
 
 
 def quoted(word: object) -> str:
-    """A path or name as it stands in a command to type, in quotes where a shell would take it apart.
+    r"""A path or name as it stands in a command to type, in quotes where a shell would take it apart.
 
     >>> quoted("notebooks/sales.py"), quoted("my notes/it's.py")
     ('notebooks/sales.py', '\'my notes/it\'"\'"\'s.py\'')

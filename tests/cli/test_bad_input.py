@@ -287,7 +287,7 @@ def test_settings_that_do_not_parse_are_no_success_of_the_scheduler(published):
         ran = published.run("scheduler", "run", "--once")
         assert ran.code == 1
         assert "daily_sales is not scheduled: promoted/daily_sales/pipeline.toml does not parse" in ran.err
-        assert "1 pipeline(s) can't be scheduled; next: workbench schedule ls" in ran.out
+        assert "1 pipeline can't be scheduled; next: workbench schedule ls" in ran.out
     (problem,) = published.run("scheduler", "run", "--once", "--json").json["problems"]
     assert problem["pipeline"] == "daily_sales"
     ran = published.run("doctor")

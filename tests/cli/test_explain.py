@@ -71,7 +71,7 @@ def test_the_past_is_told_with_its_origin_and_what_it_became(two_versions: Any) 
     day = explained(shop, "--for", "2024-01-02")
     assert (day["row_count"], [each["operation"] for each in day["restatements"]]) == (2, ["O-2", "O-3", "O-5"])
     plain = shop.run("explain", "daily_sales", "--for", "2024-01-02", "--column", "revenue")
-    assert "restated 3 time(s)" in plain.out
+    assert "restated 3 times" in plain.out
     assert f"is   day=2024-01-02, region=north, revenue={first['revenue']}" in plain.out
 
     removed = found["restatements"][0]["instead_of"]

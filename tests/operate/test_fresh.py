@@ -121,7 +121,7 @@ def test_doctor_names_stale_sources_and_whom_to_ask(place: Path, capsys: pytest.
     ("read", "code", "said"),
     [
         ("gone/*.parquet", 1, "calls: source 'calls': no file 'gone/*.parquet' below"),
-        ("env:NO_SUCH_SERVER#public.calls", 0, "calls: source 'calls': "),
+        ("env:NO_SUCH_SERVER#public.calls", 0, "calls: the environment has no NO_SUCH_SERVER"),
     ],
 )
 def test_doctor_names_sources_that_can_not_be_read(

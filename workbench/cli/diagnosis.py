@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, WorkbenchError, quoted
-from workbench.model import VersionId
+from workbench.model import VersionId, counted
 
 if TYPE_CHECKING:
     from workbench.runtime.views import Current
@@ -38,7 +38,7 @@ def diagnose(workspace: Workspace, *, who: str, deep: bool = False) -> tuple[Fin
         Finding(
             "configuration",
             "ok",
-            f"{len(workspace.settings.sources)} source(s) declared in {workspace.root / 'pyproject.toml'}",
+            f"{counted(len(workspace.settings.sources), 'source')} declared in {workspace.root / 'pyproject.toml'}",
         ),
         *_installation(),
         *_confinement(),
@@ -112,11 +112,11 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
                 )
         if left:
             found = True
-            yield Finding("interrupted", "mended", f"{len(left)} unfinished file(s) or folder(s) of killed processes removed")
+            yield Finding("interrupted", "mended", f"{counted(len(left), 'unfinished path')} of killed processes removed")
     stale = [path for place in (workspace.state, workspace.warehouse, workspace.promoted) for path in remove_stale(place)]
     if stale:
         found = True
-        yield Finding("interrupted", "mended", f"{len(stale)} temporary file(s) of killed processes removed")
+        yield Finding("interrupted", "mended", f"{counted(len(stale), 'temporary file')} of killed processes removed")
     if sweep(workspace.promoted):
         found = True
         yield Finding("interrupted", "mended", "unfinished version directories of killed processes removed")
@@ -194,7 +194,7 @@ def _versions(workspace: Workspace) -> Iterator[Finding]:
             if known.number not in versions(workspace, known.pipeline):
                 folder = f"promoted/{known.pipeline}/v{known.number}"
                 yield Finding("versions", "problem", f"{folder} is missing", f"git checkout {folder}")
-    yield Finding("versions", "ok", f"{count} version(s) on disk")
+    yield Finding("versions", "ok", f"{counted(count, 'version')} on disk")
 
 
 def _settings(workspace: Workspace) -> Iterator[Finding]:
@@ -233,11 +233,11 @@ def _data(workspace: Workspace, *, deep: bool) -> Iterator[Finding]:
             continue
         damaged = warehouse.damaged(snapshot, deep=deep)
         if damaged:
-            message = f"{len(damaged)} file(s) of {pipeline}@{view.version} are missing or damaged, first {damaged[0]}"
+            message = f"{counted(len(damaged), 'file')} of {pipeline}@{view.version} missing or damaged, first {damaged[0]}"
             yield Finding("data", "problem", message, f"workbench run {pipeline}")
         else:
             checked = "read again" if deep else "there"
-            yield Finding("data", "ok", f"{pipeline}@{view.version}: {len(snapshot.files)} file(s), all {checked}")
+            yield Finding("data", "ok", f"{pipeline}@{view.version}: {counted(len(snapshot.files), 'file')}, all {checked}")
     yield from _canaries(warehouse, deep=deep)
 
 

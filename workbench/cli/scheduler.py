@@ -133,5 +133,5 @@ def _told(
             click.echo(f"{each.pipeline} {each.interval} waits for {each.cause}{': ' * bool(each.error)}{each.error}")
         click.echo(f"{counted(len(ended) + refused, 'run')}, {bad} without success, {len(held)} held")
     if once and problems and not as_json:
-        click.echo(f"{len(problems)} pipeline(s) can't be scheduled; next: workbench schedule ls")
+        click.echo(f"{counted(len(problems), 'pipeline')} can't be scheduled; next: workbench schedule ls")
     return 1 if (bad or problems) and once else 0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from workbench.catalog.version import changed_files, pipelines, read_manifest, version_dir, versions
 from workbench.config import Workspace
 from workbench.errors import WorkbenchError, quoted
-from workbench.model import VersionId
+from workbench.model import VersionId, counted
 from workbench.promote.candidate import candidates
 from workbench.promote.changes import Changes
 from workbench.promote.notebook import read_notebook
@@ -48,9 +48,9 @@ def verify_versions(workspace: Workspace, changes: Changes) -> Iterator[Step]:
     others = sorted(there - set(new) - set(touched))
     damaged = [f"{folder}/{each.pipeline}/v{each.number}/{wrong[each][0]}" for each in others if wrong[each]]
     if damaged:
-        yield Step(folder, "hashes", "fail", f"{len(damaged)} version(s) are not what was promoted", tuple(damaged))
+        yield Step(folder, "hashes", "fail", f"not what was promoted: {counted(len(damaged), 'version')}", tuple(damaged))
     elif others:
-        yield Step(folder, "hashes", "pass", f"{len(others)} version(s) from before are what was promoted")
+        yield Step(folder, "hashes", "pass", f"{counted(len(others), 'version')} from before, as promoted")
     if problems:
         yield Step(folder, "ledger", "fail", problems[0].message, (), "workbench doctor")
     elif new:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.catalog.explain import Explanation, Restatement
 from workbench.catalog.origin import Origin
 from workbench.catalog.selection import Row
+from workbench.model import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +35,8 @@ def explanation_view(found: Explanation) -> RenderableType:
         parts = [Text(f"{found.pipeline}: what readers saw of {found.wanted} {moment}", style="bold")]
     parts += [*(Text(f"  {line}") for line in _lines(found.rows)), facts]
     since = "" if found.wanted.day is not None else " since"
-    parts.append(Text(f"restated {len(found.restatements):,} time(s){since}" if found.restatements else f"not restated{since}"))
+    restated = f"restated {counted(len(found.restatements), 'time')}" if found.restatements else "not restated"
+    parts.append(Text(f"{restated}{since}"))
     for each in found.restatements:
         parts.append(Text(f"  {_iso(each.operation.at)}  {_by(each, found.pipeline)}"))
         if each.rows is None:
