@@ -95,6 +95,15 @@ def test_groups_have_figures_of_their_own(place: Place) -> None:
         judge(place.workspace, info, 0.05, "nothing")
 
 
+def test_values_of_few_anchors_have_no_interval_and_the_largest_numbers_are_added_up(place: Place) -> None:
+    rare, large = "CASE WHEN id % 1000 = 7 THEN 1.5 END AS rare", "CAST('9' || repeat('0', 37) AS DECIMAL(38, 0)) AS large"
+    place.table("orders", f"SELECT *, {rare}, {large} FROM '{place.root}/raw/orders.parquet'")
+    parity = judge(place.workspace, place.make("20%", anchors=("customers",)), 0.05)
+    named = {figure.figure for figure in parity.figures if figure.source == "orders" and not figure.group}
+    assert "mean(large)" in named
+    assert not named & {"sum(rare)", "mean(rare)"}
+
+
 def test_the_report_in_the_terminal_as_json_and_as_a_page(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     place.table("orders", f"SELECT *, '<script>' || (id % 3) AS tag FROM '{place.root}/raw/orders.parquet'")
     place.make("20%", anchors=("customers",))

@@ -26,7 +26,11 @@ WORDS = (
     ("whole", "every row of production is in the sandbox"),
     ("support rows", "the table holds only rows that others refer to; joins match, shares and sums mean little"),
     ("complete, thinned", "each row has all its children, or only those that the sample needed"),
-    ("holds, misses", "whether the 95% interval around the estimate holds production's figure; one in twenty misses by chance"),
+    (
+        "holds, misses",
+        "whether the 95% interval around the estimate holds production's figure; one in twenty misses by chance. What few "
+        "anchors contribute to has none",
+    ),
     ("clustered by anchor", "rows that were drawn together count as one draw, so that intervals are not too narrow"),
 )
 

@@ -17,12 +17,11 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
+from workbench.sandbox.figures import FEWEST
 from workbench.sandbox.formula import ONCE, Formula, formula_of
 from workbench.sandbox.origins import Origins
 from workbench.sandbox.scaled import CLUSTER, WEIGHT, Kind, NotEstimable, rewritten, scale
 from workbench.sandbox.session import Session
-
-FEWEST = 5  # anchors that must contribute before an interval says anything
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from workbench.sandbox import mask
 from workbench.sandbox.compare import Comparison
 from workbench.sandbox.graph import Role
 
+FEWEST = 5  # anchors that must contribute before an interval says anything
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -29,7 +31,7 @@ class Figure:
 
 
 def figures(comparison: Comparison, name: str, group: str) -> list[Figure]:
-    """Count, sums and means of a sampled table, over all rows and for the largest groups."""
+    """Count, sums and means of a sampled table, over all rows and for its groups, but for those that few anchors make."""
     table = comparison.info.tables[name]
     if table.role not in (Role.ANCHOR, Role.FOLLOW) or comparison.info.floor:
         return []
@@ -48,32 +50,32 @@ def figures(comparison: Comparison, name: str, group: str) -> list[Figure]:
 def _figures(comparison: Comparison, name: str, numbers: list[str], group: str) -> list[Figure]:
     sample = comparison.sample(name)
     label = f"CAST(s.{identifier(group)} AS VARCHAR)" if group else "''"
-    sums = ", ".join(f"coalesce(sum(s.{identifier(c)}), 0)::DOUBLE, count(s.{identifier(c)})::DOUBLE" for c in numbers)
+    sums = ", ".join(f"coalesce({_sum(c)}, 0), count(s.{identifier(c)})::DOUBLE" for c in numbers)
     tail = f", {sums}" if sums else ""
     truth = {
         row[0]: row[1:]
         for row in comparison.run(f"SELECT {label}, count(*)::DOUBLE{tail} FROM {comparison.relations[name]} s GROUP BY 1")
     }
-    each = ", ".join(
-        f"coalesce(sum(s.{identifier(c)}), 0)::DOUBLE AS s{i}, count(s.{identifier(c)})::DOUBLE AS n{i}"
-        for i, c in enumerate(numbers)
-    )
+    each = ", ".join(f"coalesce({_sum(c)}, 0) AS s{i}, count(s.{identifier(c)})::DOUBLE AS n{i}" for i, c in enumerate(numbers))
     clusters = (
         f"SELECT {label} AS g, s.cluster, count(*)::DOUBLE AS n{', ' + each if each else ''} FROM {sample} s GROUP BY ALL"
     )
-    wanted = ["sum(n), sum(n * n)"]
+    wanted = ["count(*), sum(n), sum(n * n)"]
     for i in range(len(numbers)):
-        wanted.append(f"sum(s{i}), sum(s{i} * s{i}), sum(n{i}), sum(n{i} * n{i}), sum(s{i} * n{i})")
+        wanted.append(f"count_if(n{i} > 0), sum(s{i}), sum(s{i} * s{i}), sum(n{i}), sum(n{i} * n{i}), sum(s{i} * n{i})")
     share, found = comparison.info.share, []
     for row in comparison.run(f"SELECT g, {', '.join(wanted)} FROM ({clusters}) GROUP BY g ORDER BY g"):
         key, values = row[0], [float(value or 0) for value in row[1:]]
         if key not in truth:
             continue
         where = f"{group}={key}" if group else ""
-        found.append(_total(name, "count", where, truth[key][0], values[0], values[1], share))
+        if values[0] >= FEWEST:
+            found.append(_total(name, "count", where, truth[key][0], values[1], values[2], share))
         for i, column in enumerate(numbers):
-            total, squared, count, counted, crossed = values[2 + 5 * i : 7 + 5 * i]
+            anchors, total, squared, count, counted, crossed = values[3 + 6 * i : 9 + 6 * i]
             real_sum, real_count = truth[key][1 + 2 * i : 3 + 2 * i]
+            if anchors < FEWEST:
+                continue
             found.append(_total(name, f"sum({column})", where, real_sum, total, squared, share))
             if count and real_count:
                 mean = total / count
@@ -81,6 +83,11 @@ def _figures(comparison: Comparison, name: str, numbers: list[str], group: str) 
                 half = 1.96 * math.sqrt(max(0.0, (1 - share) * spread)) / count
                 found.append(Figure(name, f"mean({column})", where, real_sum / real_count, mean, mean - half, mean + half))
     return found
+
+
+def _sum(column: str) -> str:
+    # As a float, since the largest integers and decimals have no wider type to be added up in.
+    return f"sum(CAST(s.{identifier(column)} AS DOUBLE))"
 
 
 def _total(source: str, figure: str, group: str, truth: float, total: float, squared: float, share: float) -> Figure:
