@@ -60,7 +60,7 @@ def main() -> None:
     except BaseException as error:
         traceback.print_exc()
         code = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()
     atexit._run_exitfuncs()
     if request["program"][0] == "-c":
         sys.modules["__main__"].__dict__.clear()  # files that were left open are written
@@ -88,7 +88,7 @@ def _import() -> None:
     table = ibis.table({"a": "int64"}, name="t")
     ibis.to_sql(table.group_by("a").agg(n=ibis._.count()), dialect="duckdb")
     for name in ("importlib._bootstrap", "importlib._bootstrap_external", "runpy"):
-        inspect.modulesbyfile[f"<frozen {name}>"] = name  # type: ignore[attr-defined]  # marimo asks for these at every start
+        inspect.modulesbyfile[f"<frozen {name}>"] = name  # marimo asks for these at every start
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "rehearsed.py")
         file.write_text(NOTEBOOK)
@@ -105,7 +105,7 @@ def _forked_from(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork():
             theirs.close()
-            subprocess.Popen._execute_child = starting(Server(mine))  # type: ignore[attr-defined]
+            subprocess.Popen._execute_child = starting(Server(mine))
             return request, descriptors
         null = os.open(os.devnull, os.O_RDWR)
         for place in (0, 1, 2):
@@ -157,7 +157,7 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     for place, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
         was = getattr(sys, name)
         lines = 1 if place == 2 or os.isatty(place) else -1
-        stream = open(place, mode, lines, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115
+        stream = open(place, mode, lines, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115  # open until the process ends
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -32,7 +32,7 @@ SERVER = "tests.forks"
 _SUBREAPER = 36  # of prctl
 _HANDED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
 _LEFT_COLD = ("preexec_fn", "startupinfo", "shell", "executable", "gids")  # of Popen's arguments
-_cold = subprocess.Popen._execute_child  # type: ignore[attr-defined]
+_cold = subprocess.Popen._execute_child
 
 
 class Server:

@@ -95,10 +95,10 @@ def test_runs_at_the_same_time_are_different_processes_and_hold_no_descriptor_of
 
 def test_a_spare_that_was_killed_is_done_without(zygote, tmp_path):
     for number in range(MOST_LOST + 1):
-        until(lambda: len(children(zygote)) == 1 or number == MOST_LOST)  # noqa: B023  # called at once
+        until(lambda last=number == MOST_LOST: last or len(children(zygote)) == 1)
         for spare in children(zygote):
             os.kill(spare, signal.SIGKILL)
-            until(lambda: state(spare) in ("Z", ""))  # noqa: B023
+            until(lambda killed=spare: state(killed) in ("Z", ""))
         assert said(zygote, tmp_path, "print('on')") == "on\n"
 
 

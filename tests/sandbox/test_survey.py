@@ -94,7 +94,7 @@ def test_references_to_a_range_without_gaps_are_proved_by_its_ends_alone(dense: 
     children = [(1, 0), (2, 0), (2, 0), (None, 0)]
     with tables(parent=[(2, 1), (1, 1), (3, 1), (None, 1)], child=children, beyond=[*children, (4, 0)]) as production:
         survey.check_keys({"parent": Source(read="-", key=["a"])}, production, lambda _: None)
-        assert survey._numbered(production, "parent", ("a",)).full  # type: ignore[union-attr]
+        assert survey._numbered(production, "parent", ("a",)).full
         assert survey.complete(production, Link("child", ("a",), "parent", ("a",))) == 3
         assert survey.complete(production, Link("beyond", ("a",), "parent", ("a",))) is None
 
