@@ -241,6 +241,31 @@ def test_annotations_are_escaped_and_name_file_line_and_rule(shop: Shop) -> None
 
 def test_format_json_is_the_json_document(shop: Shop) -> None:
     assert json.loads(check(shop, "--format", "json").out) == check(shop, "--json").json
+    assert json.loads(shop.run("check", "nowhere.py", "--format", "json").out)["error"]["exit_code"] == 2
+
+
+def test_a_refusal_ends_with_the_command_that_prints_its_page(shop: Shop) -> None:
+    cells(shop, 'wb.output("late", orders.mutate(at=ibis.now()))')
+    command = next(line for line in check(shop).out.splitlines() if "more: " in line).partition("more: ")[2]
+    assert check(shop, "--json").json["refusals"][0]["explain"] == command
+    ran = shop.run(*command.split()[1:])
+    assert ran.code == 0
+    assert ran.out.startswith("# clock\n\n**What.** The logic asks for the current time")
+    assert "**Way out.**" in ran.out
+    assert shop.run(*command.split()[1:], "--json").json["text"].rstrip() == ran.out.rstrip()
+
+
+def test_reasons_are_listed_and_a_slip_is_met_with_the_nearest_one(shop: Shop) -> None:
+    listed = shop.run("check", "--explain")
+    assert listed.code == 0
+    assert "star-import " in listed.out
+    assert listed.out.endswith("next: workbench check --explain REASON\n")
+    slip = shop.run("check", "--explain", "star-imports")
+    assert slip.code == 2
+    assert "did you mean 'star-import'?" in slip.err
+    mixed = shop.run("check", "notebooks/sales.py", "--explain", "clock")
+    assert mixed.code == 2
+    assert "reads no notebook" in mixed.err
 
 
 def test_pre_commit_mends_and_fails_as_it_expects_of_a_hook(shop: Shop) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.common import console, emit_json, json_option
-from workbench.cli.map import page_option, show_maps
+from workbench.cli.common import console, emit_json
+from workbench.cli.map import MAP_PAGE, show_maps
+from workbench.cli.options import form_option, page_option
 from workbench.config import Workspace, find_workspace
-from workbench.errors import UsageError
+from workbench.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from workbench.promote.check import Checked
@@ -21,27 +22,27 @@ if TYPE_CHECKING:
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--fix", is_flag=True, help="Mend first what is mechanical; every other byte of the file stays.")
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="github: annotations for a workflow of GitHub Actions.",
-)
 @click.option("--map", "mapped", is_flag=True, help="Show the cells beside the module that each output would become.")
-@page_option
+@page_option(MAP_PAGE)
 @click.option("--ignore-scripts", is_flag=True, help="Pass over Python files that are no marimo notebooks, such as helpers.")
-@json_option
+@click.option(
+    "--explain",
+    "reason",
+    metavar="[REASON]",
+    is_flag=False,
+    flag_value="",
+    help="Print what REASON to refuse means, why, and the way out; alone, list all reasons.",
+)
+@form_option("annotations for a workflow of GitHub Actions")
 def check(
     notebooks: tuple[Path, ...],
     fix: bool,
     strict: bool,
-    form: str,
     mapped: bool,
     page: Path | None,
     ignore_scripts: bool,
-    as_json: bool,
+    reason: str | None,
+    form: str,
 ) -> int:
     """Show what each marked output of NOTEBOOKS needs, or why it can't be cut, and what else could be better.
 
@@ -55,7 +56,13 @@ def check(
       workbench check --strict --format github
       workbench check --json notebooks/orders.py
       workbench check --map notebooks/orders.py
+      workbench check --explain clock
     """
+    if reason is not None:
+        if notebooks or fix or strict or mapped or page is not None or ignore_scripts or form == "github":
+            raise UsageError("--explain reads no notebook and goes with --json alone", hint="workbench check --explain")
+        _explain(reason, form)
+        return 0
     from workbench.promote.check import check_file, is_script
 
     if page is not None and not mapped:
@@ -70,7 +77,6 @@ def check(
     if len(notebooks) == 1 and not ignore_scripts and checked[0].slicing is None and checked[0].error is None:
         # Whoever names one notebook wants to know what it would become; among many, an exploration is fine.
         _refuse_unmarked(workspace, notebooks[0])
-    form = "json" if as_json else form
     if mapped:
         _map(checked, page, form)
     else:
@@ -78,6 +84,28 @@ def check(
     if any(each.error is not None for each in checked):
         return UsageError.exit_code
     return int(any(each.fails(strict=strict) for each in checked))
+
+
+def _explain(name: str, form: str) -> None:
+    """The page of a reason, or all reasons."""
+    from workbench.promote.refusal import Reason, summaries
+    from workbench.render.slicing import ReasonPage, reasons_view
+
+    if not name:
+        said = summaries()
+        if form == "json":
+            emit_json({"reasons": [{"reason": reason.value, "what": what} for reason, what in said.items()]})
+        else:
+            console().print(reasons_view(said))
+            click.echo("next: workbench check --explain REASON")
+        return
+    if name.lower() not in {each.value for each in Reason}:
+        raise UnknownName.of("reason to refuse", name, [each.value for each in Reason], hint="workbench check --explain")
+    reason = Reason(name.lower())
+    if form == "json":
+        emit_json({"reason": reason.value, "text": reason.text()})
+    else:
+        console().print(ReasonPage(reason))
 
 
 def _refuse_unmarked(workspace: Workspace, notebook: Path) -> None:

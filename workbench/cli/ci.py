@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.options import rows_option
 from workbench.cli.output import check_folder, write_file
 from workbench.config import find_workspace, parse_share
 
@@ -17,9 +18,7 @@ from workbench.config import find_workspace, parse_share
     "--comment", type=click.Path(path_type=Path, dir_okay=False), help="Write a comment for the pull request to FILE."
 )
 @click.option("--junit", "xml", type=click.Path(path_type=Path, dir_okay=False), help="Write JUnit XML to FILE.")
-@click.option(
-    "--rows", type=click.IntRange(0, 100), default=0, show_default=True, help="Example rows of production in the comment."
-)
+@rows_option(0, "Example rows of production in the comment.", most=100)
 @click.option("--no-data", is_flag=True, help="Ask only what needs no data; leave proof, trial and gates to whoever promotes.")
 @click.option("--allow-change", metavar="SHARE", help="Declare how large a share of rows is meant to change, e.g. 90%.")
 @click.option("--allow-breaking", is_flag=True, help="Declare that readers may lose columns.")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.common import console, emit_json
+from workbench.cli.options import COMMENT, form_option, page_option, rows_option
 from workbench.cli.output import check_folder, write_file
 from workbench.errors import UnknownName, UsageError
 
@@ -24,21 +25,13 @@ if TYPE_CHECKING:
 @click.option("--abs-tol", type=float, default=0.0, metavar="X", help="Floats that are at most X apart count as equal.")
 @click.option("--rel-tol", type=float, default=0.0, metavar="X", help="The same, relative to the larger of the two.")
 @click.option("--ignore-case", is_flag=True, help="Text that differs in upper and lower case alone counts as equal.")
-@click.option("--rows", type=click.IntRange(0, 10_000), default=5, show_default=True, help="Example rows of each kind.")
+@rows_option(5)
 @click.option("--where", metavar="SQL", help='Show changed rows for which this holds, e.g. "delta_price > 100".')
-@click.option("--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write one self-contained page to FILE.")
+@page_option("Write one self-contained page to FILE.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 when anything differs.")
 @click.option("--verify", is_flag=True, help="Compare every row by value, not by 64-bit hashes first.")
 @click.option("--thin", is_flag=True, help="Compare checksums on the server first, and read only rows that may differ.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="github: Markdown for a comment on a pull request.",
-)
-@json_option
+@form_option(COMMENT)
 def diff(
     base: str,
     candidate: str | None,
@@ -53,7 +46,6 @@ def diff(
     verify: bool,
     thin: bool,
     form: str,
-    as_json: bool,
 ) -> int:
     """Say what differs between BASE and CANDIDATE: columns, rows by key, values, distributions.
 
@@ -79,7 +71,6 @@ def diff(
 
     check_folder(page)
     _check_thin(thin, verify, (base, candidate or ""))
-    form = "json" if as_json else form
     if candidate is None and not is_run(base):
         name, sections = _promotion(base)
         if form == "json":

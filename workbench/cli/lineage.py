@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.common import console, emit_json, json_option
+from workbench.cli.options import page_option
 from workbench.cli.output import check_folder, write_file
 from workbench.config import find_workspace
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workbench.catalog.links import Part
     from workbench.catalog.trace import Graph
 
-_html = click.option(
-    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Draw it as one self-contained page, to FILE."
-)
+_html = page_option("Draw it as one self-contained page, to FILE.")
 
 
 @click.command()

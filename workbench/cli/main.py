@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, cast
 
 import click
@@ -120,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Imports make many objects that stay: a collector that looks as often as usual takes a tenth of a short command's time.
         gc.set_threshold(50_000, 20, 20)
         arguments = sys.argv[1:]
-    as_json, stdout = "--json" in arguments, sys.stdout
+    as_json, stdout = _wants_json(arguments), sys.stdout
     try:
         result = workbench.main(arguments, prog_name="workbench", standalone_mode=False)
         sys.stdout.flush()
@@ -148,6 +149,15 @@ def main(arguments: list[str] | None = None) -> int:
         if known is None:
             raise
         return _report(known, as_json, known.exit_code)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether an error is to be a JSON document, too.
+
+    >>> _wants_json(["diff", "a", "b", "--format", "json"]), _wants_json(["show", "--json"]), _wants_json(["check", "json"])
+    (True, True, False)
+    """
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
 def _typed(arguments: Sequence[str]) -> str:
@@ -205,5 +215,5 @@ def run() -> None:
         found = WorkbenchError(
             f"a defect of workbench: {type(error).__name__}: {error}", hint="workbench doctor, and report the above"
         )
-        code = _report(found, "--json" in sys.argv, DEFECT)
+        code = _report(found, _wants_json(sys.argv), DEFECT)
     sys.exit(code)

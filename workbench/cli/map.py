@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.common import console, emit_json
-from workbench.errors import UsageError
+from workbench.cli.output import check_folder, write_file
 
 if TYPE_CHECKING:
     from workbench.promote.mapping import Map
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def page_option(function: F) -> F:
-    """Add ``--html FILE`` to a command; it arrives as the argument ``page``."""
-    kind = click.Path(path_type=Path, dir_okay=False)
-    return click.option("--html", "page", type=kind, help="With --map: write one self-contained page to FILE.")(function)
+MAP_PAGE = "With --map: write one self-contained page to FILE."
 
 
 def show_maps(maps: Sequence[tuple[str, Map]], title: str, page: Path | None, document: dict[str, Any] | None) -> None:
@@ -28,11 +22,8 @@ def show_maps(maps: Sequence[tuple[str, Map]], title: str, page: Path | None, do
     from workbench.render.map import map_html, map_view
 
     if page is not None:
-        from workbench.runtime.files import write_atomic
-
-        if not page.parent.is_dir():
-            raise UsageError(f"there is no folder {str(page.parent)!r} for the page", hint=f"mkdir -p {page.parent}")
-        write_atomic(page, map_html(maps, title))
+        check_folder(page)
+        write_file(page, map_html(maps, title))
     if document is not None:
         emit_json(document | {"maps": [{"title": name, **found.to_json(), "module": found.module} for name, found in maps]})
     elif page is not None:

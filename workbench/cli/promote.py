@@ -10,6 +10,7 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option, words
 from workbench.cli.identity import identity
+from workbench.cli.options import rows_option
 from workbench.config import find_workspace, parse_share
 from workbench.errors import UsageError
 
@@ -23,7 +24,7 @@ from workbench.errors import UsageError
     "--allow-change", metavar="SHARE", default=None, help="Declare how large a share of rows is meant to change, e.g. 90%."
 )
 @click.option("--allow-breaking", is_flag=True, help="Declare that readers may lose columns.")
-@click.option("--rows", default=3, show_default=True, help="Example rows to show for each kind of difference.")
+@rows_option(3)
 @json_option
 def promote(
     notebook: Path,

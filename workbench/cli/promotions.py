@@ -9,7 +9,8 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option, words
 from workbench.cli.identity import identity
-from workbench.cli.map import page_option, show_maps
+from workbench.cli.map import MAP_PAGE, show_maps
+from workbench.cli.options import COMMENT, form_option, page_option, rows_option
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, quoted
 from workbench.model import VersionId
@@ -25,19 +26,11 @@ _REFUSAL_HINT = "workbench show"
 
 @click.command()
 @click.argument("promotion", required=False)
-@click.option("--rows", default=5, show_default=True, help="Example rows to show for each kind of difference.")
+@rows_option(5)
 @click.option("--map", "mapped", is_flag=True, help="Show the notebook's cells beside the modules that were made of them.")
-@page_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="github: Markdown for a comment on a pull request.",
-)
-@json_option
-def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, form: str, as_json: bool) -> None:
+@page_option(MAP_PAGE)
+@form_option(COMMENT)
+def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, form: str) -> None:
     """Show PROMOTION (P-2, or late_departures@2): who, why, gates and differences. Without it, list all promotions.
 
     \b
@@ -51,7 +44,7 @@ def show(promotion: str | None, rows: int, mapped: bool, page: Path | None, form
     from workbench.cli.endings import warn
     from workbench.render.promotion import differences_view, promotion_json, promotion_list, promotion_view
 
-    workspace, as_json = find_workspace(), as_json or form == "json"
+    workspace, as_json = find_workspace(), form == "json"
     if form == "github" and (promotion is None or mapped):
         raise UsageError("--format github shows one promotion", hint="workbench show P-2 --format github")
     if (mapped and promotion is None) or (page is not None and not mapped):

@@ -10,6 +10,7 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option
 from workbench.cli.identity import identity
+from workbench.cli.options import page_option
 from workbench.cli.progress import steps
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError, quoted
@@ -125,9 +126,7 @@ def use(sandbox_id: str | None, newest: bool, as_json: bool) -> int:
 @click.argument("sandbox_id", required=False)
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Distance beyond noise that is too much.  [default: 0.05]")
 @click.option("--by", default="", metavar="COLUMN", help="Tell counts and means apart by this column, too.")
-@click.option(
-    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write the report with its plots to this file."
-)
+@page_option("Write the report with its plots to FILE.")
 @json_option
 def parity(sandbox_id: str | None, threshold: float | None, by: str, page: Path | None, as_json: bool) -> int:
     """Say how representative a sandbox is: its columns, joins and figures beside production's, which is read for it.

@@ -10,6 +10,7 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option, words
 from workbench.cli.identity import identity
+from workbench.cli.options import page_option, rows_option
 from workbench.cli.output import check_folder, write_file
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
@@ -90,10 +91,8 @@ def start(promotion: str, runs: int, time_limit: str | None, why: str, as_json: 
 
 @shadow.command()
 @click.argument("target", metavar="[PROMOTION]", required=False)
-@click.option("--rows", default=0, show_default=True, type=click.IntRange(0, 100), help="Example rows of what differs.")
-@click.option(
-    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write all comparisons as a page to FILE."
-)
+@rows_option(0, "Example rows of what differs.", most=100)
+@page_option("Write all comparisons as a page to FILE.")
 @json_option
 def status(target: str | None, rows: int, page: Path | None, as_json: bool) -> int:
     """Compare the candidates of PROMOTION (P-7, or a pipeline) with the runs beside which they ran: rows, seconds, checks.

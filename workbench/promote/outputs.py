@@ -155,13 +155,11 @@ def _mark(
     except NotLiteral as error:
         return _not_literal(statement, error.node, verb)
     except UsageError as error:
-        return statement.refuse(
-            Reason.MARK_ARGUMENTS, at, verb, error.message, error.hint or f"see {Reason.MARK_ARGUMENTS.page}"
-        )
+        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, error.message, error.hint or Reason.MARK_ARGUMENTS.command)
     read.setdefault("name", name)
     problem = _problem(read)
     if problem:
-        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", f"see {Reason.MARK_ARGUMENTS.page}")
+        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", Reason.MARK_ARGUMENTS.command)
     mark = OutputMark(
         name=read["name"],
         key=_names(read.get("key", ())),
@@ -175,7 +173,7 @@ def _mark(
     )
     problem = problem_of(mark)
     if problem:
-        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", f"see {Reason.MARK_ARGUMENTS.page}")
+        return statement.refuse(Reason.MARK_ARGUMENTS, at, verb, f"{verb}: {problem}", Reason.MARK_ARGUMENTS.command)
     return mark
 
 

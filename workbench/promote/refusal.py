@@ -1,12 +1,15 @@
 """Refusals: why a slice can't be cut, each with its place in the notebook and the way out.
 
-Every member of :class:`Reason` has a page in ``docs/refusals/`` and a fixture in ``tests/corpus/``.
+Every member of :class:`Reason` has a page in ``docs/refusals/`` and a fixture in ``tests/corpus/``. An installed package has
+the pages beside this module.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from workbench.promote.notebook import Cell
@@ -56,6 +59,36 @@ class Reason(StrEnum):
         """Where the documentation says what, why, and the way out."""
         return f"docs/refusals/{self.value}.md"
 
+    @property
+    def command(self) -> str:
+        """The command that prints that page."""
+        return f"workbench check --explain {self.value}"
+
+    def text(self) -> str:
+        """The page, as Markdown; what leads to other pages is left as plain words.
+
+        >>> Reason.STAR_IMPORT.text().splitlines()[0]
+        '# star-import'
+        """
+        found = (_pages() / f"{self.value}.md").read_text(encoding="utf-8")
+        return re.sub(r"\[([^\]]+)\]\([^)]+\.md[^)]*\)", r"\1", found)
+
+
+def summaries() -> dict[Reason, str]:
+    """What each reason says, in a few words, as the overview of the pages has it.
+
+    >>> summaries()[Reason.STAR_IMPORT]
+    'A cell has `from module import *`'
+    """
+    overview = (_pages() / "README.md").read_text(encoding="utf-8")
+    return {Reason(name): said for name, said in re.findall(r"^- \[([\w-]+)\]\([\w-]+\.md\): (.+)$", overview, re.MULTILINE)}
+
+
+def _pages() -> Path:
+    """The folder of the pages: beside this module where the package is installed, among the documentation in a checkout."""
+    installed = Path(__file__).with_name("refusals")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "docs" / "refusals"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Refusal:
@@ -79,7 +112,7 @@ class Refusal:
         return cls(cell.index, place, reason, name, f"{cell.label}, line {place}: {what}", hint)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; ``page`` is the page of the reason in the documentation."""
+        """Plain JSON values; ``page`` is the page of the reason in the documentation, and ``explain`` prints it."""
         return {
             "reason": self.reason.value,
             "cell": self.cell,
@@ -88,4 +121,5 @@ class Refusal:
             "message": self.message,
             "hint": self.hint,
             "page": self.reason.page,
+            "explain": self.reason.command,
         }

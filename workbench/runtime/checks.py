@@ -148,7 +148,7 @@ def build(rule: str, *args: Any, **kwargs: Any) -> Check:
     try:
         return constructors[rule](*args, **kwargs)
     except TypeError as error:
-        raise UsageError(f"wb.check.{rule}: {error}", hint="see docs/concepts.md, Checks") from None
+        raise UsageError(f"wb.check.{rule}: {error}", hint=f"in Python: help(wb.check.{rule})") from None
 
 
 def evaluate(
