@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from workbench.catalog.contract import Contract
 from workbench.errors import UnknownName
-from workbench.model import Edge, Snapshot, column_path
+from workbench.model import Edge, Snapshot, column_path, top_column
 from workbench.runtime.checks import Others
 from workbench.runtime.warehouse import Warehouse
 
@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 
 
 NOTHING: Mapping[str, Snapshot] = {}
+
+
+def reached(named: Iterable[str], edges: Iterable[tuple[str, str]], table: str) -> dict[str, tuple[str, ...]]:
+    """The columns of a table that code names or that lineage reaches, each with the paths into it; sorted.
+
+    ``edges`` are pairs of a table and a path. A column that is reached as a whole, or only named, has itself as its one path.
+
+    >>> reached(["day"], [("orders", "place.city"), ("orders", "amount"), ("customers", "name")], "orders")
+    {'amount': ('amount',), 'day': ('day',), 'place': ('place.city',)}
+    """
+    found: dict[str, set[str]] = {}
+    for other, path in edges:
+        if other == table:
+            found.setdefault(top_column(path), set()).add(path)
+    for name in named:
+        found.setdefault(name, {column_path(name)})
+    return {
+        name: (whole,) if (whole := column_path(name)) in found[name] else tuple(sorted(found[name])) for name in sorted(found)
+    }
 
 
 def referred(contract: Contract) -> tuple[Edge, ...]:
@@ -29,6 +48,15 @@ def referred(contract: Contract) -> tuple[Edge, ...]:
     """
     found = (each for each in contract.checks if each.rule == "references")
     return tuple(Edge(each.columns[0], "rule", each.args["table"], column_path(each.args["key"])) for each in found)
+
+
+def only_referred(contract: Contract) -> dict[str, tuple[str, ...]]:
+    """The other tables that checks look into and that are no inputs, with the columns they look for; sorted."""
+    found: dict[str, set[str]] = {}
+    for edge in referred(contract):
+        if edge.input not in {contract.pipeline, *(each.name for each in contract.inputs)}:
+            found.setdefault(edge.input, set()).add(top_column(edge.input_column))
+    return {name: tuple(sorted(found[name])) for name in sorted(found)}
 
 
 def other_tables(warehouse: Warehouse, con: Backend, computed: Mapping[str, Snapshot] = NOTHING) -> Others:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
+from workbench.catalog.others import only_referred, reached
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError, WorkbenchError
-from workbench.model import Input, VersionId, top_column
+from workbench.model import Input, VersionId, column_path
 from workbench.runtime.sources import source_stamp
 from workbench.runtime.warehouse import Warehouse
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 
 def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract) -> None:
-    """Raise ``WorkbenchError`` when an input lost a column that the version reads, or its type changed.
+    """Raise ``WorkbenchError`` when what a version reads lost a column that it reaches, or the type of one changed.
 
-    The message names column, old and new type, and the other pipelines that read such a column.
+    Columns that its code names count, those reached through joins and the like, and those that its checks look for in other
+    tables. The message names column, old and new type, and the other pipelines that read such a column. Versions whose manifest
+    has no type of a column are only held to its presence.
     """
     lineage = _lineage(workspace, contract)
     with contextlib.ExitStack() as stack:
@@ -34,10 +37,9 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
             stack.callback(con.disconnect)
             return con
 
-        for each in contract.inputs:
-            types = _types(lineage, each)
+        for each in _read_by(workspace, contract):
             found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
-            broken = _broken(_read(lineage, each), types, found)
+            broken = _broken(_reached(lineage, each), _types(lineage, each), found)
             if broken:
                 hit = _hit(workspace, warehouse, each, contract.pipeline, broken.keys())
                 raise WorkbenchError(
@@ -53,20 +55,28 @@ def _lineage(workspace: Workspace, contract: Contract) -> Mapping[str, Any]:
     return found
 
 
+def _read_by(workspace: Workspace, contract: Contract) -> tuple[Input, ...]:
+    """The inputs of a version, and the tables that its checks look into."""
+    sources = workspace.settings.sources
+    looked_into = only_referred(contract).items()
+    return *contract.inputs, *(Input(name, name, "source" if name in sources else "pipeline", of) for name, of in looked_into)
+
+
 def _types(lineage: Mapping[str, Any], each: Input) -> Mapping[str, str]:
-    """What the columns of an input were when a version was promoted."""
+    """What the columns of a table were when a version was promoted, as far as its manifest says."""
     return {
         name: kind
-        for entry in lineage.get("inputs", ())
+        for entry in (*lineage.get("inputs", ()), *lineage.get("referred", ()))
         if entry["name"] == each.name
         for name, kind in entry.get("types", {}).items()
     }
 
 
-def _read(lineage: Mapping[str, Any], each: Input) -> AbstractSet[str]:
-    """The columns of an input that a version reads: those that its code names, and those reached through joins and the like."""
-    rests_on = (edge["input_column"] for edge in lineage.get("columns", ()) if edge["input"] == each.name)
-    return {*each.columns, *map(top_column, rests_on)} or _types(lineage, each).keys()
+def _reached(lineage: Mapping[str, Any], each: Input) -> Mapping[str, tuple[str, ...]]:
+    """The columns of a table that a version reads, each with the paths into it."""
+    edges = [(edge["input"], edge["input_column"]) for edge in lineage.get("columns", ())]
+    found = reached(each.columns, edges, each.name)
+    return found or reached(_types(lineage, each), (), each.name)
 
 
 def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> Mapping[str, str]:
@@ -97,16 +107,44 @@ KNOWN = 1000
 _known: dict[tuple[object, ...], Mapping[str, str]] = {}  # by what tells a source's files
 
 
-def _broken(read: Iterable[str], types: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+def _broken(read: Mapping[str, tuple[str, ...]], types: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each column that is not as it was."""
     lines = {}
-    for column in sorted(read):
+    for column, paths in read.items():
         if column not in found:
             near = UnknownName.of("column", column, found).message.partition("; ")[2]
             lines[column] = f"column {column}{f' ({types[column]})' if column in types else ''} is gone; {near}"
         elif column in types and _plain(types[column]) != _plain(found[column]):
-            lines[column] = f"column {column} was {types[column]}, is {found[column]}"
+            changed = [line for path in paths if (line := _changed(column, path, types[column], found[column]))]
+            if changed:
+                lines[column] = "; ".join(changed)
     return lines
+
+
+def _changed(column: str, path: str, old: str, new: str) -> str:
+    """How what a path leads to changed; "" where only other fields of the column did."""
+    was, now = _plain(old), _plain(new)
+    if path != column_path(column):
+        name, fields = path, path.removeprefix(column_path(column) + ".").split(".")
+        inside, other = _field(old, fields), _field(new, fields)
+        if inside is not None:
+            was, now, column = inside, other or "", name
+    if was == now:
+        return ""
+    return f"column {column} was {was}, is {now}" if now else f"column {column} ({was}) is gone"
+
+
+def _field(kind: str, fields: Sequence[str]) -> str | None:
+    """The type of a field of a struct; None where none is found."""
+    import ibis
+
+    try:
+        found: Any = ibis.dtype(kind)
+        for name in fields:
+            found = found.fields[name]
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+        return None
+    return _plain(str(found))
 
 
 def _plain(kind: str) -> str:
@@ -125,8 +163,8 @@ def _hit(workspace: Workspace, warehouse: Warehouse, each: Input, pipeline: str,
         except WorkbenchError:
             continue  # its own run says what is wrong with it
         reads[name] = {(other.kind, other.name) for other in contract.inputs}
-        same = (other for other in contract.inputs if (other.kind, other.name) == (each.kind, each.name))
-        if any(not columns.isdisjoint(_read(lineage, other)) for other in same):
+        same = (other for other in _read_by(workspace, contract) if (other.kind, other.name) == (each.kind, each.name))
+        if any(not columns.isdisjoint(_reached(lineage, other)) for other in same):
             readers.add(name)
     below, ahead = set(readers), list(readers)
     while ahead:

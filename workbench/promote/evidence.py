@@ -62,6 +62,7 @@ def version_files(
         "evidence/diff.html": report(f"{candidate.pipeline}@{candidate.version}", sections(tried)),
     }
     hashes = {name: _sha256(text) for name, text in sorted(texts.items())}
+    inputs = {each.name for each in contract.inputs}
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "pipeline": candidate.pipeline,
@@ -76,7 +77,10 @@ def version_files(
             if cell.index in candidate.cut.cells
         ],
         "lineage": {
-            "inputs": [{**asdict(each), "types": dict(tried.input_types.get(each.argument, {}))} for each in contract.inputs],
+            "inputs": [{**asdict(each), "types": dict(tried.input_types.get(each.name, {}))} for each in contract.inputs],
+            "referred": [
+                {"name": name, "types": dict(types)} for name, types in tried.input_types.items() if name not in inputs
+            ],
             "columns": [asdict(edge) for edge in sorted({*tried.lineage, *referred(contract)})],
         },
         "hashes": {

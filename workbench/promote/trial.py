@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, complete, read_contract
-from workbench.catalog.others import other_tables
+from workbench.catalog.others import only_referred, other_tables, reached, referred
 from workbench.catalog.privacy import classify, declassified, hide_examples, personal_columns, personal_of
 from workbench.catalog.version import version_dir
 from workbench.catalog.writing import held_back
@@ -62,9 +62,9 @@ class Tried:
     ``expression`` is the SHA-256 of the compiled expression over unbound inputs and ``lineage`` what its columns rest on;
     ``seconds`` is the wall-clock time of computing and writing the candidate, ``live_seconds`` that of the live version.
     ``logic`` and ``data`` are None where there is nothing to compare with, and ``note`` says why. ``input_types`` are the Ibis
-    types of the columns that each argument is read for; of all where none are named. ``personal`` maps columns to the
-    personal ones that they are computed from, declassified ones too. ``states`` says of each input what was read: the digest
-    of a source, the snapshot of a pipeline.
+    types of the columns that code names or lineage reaches, of each input and each table that checks look into, by the name of
+    the table. ``personal`` maps columns to the personal ones that they are computed from, declassified ones too. ``states``
+    says of each input what was read: the digest of a source, the snapshot of a pipeline.
     """
 
     pipeline: str
@@ -148,11 +148,12 @@ def _try(
     snapshots[work.pipeline] = snapshot
     table = warehouse.read(con, snapshot)
     key = contract.key
+    others = other_tables(warehouse, con, snapshots)
     key_rules = (checks.not_null(*key), checks.unique(*key)) if key else ()
     with _explained(
         f"a check of {work.pipeline} can't be evaluated", "correct the check in the notebook, then: workbench check"
     ):
-        results = checks.evaluate(table, (*contract.checks, *key_rules), others=other_tables(warehouse, con, snapshots))
+        results = checks.evaluate(table, (*contract.checks, *key_rules), others=others)
     logic = data = live_contract = live_seconds = None
     note = "no live version yet"
     if current is not None:
@@ -184,18 +185,25 @@ def _try(
         expression=hashlib.sha256(str(ibis.to_sql(unbound, dialect="duckdb")).encode()).hexdigest(),
         seconds=seconds,
         note=note,
-        input_types={
-            each.argument: {
-                name: str(kind)
-                for name, kind in tables[each.argument].schema().items()
-                if not each.columns or name in each.columns
-            }
-            for each in contract.inputs
-        },
+        input_types=_types(contract, edges, tables, others),
         lineage=edges,
         personal=personal,
         live_seconds=live_seconds,
     )
+
+
+def _types(
+    contract: Contract, edges: Iterable[Edge], tables: Mapping[str, ir.Table], others: checks.Others
+) -> dict[str, dict[str, str]]:
+    """The types of what is read of each input, and of each table that checks look into."""
+    at = [(edge.input, edge.input_column) for edge in (*edges, *referred(contract))]
+    read = {each.name: (tables[each.argument], each.columns) for each in contract.inputs}
+    read |= {name: (others(name), columns) for name, columns in only_referred(contract).items()}
+    found = {}
+    for name, (table, named) in read.items():
+        schema = table.schema()
+        found[name] = {column: str(schema[column]) for column in reached(named, at, name)}
+    return found
 
 
 def _baseline(
