@@ -260,6 +260,7 @@ def test_reasons_are_listed_and_a_slip_is_met_with_the_nearest_one(shop: Shop) -
     assert listed.code == 0
     assert "star-import " in listed.out
     assert listed.out.endswith("next: workbench check --explain REASON\n")
+    assert not [line for line in (listed.out + check(shop).out).splitlines() if line.endswith(" ")]
     slip = shop.run("check", "--explain", "star-imports")
     assert slip.code == 2
     assert "did you mean 'star-import'?" in slip.err

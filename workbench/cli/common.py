@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -66,10 +68,27 @@ def _plain(value: Any) -> Any:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console; plain text where the stream is no terminal or ``NO_COLOR`` is set."""
+    """A rich console; plain text where the stream is no terminal or ``NO_COLOR`` is set.
+
+    Elsewhere than on a terminal no line ends in the blanks that fill tables up.
+    """
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
     given = os.environ.get("COLUMNS", "")
     width = None if stream.isatty() else int(given) if given.isdecimal() and int(given) > 0 else 110
-    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=True)
+    file = stream if stream.isatty() else cast("TextIO", _Trimmed(stream))
+    return Console(file=file, width=width, highlight=False, soft_wrap=not stream.isatty(), emoji=False, markup=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trimmed:
+    """A stream that is written to without the blanks at the ends of lines."""
+
+    stream: TextIO
+
+    def write(self, text: str) -> int:
+        return self.stream.write(re.sub(r"(?<! ) +(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
