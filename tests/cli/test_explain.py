@@ -99,7 +99,7 @@ def test_what_can_not_be_told_is_said(published: Any) -> None:
     assert "is no moment" in refused(2, "--key", NORTH, "--as-of", "yesterday")
     assert "is no day" in refused(2, "--for", "yesterday")
     assert "exclude each other" in refused(2, "--for", "2024-01-02", "--as-of", "2024-01-02")
-    assert "was not live at 2020-01-01T00:00:00Z: it was first published at" in refused(
+    assert "was not live at 2020-01-01 00:00:00 UTC: it was first published at" in refused(
         1, "--key", NORTH, "--as-of", "2020-01-01"
     )
     assert "see no row with day=2024-01-02, region=west now" in refused(1, "--key", "day=2024-01-02,region=west")

@@ -16,6 +16,7 @@ from workbench.catalog.selection import Row, Selection, files_of, known, read_ro
 from workbench.catalog.version import pipelines
 from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError, WorkbenchError
+from workbench.moments import happened
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store
 from workbench.store.records import OperationRecord, Pointer
@@ -121,7 +122,7 @@ class _Past:
         return Explanation(self.pipeline, self.wanted, as_of, found, origin, tuple(changes))
 
     def _when(self, as_of: dt.datetime | None) -> str:
-        return "now" if as_of is None else f"at {as_of.isoformat().replace('+00:00', 'Z')}"
+        return "now" if as_of is None else f"at {happened(as_of)}"
 
     def _removed(self, pointer: Pointer) -> WorkbenchError:
         return WorkbenchError(
@@ -135,7 +136,7 @@ class _Past:
         pointer = self._pointer(before[-1]) if before else None
         if pointer is None:
             first = self.moves[0]
-            told = f"it was first published at {first.at:%Y-%m-%dT%H:%M:%SZ}" if not before else "it had been taken away"
+            told = f"it was first published at {happened(first.at)}" if not before else "it had been taken away"
             raise WorkbenchError(
                 f"{self.pipeline} was not live {self._when(as_of)}: {told}", hint=f"workbench history {self.pipeline}"
             )

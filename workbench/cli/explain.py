@@ -76,7 +76,7 @@ def _unasked(workspace: Workspace, pipeline: str) -> UsageError:
 
 def _moment(text: str) -> dt.datetime:
     try:
-        found = dt.datetime.fromisoformat(text)
+        found = dt.datetime.fromisoformat(text.removesuffix(" UTC"))
         return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise UsageError(f"--as-of {text[:60]!r} is no moment", hint="write it as 2026-06-03T09:00Z") from None

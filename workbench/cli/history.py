@@ -8,6 +8,7 @@ import click
 
 from workbench.cli.common import console, emit_json, json_option
 from workbench.config import find_workspace
+from workbench.moments import iso
 
 
 @click.command()
@@ -27,7 +28,7 @@ def history(pipeline: str, limit: int, as_json: bool) -> None:
 
     events = happened(find_workspace(), pipeline)
     if as_json:
-        shown = [{**asdict(each), "at": each.at.isoformat()} for each in events[:limit]]
+        shown = [{**asdict(each), "at": iso(each.at)} for each in events[:limit]]
         emit_json({"pipeline": pipeline, "count": len(events), "events": shown})
     elif events:
         console().print(history_view(events[:limit]))

@@ -6,7 +6,6 @@ import datetime as dt
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import click
 from workbench.cli.common import emit_json, json_option
 from workbench.config import find_workspace
 from workbench.model import counted
+from workbench.moments import iso, iso_or_none, planned
 
 if TYPE_CHECKING:
     from workbench.operate.scheduler import Scheduler
@@ -103,8 +103,7 @@ def _serve(service: Scheduler, grace: float) -> None:
 
 
 def _say(line: str) -> None:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    print(f"{moment} {' '.join(line.split())}", file=sys.stderr, flush=True)
+    print(f"{iso(dt.datetime.now(dt.UTC).replace(microsecond=0))} {' '.join(line.split())}", file=sys.stderr, flush=True)
 
 
 def _told(
@@ -119,14 +118,14 @@ def _told(
 ) -> int:
     bad = refused + sum(each.status != "succeeded" for each in ended)
     if as_json:
-        from workbench.render.schedule import held_json, moment_json
+        from workbench.render.schedule import held_json
 
         runs = [{"run": each.id, "pipeline": each.pipeline, "status": each.status, "error": each.error} for each in ended]
         document = {"runs": runs, "refused": refused, "held": [held_json(each) for each in held]}
         found = [{"pipeline": name, "problem": problem} for name, problem in problems.items()]
-        emit_json({**document, "problems": found, "look_again": moment_json(wake)})
+        emit_json({**document, "problems": found, "look_again": iso_or_none(wake)})
     elif once and not ended and not refused and not held:
-        again = "" if wake is None else f"; next at {wake:%Y-%m-%d %H:%M} UTC"
+        again = "" if wake is None else f"; next at {planned(wake)}"
         click.echo(f"nothing is due{again}")
     elif once:
         for each in held:

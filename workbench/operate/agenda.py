@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from workbench.config import Workspace
 from workbench.errors import UnknownName
 from workbench.model import Interval
+from workbench.moments import happened
 from workbench.operate.definitions import Reader
 from workbench.operate.intervals import Account
 from workbench.operate.plan import Definition, Held, Plan, Progress, plan
@@ -129,7 +130,7 @@ def _reason(mine: Definition, last: IntervalRecord | None, held: Held | None) ->
     if held is not None:
         return f"waits for {held.cause}" + (f", which failed: {held.error}" if held.error else "")
     if last is not None and last.state == "retry" and last.not_before is not None:
-        return f"attempt {last.attempt} failed: {last.error}; the next one from {last.not_before:%Y-%m-%d %H:%M:%S} UTC"
+        return f"attempt {last.attempt} failed: {last.error}; the next one from {happened(last.not_before)}"
     if last is not None and last.state == "failed":
         return f"{last.interval} failed: {last.error}; next: workbench runs retry {last.run or 'RUN'}"
     return ""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from workbench.moments import happened
+
 JUMP = dt.timedelta(minutes=1)  # further from what has elapsed than this, the wall clock was set
 BELIEVED_AFTER = 600.0  # seconds for which a clock that was set must keep its new time
 
@@ -42,7 +44,7 @@ class Clock:
             return wall
         if self._jumped is None:
             self._jumped = ticks
-            self.say(f"the clock was set from {expected:%Y-%m-%d %H:%M} to {wall:%Y-%m-%d %H:%M}; believed in 10 minutes")
+            self.say(f"the clock was set from {happened(expected)} to {happened(wall)}; believed in 10 minutes")
         elif ticks - self._jumped >= BELIEVED_AFTER:
             self._wall, self._ticks, self._jumped = wall, ticks, None
             return wall

@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.config import Source, Workspace, parse_duration
 from workbench.errors import ConfigError, WorkbenchError
-from workbench.operate.age import age
+from workbench.moments import age
 from workbench.runtime import postgres
 from workbench.runtime.duck import identifier, raw_session
 from workbench.runtime.sources import end_readings, placed, reading, source_files

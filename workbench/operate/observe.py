@@ -13,7 +13,7 @@ from workbench.catalog.version import pipelines, read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import ConfigError, InfrastructureError
 from workbench.model import VersionId, counted
-from workbench.operate.age import age
+from workbench.moments import age
 from workbench.operate.agenda import agenda
 from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.aside import beside_said
 from workbench.model import counted
+from workbench.moments import happened, iso
 from workbench.render.gc import size
 from workbench.render.listing import Listing
 from workbench.store.records import LedgerEntry
@@ -21,7 +22,7 @@ def entries_view(entries: Sequence[LedgerEntry]) -> RenderableType:
     table = Listing(titles, words=frozenset({"what"}), cut=frozenset({"who"}))
     for each in entries:
         who = str(each.payload.get("who", ""))
-        table.add(str(each.seq), f"{each.at:%Y-%m-%d %H:%M:%S}", each.kind, who, said(each))
+        table.add(str(each.seq), happened(each.at, zone=False), each.kind, who, said(each))
     return table
 
 
@@ -60,7 +61,7 @@ def entry_json(entry: LedgerEntry) -> dict[str, Any]:
     """One entry as plain values."""
     return {
         "seq": entry.seq,
-        "at": entry.at.isoformat(),
+        "at": iso(entry.at),
         "kind": entry.kind,
         "payload": entry.payload,
         "hash": entry.hash,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import Interval
+from workbench.moments import iso, iso_or_none
 from workbench.operate.backfill_plan import BackfillPlan
 from workbench.render.listing import Listing
 from workbench.store.records import BackfillRecord
@@ -68,12 +69,12 @@ def backfill_json(record: BackfillRecord) -> dict[str, Any]:
         "state": record.state,
         "digest": record.digest,
         "who": record.who,
-        "at": record.at.isoformat(),
-        "finished": None if record.finished is None else record.finished.isoformat(),
+        "at": iso(record.at),
+        "finished": iso_or_none(record.finished),
         "intervals": [
             {
-                "start": each.interval.start.isoformat(),
-                "end": each.interval.end.isoformat(),
+                "start": iso(each.interval.start),
+                "end": iso(each.interval.end),
                 "state": each.state,
                 "run": each.run,
                 "error": each.error or None,

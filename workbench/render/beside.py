@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import counted
+from workbench.moments import happened, iso, iso_or_none
 from workbench.render.diff import share as percent
 from workbench.store.beside import BesideRecord, TrialRecord
 
@@ -40,11 +41,9 @@ def canaries_view(told: Sequence[Told]) -> RenderableType:
         state = record.state if record.state == "running" else f"ended, {record.outcome}"
         parts.append(Text(f"{record.promotion}  canary {state}", style="bold"))
         parts.append(Text(f"  readers     {readers_said(record)}"))
-        parts.append(Text(f"  begun       {record.at:%Y-%m-%d %H:%M} UTC by {record.who}"))
+        parts.append(Text(f"  begun       {happened(record.at)} by {record.who}"))
         if record.ended is not None:
-            parts.append(
-                Text(f"  ended       {record.ended:%Y-%m-%d %H:%M} UTC{f': {record.reason}' if record.reason else ''}")
-            )
+            parts.append(Text(f"  ended       {happened(record.ended)}{f': {record.reason}' if record.reason else ''}"))
         for name, at in sorted(record.data.items()):
             parts.append(Text(f"  canary.{name}  v{at.version}, {at.snapshot}", style="dim" if record.ended else ""))
         parts += trials_view(trials)
@@ -103,11 +102,9 @@ def shadows_view(workspace: Workspace, told: Sequence[Told], counts: Mapping[int
         if record.state != "running":
             state = f"ended, {record.outcome}; {len(held)} of {counted(len(trials), 'trial')} held"
         parts.append(Text(f"{record.promotion}  shadow {state}", style="bold"))
-        parts.append(Text(f"  begun       {record.at:%Y-%m-%d %H:%M} UTC by {record.who}"))
+        parts.append(Text(f"  begun       {happened(record.at)} by {record.who}"))
         if record.ended is not None:
-            parts.append(
-                Text(f"  ended       {record.ended:%Y-%m-%d %H:%M} UTC{f': {record.reason}' if record.reason else ''}")
-            )
+            parts.append(Text(f"  ended       {happened(record.ended)}{f': {record.reason}' if record.reason else ''}"))
         parts += trials_view(trials)
         for each in trials if rows else ():
             found = stored_diff(workspace, each)
@@ -133,8 +130,8 @@ def beside_json(record: BesideRecord, trials: Sequence[TrialRecord], *, counted:
         "reason": record.reason,
         "who": record.who,
         "why": record.why,
-        "begun": record.at.isoformat(),
-        "ended": None if record.ended is None else record.ended.isoformat(),
+        "begun": iso(record.at),
+        "ended": iso_or_none(record.ended),
         "share": record.share / 10_000,
         "readers": list(record.readers),
         "runs": record.runs,
@@ -161,8 +158,8 @@ def trial_json(trial: TrialRecord) -> dict[str, Any]:
         "attempt": trial.attempt,
         "breach": trial.breach or None,
         "error": trial.error,
-        "started": trial.started.isoformat(),
-        "finished": None if trial.finished is None else trial.finished.isoformat(),
+        "started": iso(trial.started),
+        "finished": iso_or_none(trial.finished),
         "snapshot": trial.snapshot,
         "live_snapshot": live.get("snapshot"),
         "rows": trial.rows,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.dictionary import Described, Entry
 from workbench.catalog.search import Hit
-from workbench.operate.age import age
+from workbench.moments import age, iso_or_none
 from workbench.render.listing import Listing
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def entry_view(entry: Entry, now: dt.datetime) -> RenderableType:
 
 def entry_json(entry: Entry, now: dt.datetime) -> dict[str, Any]:
     """A table as plain values."""
-    at = entry.confirmed
     return {
         "name": entry.name,
         "kind": entry.kind,
@@ -82,7 +81,7 @@ def entry_json(entry: Entry, now: dt.datetime) -> dict[str, Any]:
         "version": entry.version,
         "semver": entry.semver,
         "live": entry.live,
-        "up_to_date": None if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "up_to_date": iso_or_none(entry.confirmed),
         "stale": entry.stale(now),
         "deprecated": None
         if entry.deprecated is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from workbench.catalog.explain import Explanation, Restatement
 from workbench.catalog.origin import Origin
 from workbench.catalog.selection import Row
 from workbench.model import counted
+from workbench.moments import happened, iso, iso_or_none
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,7 +29,7 @@ def explanation_view(found: Explanation) -> RenderableType:
     facts.add_column(overflow="fold")
     for name, value in _facts(found.origin, found.pipeline):
         facts.add_row(name, Text(value))
-    moment = "now" if found.as_of is None else f"at {_iso(found.as_of)}"
+    moment = "now" if found.as_of is None else f"at {happened(found.as_of)}"
     parts: list[Any] = [Text(f"{found.pipeline}: what readers see of {found.wanted} {moment}", style="bold")]
     if found.as_of is not None:
         parts = [Text(f"{found.pipeline}: what readers saw of {found.wanted} {moment}", style="bold")]
@@ -38,7 +38,7 @@ def explanation_view(found: Explanation) -> RenderableType:
     restated = f"restated {counted(len(found.restatements), 'time')}" if found.restatements else "not restated"
     parts.append(Text(f"{restated}{since}"))
     for each in found.restatements:
-        parts.append(Text(f"  {_iso(each.operation.at)}  {_by(each, found.pipeline)}"))
+        parts.append(Text(f"  {happened(each.operation.at)}  {_by(each, found.pipeline)}"))
         if each.rows is None:
             parts.append(Text("    its data was removed, so that nobody can tell"))
             continue
@@ -53,13 +53,13 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
         "pipeline": found.pipeline,
         "key": dict(found.wanted.key),
         "day": None if found.wanted.day is None else found.wanted.day.isoformat(),
-        "as_of": None if found.as_of is None else _iso(found.as_of),
+        "as_of": iso_or_none(found.as_of),
         "row_count": len(found.rows),
         "rows": list(found.rows[:SHOWN]),
         "origin": _origin_json(found.origin),
         "restatements": [
             {
-                "at": _iso(each.operation.at),
+                "at": iso(each.operation.at),
                 "operation": each.operation.id,
                 "kind": each.operation.kind,
                 "origin": None if each.origin is None else _origin_json(each.origin),
@@ -74,7 +74,7 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
 
 def _origin_json(origin: Origin) -> dict[str, Any]:
     inputs = [{name: each.get(name) for name in ("name", "kind", "state")} for each in origin.inputs]
-    return {**asdict(origin), "at": _iso(origin.at), "inputs": inputs}
+    return {**asdict(origin), "at": iso(origin.at), "inputs": inputs}
 
 
 def _facts(origin: Origin, pipeline: str) -> list[tuple[str, str]]:
@@ -84,7 +84,7 @@ def _facts(origin: Origin, pipeline: str) -> list[tuple[str, str]]:
     read = [f"{each['kind']} {each['name']} {(each['state'] or 'in a state that was not kept')[:40]}" for each in origin.inputs]
     facts = [
         ("version", f"{pipeline}@{origin.version}"),
-        ("since", f"{_iso(origin.at)} ({_words(origin.operation, origin.kind, origin.who, origin.why)})"),
+        ("since", f"{happened(origin.at)} ({_words(origin.operation, origin.kind, origin.who, origin.why)})"),
         ("computed by", computed),
         ("code", origin.code_sha256[:HASH]),
         ("parameters", ", ".join(f"{name}={value}" for name, value in origin.parameters.items())),
@@ -116,7 +116,3 @@ def _lines(rows: tuple[Row, ...]) -> list[str]:
         return ["no such row"]
     more = [f"and {len(rows) - SHOWN:,} more"] if len(rows) > SHOWN else []
     return [", ".join(f"{k}={'NULL' if v is None else v}" for k, v in row.items()) for row in rows[:SHOWN]] + more
-
-
-def _iso(moment: dt.datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from workbench.moments import iso_or_none
 from workbench.operate.fresh import Freshness
 
 if TYPE_CHECKING:
@@ -20,10 +21,9 @@ def stale_view(source: Freshness, now: dt.datetime) -> Text:
 
 def stale_json(source: Freshness) -> dict[str, Any]:
     """One source as plain values; ``newest`` is ISO 8601 in UTC, null for a source without rows."""
-    newest = source.newest
     return {
         "source": source.name,
-        "newest": None if newest is None else newest.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "newest": iso_or_none(source.newest),
         "promised": source.promised,
         "time": source.time or None,
         "owner": source.owner or None,

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import counted
+from workbench.moments import iso
 from workbench.operate.gc import GcPlan
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def gc_view(plan: GcPlan, *, dry_run: bool) -> RenderableType:
 def gc_json(plan: GcPlan, now: dt.datetime, *, dry_run: bool) -> dict[str, Any]:
     """The same, with every snapshot."""
     return {
-        "at": now.isoformat(),
+        "at": iso(now),
         "dry_run": dry_run,
         "removed": [{"pipeline": each.pipeline, "snapshot": each.snapshot, "why": each.why} for each in plan.gone],
         "runs": [run.id for run in plan.runs],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from workbench.catalog.history import Event
+from workbench.moments import happened
 from workbench.render.listing import Listing
 
 if TYPE_CHECKING:
@@ -19,5 +20,5 @@ def history_view(events: Sequence[Event]) -> RenderableType:
     for each in events:
         version = "" if each.version is None else f"v{each.version}"
         how = "  ".join(part for part in (each.what, f'"{each.why}"' if each.why else "") if part)
-        table.add(f"{each.at:%Y-%m-%d %H:%M:%S}", version, each.happened, each.subject, each.who, how)
+        table.add(happened(each.at, zone=False), version, each.happened, each.subject, each.who, how)
     return table

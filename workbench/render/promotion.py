@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench.model import GateResult, Parameter, Verdict, counted
+from workbench.moments import happened, iso
 from workbench.promote.evidence import diff_evidence
 from workbench.promote.outcome import Judged, Outcome
 from workbench.render.diff import number, terminal
@@ -134,7 +135,7 @@ def promotion_view(promotion: PromotionRecord, details: Sequence[RenderableType]
     head = Text(f"{promotion.id}  {promotion.status}", style="bold")
     lines: list[RenderableType] = [
         head,
-        Text(f"  {promotion.notebook}, by {promotion.who} at {promotion.at:%Y-%m-%d %H:%M} UTC"),
+        Text(f"  {promotion.notebook}, by {promotion.who} at {happened(promotion.at)}"),
         Text(f"  why: {promotion.why}"),
     ]
     for candidate in promotion.candidates:
@@ -156,7 +157,7 @@ def promotion_json(promotion: PromotionRecord) -> dict[str, Any]:
         "digest": promotion.digest,
         "who": promotion.who,
         "why": promotion.why,
-        "at": promotion.at.isoformat(),
+        "at": iso(promotion.at),
         "candidates": [_candidate_json(candidate) for candidate in promotion.candidates],
     }
 
@@ -185,7 +186,7 @@ def promotion_list(promotions: Sequence[PromotionRecord]) -> RenderableType:
     table = Listing(titles, words=frozenset({"versions", "why"}), cut=frozenset({"who"}))
     for each in promotions:
         versions = ", ".join(f"{candidate.pipeline}@{candidate.version}" for candidate in each.candidates if candidate.new)
-        table.add(each.id, each.status, versions, f"{each.at:%Y-%m-%d %H:%M}", each.who, _first_line(each.why))
+        table.add(each.id, each.status, versions, happened(each.at, zone=False), each.who, _first_line(each.why))
     return table
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from workbench.moments import happened, iso, iso_or_none
 from workbench.render.listing import Listing
 from workbench.store.records import QuarantineRecord
 
@@ -48,11 +48,11 @@ def one_view(record: QuarantineRecord, columns: Sequence[str], rows: Sequence[Se
         "run": record.run,
         "checks": "; ".join(record.checks),
         "rows": f"{record.file.rows:,}",
-        "since": _iso(record.at),
+        "since": happened(record.at),
         "file": record.file.path,
     }
     if record.decided is not None:
-        said |= {record.state: f"{_iso(record.decided)} by {record.who}", "why": record.why}
+        said |= {record.state: f"{happened(record.decided)} by {record.who}", "why": record.why}
     for name, value in said.items():
         facts.add_row(name, Text(value))
     title = Text.assemble(
@@ -74,18 +74,14 @@ def held_json(record: QuarantineRecord) -> dict[str, Any]:
         "pipeline": record.pipeline,
         "version": record.version,
         "run": record.run,
-        "interval": None if span is None else {"start": span.start.isoformat(), "end": span.end.isoformat()},
+        "interval": None if span is None else {"start": iso(span.start), "end": iso(span.end)},
         "rows": record.file.rows,
         "file": record.file.path,
         "sha256": record.file.sha256,
         "checks": list(record.checks),
         "state": record.state,
-        "at": _iso(record.at),
-        "decided": None if record.decided is None else _iso(record.decided),
+        "at": iso(record.at),
+        "decided": iso_or_none(record.decided),
         "who": record.who or None,
         "why": record.why or None,
     }
-
-
-def _iso(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

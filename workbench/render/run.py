@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.showing import broken_by
 from workbench.model import counted
+from workbench.moments import happened, iso, iso_or_none
 from workbench.operate.settle import is_lost
 from workbench.render.listing import Listing
 from workbench.store.beats import Beat
@@ -54,7 +54,7 @@ def run_view(run: RunRecord, *, whole: bool = False, beat: Beat | None = None) -
     if "seconds" in facts:
         line("seconds", f"{facts['seconds']:.2f}")
     if beat is not None:
-        line("alive", f"{_iso(beat.at)}, {beat.memory / 1e6:,.0f} MB")
+        line("alive", f"{happened(beat.at)}, {beat.memory / 1e6:,.0f} MB")
     if run.notebook:
         line("record", run.notebook)
     if whole:
@@ -72,8 +72,8 @@ def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> Renderab
     """A table of one line a run; one under way with its last sign of life."""
     from rich.text import Text
 
-    titles = ("run", "version", "interval", "status", "started", "seconds", "rows", "readers see")
-    table = Listing(titles, words=frozenset({"started", "readers see"}), numbers=frozenset({"seconds", "rows"}))
+    titles = ("run", "version", "interval", "status", "started (UTC)", "seconds", "rows", "readers see")
+    table = Listing(titles, words=frozenset({"started (UTC)", "readers see"}), numbers=frozenset({"seconds", "rows"}))
     for run in found:
         said = shown_status(run)
         table.add(
@@ -81,10 +81,10 @@ def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> Renderab
             f"{run.pipeline}@{run.version}",
             "all data" if run.interval is None else str(run.interval),
             Text(said, style=STYLES[said]),
-            f"{run.started:%Y-%m-%d %H:%M}",
+            happened(run.started, zone=False),
             f"{run.facts['seconds']:.2f}" if "seconds" in run.facts else "-",
             "-" if run.rows is None else f"{run.rows:,}",
-            f"{beats[run.id].memory / 1e6:,.0f} MB at {beats[run.id].at:%H:%M:%S}" if run.id in beats else readers(run),
+            f"{beats[run.id].memory / 1e6:,.0f} MB at {happened(beats[run.id].at)}" if run.id in beats else readers(run),
         )
     return table
 
@@ -98,13 +98,11 @@ def run_json(run: RunRecord, beat: Beat | None = None) -> dict[str, Any]:
         "pipeline": run.pipeline,
         "version": run.version,
         "status": shown_status(run),
-        "interval": None
-        if run.interval is None
-        else {"start": run.interval.start.isoformat(), "end": run.interval.end.isoformat()},
+        "interval": None if run.interval is None else {"start": iso(run.interval.start), "end": iso(run.interval.end)},
         "parameters": run.parameters,
         "who": run.who,
-        "started": _iso(run.started),
-        "finished": None if run.finished is None else _iso(run.finished),
+        "started": iso(run.started),
+        "finished": iso_or_none(run.finished),
         "rows": run.rows,
         "snapshot": run.snapshot,
         "code_sha256": run.code_sha256,
@@ -114,7 +112,7 @@ def run_json(run: RunRecord, beat: Beat | None = None) -> dict[str, Any]:
         "error": run.error or None,
         "facts": facts,
         "process": process,
-        "heartbeat": None if beat is None else {"at": _iso(beat.at), "memory": beat.memory},
+        "heartbeat": None if beat is None else {"at": iso(beat.at), "memory": beat.memory},
     }
 
 
@@ -155,8 +153,4 @@ def _more(run: RunRecord, line: Any) -> None:
     if run.facts.get("environment_lock"):
         line("packages", f".workbench/environments/{run.facts['environment_lock']}.txt")
     started = run.facts.get("trigger", "command")
-    line("started", f"{_iso(run.started)} by {run.who}" + ("" if started == "command" else f", {started}"))
-
-
-def _iso(moment: dt.datetime) -> str:
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    line("started", f"{happened(run.started)} by {run.who}" + ("" if started == "command" else f", {started}"))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.moments import age, planned
 from workbench.render.listing import Listing
 from workbench.render.scan import anonymity_line
 from workbench.sandbox.create import Estimate
@@ -31,19 +32,6 @@ def size(count: int) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     raise AssertionError(count)
-
-
-def span(delta: dt.timedelta) -> str:
-    """A duration in days, hours or minutes.
-
-    >>> span(dt.timedelta(days=13, hours=23))
-    '13 d'
-    """
-    seconds = int(delta.total_seconds())
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(seconds) >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
 
 
 def sandbox_json(info: SandboxInfo, now: dt.datetime, active: str | None = None) -> dict[str, Any]:
@@ -83,7 +71,7 @@ def created_view(info: SandboxInfo, now: dt.datetime, alike: Sequence[Anonymity]
         parts.append(f"  copied from the sandbox before: {escape(', '.join(info.copied))}")
     parts += [f"  {escape(note)}" for note in info.notes]
     parts += [f"  {escape(anonymity_line(each))}" for each in alike]
-    parts.append(f"{size(info.bytes)}, until {info.expires:%Y-%m-%d %H:%M} UTC (in {span(info.expires - now)})")
+    parts.append(f"{size(info.bytes)}, until {planned(info.expires)} (in {age(info.expires - now)})")
     parts.append(escape(os.path.relpath(info.path) if info.path.is_relative_to(Path.cwd()) else str(info.path)))
     return Group(*parts)
 
@@ -108,11 +96,11 @@ def list_view(infos: Sequence[SandboxInfo], now: dt.datetime, active: str | None
     titles = ("", "sandbox", "sample", "seed", "rows", "size", "age", "left", "who", "snapshot")
     table = Listing(titles, cut=frozenset({"who"}), numbers=frozenset({"seed", "rows", "size"}))
     for info in infos:
-        left = "expired" if info.expired(now) else span(info.expires - now)
+        left = "expired" if info.expired(now) else age(info.expires - now)
         rows = sum(each.rows for each in info.tables.values())
         snapshot = info.snapshot_id
         table.add(
             "*" if info.id == active else "", info.id, info.sample, str(info.seed), f"{rows:,}", size(info.bytes),
-            span(now - info.created), left, info.who, snapshot,
+            age(now - info.created), left, info.who, snapshot,
         )  # fmt: skip
     return table

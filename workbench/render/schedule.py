@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.model import Interval
-from workbench.operate.age import age
+from workbench.moments import age, iso_or_none, planned
 from workbench.render.listing import Listing
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def agenda_view(entries: Sequence[Entry], now: dt.datetime) -> RenderableType:
         table.add(
             each.pipeline,
             each.schedule if each.timezone in ("", "UTC") else f"{each.schedule} {each.timezone}",
-            "-" if last is None else span(last.interval),
+            "-" if last is None else str(last.interval),
             "-" if last is None else last.state,
             "-" if each.due is None else "now" if each.due <= now else f"in {age(each.due - now)}",
         )
@@ -43,20 +42,8 @@ def firings_view(firings: Sequence[Firing]) -> RenderableType:
     table = Listing(("due (UTC)", "on its own clock", "pipeline", "interval"))
     for each in firings:
         local = each.due.astimezone(each.zone)
-        table.add(f"{each.due:%Y-%m-%d %H:%M}", f"{local:%a %H:%M %Z}", each.pipeline, span(each.interval))
+        table.add(planned(each.due, zone=False), f"{local:%a %H:%M %Z}", each.pipeline, str(each.interval))
     return table
-
-
-def span(interval: Interval) -> str:
-    """An interval in few characters, in UTC.
-
-    >>> span(Interval.parse("2026-01-02T06:00..2026-01-02T07:00")), span(Interval.parse("2026-01-02..2026-01-03"))
-    ('2026-01-02 06:00..07:00', '2026-01-02..2026-01-03')
-    """
-    start, end = interval.start, interval.end
-    if not any((start.hour, start.minute, end.hour, end.minute)):
-        return str(interval)
-    return f"{start:%Y-%m-%d %H:%M}..{end:{'%H:%M' if start.date() == end.date() else '%Y-%m-%d %H:%M'}}"
 
 
 def entry_json(each: Entry) -> dict[str, Any]:
@@ -66,7 +53,7 @@ def entry_json(each: Entry) -> dict[str, Any]:
         "pipeline": each.pipeline,
         "schedule": each.schedule,
         "timezone": each.timezone,
-        "due": moment_json(each.due),
+        "due": iso_or_none(each.due),
         "interval": None if each.interval is None else str(each.interval),
         "reason": each.reason,
         "upstream": list(each.upstream),
@@ -76,7 +63,7 @@ def entry_json(each: Entry) -> dict[str, Any]:
             "interval": str(last.interval),
             "state": last.state,
             "attempt": last.attempt,
-            "not_before": moment_json(last.not_before),
+            "not_before": iso_or_none(last.not_before),
             "run": last.run,
             "error": last.error,
         },
@@ -86,7 +73,7 @@ def entry_json(each: Entry) -> dict[str, Any]:
 def firing_json(each: Firing) -> dict[str, Any]:
     """One moment as plain values."""
     return {
-        "due": moment_json(each.due),
+        "due": iso_or_none(each.due),
         "local": each.due.astimezone(each.zone).isoformat(timespec="seconds"),
         "pipeline": each.pipeline,
         "interval": str(each.interval),
@@ -96,8 +83,3 @@ def firing_json(each: Firing) -> dict[str, Any]:
 def held_json(each: Held) -> dict[str, Any]:
     """One interval that waits for another pipeline."""
     return {"pipeline": each.pipeline, "interval": str(each.interval), "cause": each.cause, "error": each.error}
-
-
-def moment_json(moment: dt.datetime | None) -> str | None:
-    """ISO 8601 in UTC."""
-    return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

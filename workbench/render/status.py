@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from workbench.operate.age import age
+from workbench.moments import age, iso, iso_or_none
 from workbench.operate.observe import PipelineStatus, Readers
 from workbench.render.listing import Listing
 
@@ -61,17 +61,17 @@ def status_json(each: PipelineStatus) -> dict[str, Any]:
         "version": each.version,
         "readers": each.readers.value,
         "reason": each.reason,
-        "published": _iso(each.published),
-        "up_to_date": _iso(each.confirmed),
+        "published": iso_or_none(each.published),
+        "up_to_date": iso_or_none(each.confirmed),
         "data_through": each.through,
         "rows": each.rows,
-        "next_due": _iso(each.due),
+        "next_due": iso_or_none(each.due),
         "held_by": each.held_by,
         "held_back": each.held_back,
         "beside": None if each.beside is None else asdict(each.beside),
         "demoted": None
         if each.demoted is None
-        else {"at": _iso(each.demoted.at), "who": each.demoted.who, "why": each.demoted.why, "readers": each.demoted.readers},
+        else {"at": iso(each.demoted.at), "who": each.demoted.who, "why": each.demoted.why, "readers": each.demoted.readers},
         "deprecated": None
         if each.deprecated is None
         else {"until": each.deprecated.until.isoformat(), "use": each.deprecated.instead or None, "why": each.deprecated.why},
@@ -81,8 +81,8 @@ def status_json(each: PipelineStatus) -> dict[str, Any]:
             "run": last.id,
             "status": "killed" if each.lost else last.status,
             "interval": None if last.interval is None else str(last.interval),
-            "started": _iso(last.started),
-            "finished": _iso(last.finished),
+            "started": iso_or_none(last.started),
+            "finished": iso_or_none(last.finished),
             "error": last.error,
         },
     }
@@ -98,7 +98,3 @@ def _last(each: PipelineStatus, now: dt.datetime) -> str:
 
 def _due(each: PipelineStatus, now: dt.datetime) -> str:
     return "-" if each.due is None else f"in {age(each.due - now)}"
-
-
-def _iso(moment: dt.datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

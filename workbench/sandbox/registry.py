@@ -15,6 +15,7 @@ from typing import Any
 
 from workbench.config import Workspace
 from workbench.errors import UnknownName, UsageError
+from workbench.moments import planned
 from workbench.runtime import files
 
 FORMAT = 4
@@ -178,7 +179,7 @@ def active(workspace: Workspace, now: dt.datetime | None = None) -> SandboxInfo:
     else:
         chosen = next((info for info in known if not info.expired(now)), known[0])
     if chosen.expired(now):
-        raise UsageError(f"sandbox {chosen.id} expired on {chosen.expires:%Y-%m-%d %H:%M} UTC", hint=CREATE)
+        raise UsageError(f"sandbox {chosen.id} expired on {planned(chosen.expires)}", hint=CREATE)
     return chosen
 
 
@@ -188,7 +189,7 @@ def check_alive(path: Path, now: dt.datetime | None = None) -> None:
         raise UsageError(f"there is no sandbox at {path}", hint=CREATE)
     info = read(path.parent)
     if info is not None and info.expired(now or utc_now()):
-        raise UsageError(f"sandbox {info.id} expired on {info.expires:%Y-%m-%d %H:%M} UTC", hint=CREATE)
+        raise UsageError(f"sandbox {info.id} expired on {planned(info.expires)}", hint=CREATE)
 
 
 def pin(workspace: Workspace) -> str | None:
