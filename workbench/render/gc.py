@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.model import counted
 from workbench.moments import iso
-from workbench.operate.gc import GcPlan
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from workbench.operate.gc import GcPlan
 
 SHOWN = 20
 

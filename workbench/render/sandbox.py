@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.moments import age, planned
+from workbench.moments import age, iso, planned
+from workbench.render.gc import size
 from workbench.render.listing import Listing
 from workbench.render.scan import anonymity_line
 from workbench.sandbox.create import Estimate
@@ -20,22 +21,10 @@ if TYPE_CHECKING:
     from workbench.sandbox.scan import Anonymity
 
 
-def size(count: int) -> str:
-    """Bytes in the largest fitting unit.
-
-    >>> size(2_895_872)
-    '2.9 MB'
-    """
-    number = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    raise AssertionError(count)
-
-
 def sandbox_json(info: SandboxInfo, now: dt.datetime, active: str | None = None) -> dict[str, Any]:
     return info.to_json() | {
+        "created": iso(info.created),
+        "expires": iso(info.expires),
         "path": str(info.path),
         "bytes": info.bytes,
         "age_seconds": int((now - info.created).total_seconds()),
