@@ -26,6 +26,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
+from workbench.runtime.distant import rows_of
 from workbench.runtime.duck import BYTES_OF_A_THREAD, ROWS_OF_A_THREAD, identifier, place_of, rows, widen
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
@@ -253,6 +254,9 @@ class Job:
         """Rows of an input, and whether only those of the interval are counted."""
         time = self._time(each)
         query, bounds = f"SELECT count(*) FROM {place_of(table)}", []
+        timed = self.interval is not None and time is not None and time in table.columns
+        if (there := rows_of(table, time if timed else None, self.interval)) is not None:
+            return there, timed
         if self.interval is not None and time is not None and time in table.columns:
             at = f"CAST({identifier(time)} AS TIMESTAMP WITH TIME ZONE)"  # the session's zone is UTC
             query, bounds = f"{query} WHERE {at} >= $1 AND {at} < $2", [self.interval.start, self.interval.end]

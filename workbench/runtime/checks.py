@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UnknownName, UsageError
 from workbench.model import Check, CheckResult
+from workbench.runtime.distant import narrowed
 from workbench.settings import parse_duration
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _referred(check: Check, others: Others | None) -> ir.Table:
     table = others(name)
     if key not in table.columns:
         raise UnknownName.of(f"column of {name}", key, table.columns, hint=f"correct the check {check}")
-    return table.filter(table[key].notnull()).select(key).distinct()
+    return narrowed(table.filter(table[key].notnull()).select(key).distinct())
 
 
 def _violations(table: ir.Table, check: Check, there: Mapping[str, ir.Table], now: dt.datetime) -> ir.Value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from workbench.errors import GuardRefused, UsageError
+from workbench.runtime.distant import narrowed
 
 if TYPE_CHECKING:
     import ibis.expr.schema as sch
@@ -20,7 +21,7 @@ def to_frame(table: ir.Table, frames: Frames, max_rows: int, who: str) -> Any:
 
     The order is that of the table's own ``order_by``, ties broken by the other columns; without one, that of all columns.
     """
-    rows = _ordered(table).limit(max_rows + 1)
+    rows = narrowed(_ordered(table).limit(max_rows + 1))
     match frames:
         case "polars":
             frame: Any = rows.to_polars()

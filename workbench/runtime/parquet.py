@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import UsageError
 from workbench.model import DataFile, Interval, Snapshot
 from workbench.runtime import files
+from workbench.runtime.distant import narrowed
 from workbench.runtime.duck import identifier, literal, reported, rows, stored_as, threads_of
 from workbench.runtime.merge import REPLACE, Rules, Staging, Written, moment
 
@@ -45,6 +46,7 @@ def write_snapshot(
     if reach is not None and partition_by is not None:
         low, high = _bounds(expr.schema()[partition_by], reach)
         expr = expr.filter((expr[partition_by] >= low) & (expr[partition_by] < high))
+    expr = narrowed(expr)
     backend: Any = expr.get_backend()
     con, table = backend.con, f"workbench_{secrets.token_hex(8)}"
     with reported(f"writing {pipeline}"):

@@ -20,6 +20,11 @@ from workbench.runtime.duck import AGAIN, identifier
 LIMITS = {"statement_timeout": "15min", "lock_timeout": "10s"}
 # How text of values is written, so that it is the same everywhere, as DuckDB writes it.
 PINNED = {"TimeZone": "UTC", "DateStyle": "ISO, YMD", "IntervalStyle": "postgres", "extra_float_digits": "1"}
+# The server then reads a table from its start to its end: no index in place of it, not joining another scan, not in parallel.
+STORED_ORDER = {
+    "enable_indexscan": "off", "enable_indexonlyscan": "off", "enable_bitmapscan": "off", "synchronize_seqscans": "off",
+    "max_parallel_workers_per_gather": "0",
+}  # fmt: skip
 
 _SAME = {
     "int2": "SMALLINT", "int4": "INTEGER", "int8": "BIGINT", "float4": "FLOAT", "float8": "DOUBLE", "bool": "BOOLEAN",
@@ -157,6 +162,16 @@ class Reading:
         hashed = "coalesce(sum(hashtextextended(CAST(ROW(s.*) AS text), 0)::numeric), 0)::text"
         count, total = self.rows(f"SELECT count(*), {hashed} FROM {at.relation} s")[0]
         return hashlib.sha256(json.dumps([columns, count, total]).encode()).hexdigest()
+
+    @contextlib.contextmanager
+    def as_stored(self) -> Iterator[None]:
+        """Within it, rows of a table arrive in the order in which they are stored, whichever of their columns are selected."""
+        before = self.rows("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY($1)", (list(STORED_ORDER),))
+        for name, value in STORED_ORDER.items():
+            self.rows("SELECT set_config($1, $2, true)", (name, value))
+        yield
+        for name, value in before:  # after an error the transaction is of no more use
+            self.rows("SELECT set_config($1, $2, true)", (name, value))
 
     def pull(self, con: Any, query: str, columns: Sequence[Column], into: str, parameters: Sequence[Any] = ()) -> None:
         """Run ``query`` (it gives these columns, then any others) and add its rows to a table of a DuckDB connection."""

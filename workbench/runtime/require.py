@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import RequirementFailed, UsageError
+from workbench.runtime.distant import narrowed
 from workbench.runtime.stopping import stopping
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _holds(condition: object) -> bool:
     if isinstance(condition, ir.BooleanScalar):
         if condition.op().find(ops.UnboundTable):
             return True
-        return bool(condition.to_pyarrow().as_py())
+        return bool(narrowed(condition).to_pyarrow().as_py())
     if isinstance(condition, ir.BooleanColumn):
         raise UsageError(
             "wb.require was given a column, which holds for some rows and not for others",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.config import Workspace
 from workbench.errors import UsageError
-from workbench.runtime import postgres
+from workbench.runtime import distant, postgres
 from workbench.runtime.digests import Digests
 from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows, table_of
 
@@ -28,13 +28,15 @@ _CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
 def open_source(con: Backend, workspace: Workspace, name: str, *, rows: bool = True) -> ir.Table:
     """The declared source of that name as a table of the session ``con``; without ``rows`` a server need not send any.
 
+    Of a table of a server nothing is fetched before a query reads it, and then the columns that it reads (``distant``).
+
     Raises ``UsageError`` when a file, table or format is not what the declaration says, ``InfrastructureError`` when
     another process holds the file.
     """
     read = workspace.source(name).read
     with _explained(name, read):
         if postgres.is_address(read):
-            return _pulled(con, workspace, name, rows)
+            return _there(con, workspace, name, rows)
         *database, table = placed(con.con, workspace, name)
         return con.table(table, database=(database[0], database[1])) if database else table_of(con, table)
 
@@ -202,28 +204,20 @@ _readings: dict[int, dict[str, postgres.Reading]] = {}
 
 
 def _end(session: int) -> None:
+    distant.forget(session)
     for each in _readings.pop(session, {}).values():
         each.close()
 
 
-def _pulled(con: Backend, workspace: Workspace, name: str, filled: bool) -> ir.Table:
-    """All rows of a table of a PostgreSQL, or none, fetched once a session; DuckDB spills what memory can't hold."""
+def _there(con: Backend, workspace: Workspace, name: str, filled: bool) -> ir.Table:
+    """A table of a PostgreSQL, of which is fetched what is read; or its columns without rows."""
     read = workspace.source(name).read
     at = postgres.place(name, read)
-    table = f"{'pulled' if filled else 'empty'}_{hashlib.sha256(read.encode()).hexdigest()[:12]}"
-    if not rows(con.con, f"SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = {literal(table)}"):
-        there = reading(con, at.address)
-        columns = list(there.columns(at).values())
-        listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
-        con.con.execute(f"CREATE TEMP TABLE {table} ({listed})")
-        try:
-            if filled:
-                selected = ", ".join(each.pulled for each in columns)
-                there.pull(con.con, f"SELECT {selected} FROM {at.relation} s", columns, table)
-        except BaseException:
-            con.con.execute(f"DROP TABLE {table}")
-            raise
-    return con.table(table)
+    there = reading(con, at.address)
+    if filled:
+        return distant.stand(con, read, at, there, lambda: _explained(name, read))
+    digest = hashlib.sha256(read.encode()).hexdigest()[:12]
+    return con.table(distant.empty(con.con, digest, there.columns(at).values()))
 
 
 def _hint(name: str) -> str:

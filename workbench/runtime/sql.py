@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
+from workbench.runtime.needs import note_query
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -34,7 +35,7 @@ def sql(query: str, /, **tables: ir.Table) -> ir.Table:
         raise UsageError(
             f"wb.sql reads {sorted(unknown)[0]!r}, which it was not given", hint=f"add {sorted(unknown)[0]}=… to the call"
         )
-    given = []
+    said, given = names_said(parsed), []
     for name, table in tables.items():
         backend._run_pre_execute_hooks(table)
         compiled = parse(str(backend.compile(table)), backend.dialect)
@@ -43,7 +44,11 @@ def sql(query: str, /, **tables: ir.Table) -> ir.Table:
         # Its own names come before those given, and Ibis forgets of an outermost WITH that it was recursive.
         parsed = exp.select("*").from_(exp.Subquery(this=parsed, alias=exp.TableAlias(this=exp.to_identifier("found"))))
     parsed.set("with_" if "with_" in parsed.arg_types else "with", exp.With(expressions=given))
-    return backend.sql(parsed.sql(backend.dialect))
+    made = backend.sql(parsed.sql(backend.dialect))
+    for table in tables.values():
+        readable = (column for column in table.columns if said is None or column.casefold() in said)
+        note_query(made.op(), table.op(), readable)
+    return made
 
 
 def parse(query: str, dialect: Any = "duckdb") -> Any:
@@ -83,6 +88,37 @@ def tables_of(parsed: Any) -> set[str]:
             found.add(table.sql("duckdb").split(" AS ")[0])
         elif not _defined_within(table):
             found.add(table.name)
+    return found
+
+
+def names_said(parsed: Any) -> set[str] | None:
+    """All names in a query, casefolded; None where it may read columns that it does not name.
+
+    >>> sorted(names_said(parse("SELECT max(f.Delay) AS late, count(*) FROM flights f")))
+    ['delay', 'f', 'flights', 'late']
+    >>> names_said(parse("SELECT f FROM flights f")), names_said(parse("SELECT COLUMNS('d.*') FROM flights"))
+    (None, None)
+    """
+    from sqlglot import exp
+
+    plain = (
+        exp.Select, exp.From, exp.Join, exp.Table, exp.TableAlias, exp.Identifier, exp.Column, exp.Alias, exp.Literal,
+        exp.Boolean, exp.Null, exp.Paren, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Limit, exp.Offset,
+        exp.With, exp.CTE, exp.Subquery, exp.SetOperation, exp.Func, exp.Binary, exp.Unary, exp.Between, exp.In, exp.Window,
+        exp.WindowSpec, exp.Distinct, exp.DataType, exp.DataTypeParam, exp.Interval, exp.Var, exp.Filter, exp.WithinGroup,
+        exp.Tuple, exp.Qualify, exp.Bracket, exp.Lambda,
+    )  # fmt: skip
+    tables = {each.alias_or_name.casefold() for each in parsed.find_all(exp.Table, exp.Subquery, exp.CTE)}
+    found = set()
+    for node in parsed.walk():
+        counted = isinstance(node, exp.Star) and isinstance(node.parent, exp.Count)
+        hidden = isinstance(node, exp.Columns) or (isinstance(node, exp.Join) and node.method)
+        # A table that is named like a column is a row of it.
+        row = isinstance(node, exp.Column) and (isinstance(node.this, exp.Star) or node.name.casefold() in tables)
+        if not (counted or isinstance(node, plain)) or hidden or row:
+            return None
+        if isinstance(node, exp.Identifier):
+            found.add(node.name.casefold())
     return found
 
 

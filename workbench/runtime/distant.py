@@ -1,0 +1,210 @@
+"""Tables of a PostgreSQL in a session: what a query reads of one is fetched when the query is about to be computed.
+
+A source stands in expressions under a name of its own, and ``narrowed`` puts what was fetched in its place. A query that gets
+past it is answered too: the name is that of a view, for which everything is fetched when DuckDB scans it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from workbench.model import Interval
+from workbench.runtime.duck import identifier, rows
+from workbench.runtime.postgres import Column, Place, Reading
+
+if TYPE_CHECKING:
+    import ibis.expr.operations as ops
+    import ibis.expr.types as ir
+    from ibis.backends.duckdb import Backend
+
+    Expr = TypeVar("Expr", bound=ir.Expr)
+
+_MOST = 2**63 - 1
+_TIMES = 3  # a table is fetched at most so often: after that nothing is left out of it
+_distant: dict[int, dict[str, Distant]] = {}  # by session, and by name
+
+
+@dataclass(slots=True)
+class Distant:
+    """One table there, and its columns that are here; ``fetched`` is None before anything was asked for."""
+
+    name: str
+    at: Place
+    reading: Reading
+    columns: dict[str, Column]
+    explained: Callable[[], contextlib.AbstractContextManager[None]]
+    own: ops.DatabaseTable
+    filled: ops.DatabaseTable
+    located: bool
+    fetched: frozenset[str] | None = field(default=None, init=False)
+    _held: str = field(default="", init=False)
+    _times: int = field(default=0, init=False)
+
+    def fill(self, con: Any, names: Iterable[str]) -> ops.DatabaseTable:
+        """The table with these columns, and perhaps others, filled for a connection of DuckDB; all rows are there."""
+        wanted = frozenset(names)
+        if self.fetched is None or not wanted <= self.fetched:
+            self._times += 1
+            # What a view shows the server might compute in another order, where there is less to compute.
+            whole = self._times >= _TIMES or not self.located
+            with self.explained():
+                self._fetch(con, frozenset(self.columns) if whole else wanted | (self.fetched or frozenset()))
+        return self.filled
+
+    def _fetch(self, con: Any, names: frozenset[str]) -> None:
+        columns = [each for name, each in self.columns.items() if name in names]
+        table, before = f"{self.filled.name}_{self._times}", self._held
+        if columns:
+            listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
+            con.execute(f"CREATE TABLE {table} ({listed})")
+            try:
+                selected = ", ".join(each.pulled for each in columns)
+                with self.reading.as_stored() if self.located else contextlib.nullcontext():
+                    self.reading.pull(con, f"SELECT {selected} FROM {self.at.relation} s", columns, table)
+            except BaseException:
+                con.execute(f"DROP TABLE {table}")
+                raise
+        else:
+            con.execute(f"CREATE TABLE {table} AS SELECT true AS counted FROM range({self.count()})")
+        shown = ", ".join(
+            f"{identifier(name) if name in names else f'CAST(NULL AS {each.duckdb})'} AS {identifier(name)}"
+            for name, each in self.columns.items()
+        )
+        # What was compiled before goes on: all that it reads is in the new table too, in the same order.
+        con.execute(f"CREATE OR REPLACE VIEW {self.filled.name} AS SELECT {shown} FROM {table}")
+        if before:
+            con.execute(f"DROP TABLE {before}")
+        self._held, self.fetched = table, names
+
+    def count(self, condition: str = "") -> int:
+        """How many rows there are, counted there; ``condition`` is SQL of the server about the row ``s``."""
+        query = f"SELECT count(*) FROM {self.at.relation} s{f' WHERE {condition}' if condition else ''}"
+        return int(self.reading.rows(query)[0][0])
+
+
+class _Whole:
+    """All rows of a table as Arrow, for a query of a connection that nobody narrowed; they are fetched the first time."""
+
+    def __init__(self, distant: Distant, con: Any) -> None:
+        self._distant = distant
+        self._con = weakref.ref(con)  # which itself holds what is registered with it
+
+    def __arrow_c_schema__(self) -> Any:
+        listed = ", ".join(f"CAST(NULL AS {each.duckdb}) AS {identifier(name)}" for name, each in self._distant.columns.items())
+        return self._beside().execute(f"SELECT {listed} LIMIT 0").to_arrow_reader().schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
+        beside = self._beside()  # the connection itself is computing the query that asks
+        filled = self._distant.fill(beside, self._distant.columns)
+        return beside.execute(f"FROM {filled.name}").to_arrow_reader().__arrow_c_stream__()
+
+    def _beside(self) -> Any:
+        con: Any = self._con()
+        return con.cursor()
+
+
+def stand(
+    con: Backend, read: str, at: Place, reading: Reading, explained: Callable[[], contextlib.AbstractContextManager[None]]
+) -> ir.Table:
+    """A declared table of a server as one of a session, of which nothing is fetched yet.
+
+    Raises what reading it would: it is locked against being changed or emptied until the transaction ends.
+    """
+    import ibis
+    import ibis.expr.operations as ops
+
+    from workbench.runtime.duck import table_of
+
+    digest = hashlib.sha256(read.encode()).hexdigest()[:12]
+    name = f"distant_{digest}"
+    known = _distant.setdefault(id(con), {})
+    if name not in known:
+        columns = reading.columns(at)
+        reading.rows(f"SELECT {', '.join(each.pulled for each in columns.values())} FROM {at.relation} s LIMIT 0")
+        schema = table_of(con, empty(con.con, digest, columns.values())).schema()
+        own, filled = (ops.DatabaseTable(each, schema=ibis.schema(schema), source=con) for each in (name, f"fetched_{digest}"))
+        made = Distant(name, at, reading, columns, explained, own, filled, reading.located(at))
+        con.con.register(f"{name}_rows", _Whole(made, con.con))
+        shown = ", ".join(
+            f"CAST({identifier(each)} AS {column.duckdb}) AS {identifier(each)}" for each, column in columns.items()
+        )
+        # DuckDB hands conditions on what it reads by Arrow to Arrow, to which NaN is not the greatest number: not past a limit.
+        con.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {shown} FROM {name}_rows LIMIT {_MOST}")
+        known[name] = made
+    return cast("ir.Table", known[name].own.to_expr())
+
+
+def empty(con: Any, digest: str, columns: Iterable[Column]) -> str:
+    """The name of a table without rows that has these columns."""
+    listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
+    con.execute(f"CREATE TEMP TABLE IF NOT EXISTS empty_{digest} ({listed})")
+    return f"empty_{digest}"
+
+
+def forget(session: int) -> None:
+    """Forget the tables of a session, by its ``id``."""
+    _distant.pop(session, None)
+
+
+def distant(table: ops.Node) -> Distant | None:
+    """What stands behind a table of a session; None for all that is none of a server."""
+    return _of(getattr(table, "source", None)).get(getattr(table, "name", ""))
+
+
+def _of(session: object) -> dict[str, Distant]:
+    return _distant.get(id(session), {})
+
+
+def narrowed(expr: Expr) -> Expr:
+    """An expression over what it reads of each table of a server, which is fetched now; any other one as it is.
+
+    Raises what reading a source raises.
+    """
+    if not _distant:
+        return expr
+    import ibis.expr.operations as ops
+
+    from workbench.runtime.needs import columns_read
+
+    node = expr.op()
+    wanted: list[tuple[Distant, Any, Iterable[str]]] = []
+    for leaf, names in columns_read(node).items():
+        if isinstance(leaf, ops.SQLQueryResult):  # of which nothing is known but its text
+            wanted += [(each, leaf.source, each.columns) for each in _of(leaf.source).values() if each.name in leaf.query]
+        elif (found := distant(leaf)) is not None:
+            wanted.append((found, cast("Any", leaf).source, names))
+    if not wanted:
+        return expr
+    swapped: dict[ops.Node, ops.Node] = {each.own: each.fill(session.con, names) for each, session, names in wanted}
+    for query in node.find(ops.SQLQueryResult):
+        text = query.query
+        for each, _, _ in wanted:
+            text = text.replace(each.name, each.filled.name)
+        swapped[query] = query.copy(query=text)
+    return cast("Expr", node.replace(swapped).to_expr())
+
+
+def rows_of(table: ir.Table, time: str | None, interval: Interval | None) -> int | None:
+    """How many rows a table of a server has, or has of an interval by the column ``time``; None for any other table."""
+    found = distant(table.op())
+    if found is None:
+        return None
+    with found.explained():
+        if time is None or interval is None:
+            if found.located:
+                return found.count()
+            condition = "true"
+        else:
+            at = f"CAST({identifier(time)} AS TIMESTAMP WITH TIME ZONE)"  # the session's zone is UTC, here and there
+            start, end = (f"TIMESTAMPTZ '{each.isoformat()}'" for each in (interval.start, interval.end))
+            condition = f"{at} >= {start} AND {at} < {end}"
+            if found.located and found.columns[time].kind in ("date", "timestamp", "timestamptz"):
+                return found.count(condition)
+        con = cast("Any", table.op()).source.con
+        filled = found.fill(con, () if time is None else (time,))
+        return int(rows(con, f"SELECT count(*) FROM {filled.name} WHERE {condition}")[0][0])
