@@ -90,7 +90,7 @@ class UnknownName(UsageError):
         if near:
             tail = f"; did you mean {near[0]!r}?"
         elif choices:
-            tail = "; there are: " + ", ".join(choices[:12])
+            tail = "; there are: " + ", ".join(choices[:12]) + (", …" if len(choices) > 12 else "")
         else:
             tail = "; there are none yet"
         return cls(f"there is no {kind} {name!r}{tail}", hint=hint)

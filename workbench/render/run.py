@@ -73,7 +73,7 @@ def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> Renderab
     from rich.text import Text
 
     titles = ("run", "version", "interval", "status", "started (UTC)", "seconds", "rows", "readers see")
-    table = Listing(titles, words=frozenset({"started (UTC)", "readers see"}), numbers=frozenset({"seconds", "rows"}))
+    table = Listing(titles, words=frozenset({"readers see"}), numbers=frozenset({"seconds", "rows"}))
     for run in found:
         said = shown_status(run)
         table.add(
