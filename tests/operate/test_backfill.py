@@ -17,14 +17,20 @@ from tests.operate.conftest import DAILY, DAILY_CONTRACT
 from tests.test_docs import hold
 from workbench.catalog.history import history
 from workbench.cli.main import main
+from workbench.config import find_workspace
 from workbench.errors import GuardRefused, LockHeld, UsageError
 from workbench.model import Check, Interval
-from workbench.operate.backfill import Hours, Worker, change
+from workbench.operate import lease
+from workbench.operate.backfill import Worker, change
+from workbench.operate.backfill_hours import Hours
+from workbench.operate.backfill_lease import lease_name
 from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, split
+from workbench.operate.heartbeat import Heartbeat
 from workbench.operate.observe import Readers, status
 from workbench.operate.run import may_run_together
-from workbench.store import Store, backfills
-from workbench.store.records import RunRecord
+from workbench.operate.scheduler import Scheduler
+from workbench.store import Store, backfills, leases
+from workbench.store.records import Lease, RunRecord
 
 DAY = dt.timedelta(days=1)
 SPAN = Interval.parse("2024-01-02..2024-01-06")
@@ -53,6 +59,17 @@ def published(production):
         assert len(done) == len([entry for entry in store.ledger() if entry.kind == "run"])
         runs = {each.id: each for each in store.runs()}
     return [str(runs[each.run].interval) for each in done]
+
+
+def elsewhere(production, made, *, seconds: float) -> None:
+    """Another machine has begun a plan, and its lease on that runs out in so many seconds by the clock."""
+    with Store.open(production.workspace) as store:
+        begun = backfills.add(
+            store, pipeline=made.pipeline, version=made.version, digest=made.digest, plan=made.to_json(),
+            intervals=made.intervals, who="grace", process={"host": "elsewhere", "pid": 1, "process": "1"}, at=NOW,
+        )  # fmt: skip
+        expires = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+        leases.take(store, lease.name_of(lease_name(begun.id)), "elsewhere 1 1", expires=expires)
 
 
 def entries(production) -> list[tuple[str, str]]:
@@ -139,11 +156,8 @@ def test_a_plan_for_other_code_is_refused(grown):
 
 def test_a_second_backfill_of_the_range_says_who_holds_it(grown):
     first = plan(grown)
+    elsewhere(grown, first, seconds=60)
     with Store.open(grown.workspace) as store:
-        backfills.add(
-            store, pipeline="daily_sales", version=1, digest=first.digest, plan=first.to_json(), intervals=first.intervals,
-            who="grace", process={"host": "elsewhere", "pid": 1, "process": "1"}, at=NOW,
-        )  # fmt: skip
         assert backfills.silenced(store, "daily_sales", Interval.parse("2024-01-05..2024-01-07")) == "B-1"
         assert backfills.silenced(store, "daily_sales", Interval.parse("2024-01-06..2024-01-07")) is None
         assert backfills.silenced(store, "sales_total", SPAN) is None
@@ -204,9 +218,81 @@ def test_what_is_scheduled_goes_first_and_hours_are_kept(grown):
     ended = worker(grown, now=lambda: clock[0], sleep=sleep, say=told.append, hours=hours).apply(plan(grown))
     assert ended.state == "done"
     assert told[0] == "waits for 02:00 UTC"
-    clock[0] = dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC)
-    with pytest.raises(UsageError, match="no span of hours"):
-        Hours.parse("2-5", "UTC")
+
+
+def test_what_a_living_scheduler_is_about_to_run_goes_first_and_a_full_pool_is_waited_for(grown):
+    settings = grown.root / "promoted/daily_sales/pipeline.toml"
+    settings.write_text('schedule = "@yearly"\n')
+    told: list[str] = []
+    others: list[Lease] = []
+
+    def sleep(_: float) -> None:
+        with Store.open(grown.workspace) as store:
+            if others:
+                leases.release(store, others[0])
+                return
+            Scheduler(grown.workspace, "service", told.append, 1).once()
+            for each in (settings, grown.root / "promoted/other/pipeline.toml"):
+                each.parent.mkdir(exist_ok=True)
+                each.write_text('schedule = "@yearly"\npool = "heavy"\n')
+            others.append(lease.take(grown.workspace, store, "other"))
+
+    made = plan(grown, Interval.parse("2024-01-02..2024-01-03"))
+    with Heartbeat(grown.workspace):
+        assert worker(grown, sleep=sleep, say=told.append).apply(made).state == "done"
+    assert told[0] == "daily_sales is due and goes first"
+    assert told[-2] == "pool heavy is full: other"
+    with Store.open(grown.workspace, read_only=True) as store:
+        assert [run.facts["trigger"] for run in reversed(store.runs())] == ["schedule", "backfill B-1"]
+
+
+def test_what_is_due_does_not_hold_up_a_backfill_where_no_scheduler_lives(grown):
+    (grown.root / "promoted/daily_sales/pipeline.toml").write_text('schedule = "@yearly"\n')
+    with Heartbeat(grown.workspace) as heart:
+        said = json.loads(heart.place.read_text())
+        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
+        heart.place.write_text(json.dumps(said | {"host": "elsewhere", "at": long_ago.isoformat()}))
+        made = plan(grown, Interval.parse("2024-01-02..2024-01-03"))
+        assert worker(grown, sleep=pytest.fail).apply(made).state == "done"
+
+
+def test_what_another_machine_leaves_lying_is_taken_over_when_its_lease_has_run_out(grown):
+    text = (grown.root / "pyproject.toml").read_text()
+    (grown.root / "pyproject.toml").write_text(text + '\n[tool.workbench.scheduler]\nlease = "1s"\n')
+    quick = replace(grown, workspace=find_workspace(grown.root))
+    made = plan(quick, Interval.parse("2024-01-02..2024-01-03"))
+    elsewhere(quick, made, seconds=-60)
+    ended = worker(quick).apply(made)
+    assert (ended.id, ended.state, ended.process["pid"]) == ("B-1", "done", os.getpid())
+    assert entries(quick) == [("begun", "grace"), ("taken over", "ada"), ("finished", "ada")]
+
+
+def test_a_version_that_is_published_meanwhile_stops_it(grown, capsys):
+    def say(text: str) -> None:
+        grown.version(DAILY_CONTRACT, DAILY.replace("_.amount.sum()", "_.amount.sum() * 2"))
+
+    with pytest.raises(GuardRefused, match="the code of daily_sales@1 is not that of the plan"):
+        worker(grown, say=say).apply(plan(grown))
+    listed = command(capsys, "backfill", "--list")
+    assert "1 of 4 done" in listed.out
+    assert "stopped" in listed.out
+    with pytest.raises(LockHeld, match="1 of 4 intervals done, and nobody carries it out any more") as refused:
+        worker(grown).apply(plan(grown, Interval.parse("2024-01-05..2024-01-07")))
+    assert refused.value.hint == "workbench backfill --resume B-1, or: workbench backfill --cancel B-1"
+    assert command(capsys, "backfill", "--resume", "B-1").code == 4
+    assert command(capsys, "backfill", "--cancel", "B-1").code == 0
+    assert worker(grown).apply(plan(grown, Interval.parse("2024-01-05..2024-01-06"))).state == "done"
+
+
+def test_hours_go_by_the_clock_on_the_wall_also_when_that_is_changed():
+    night, at = Hours.parse("02:00-03:00", "Europe/Berlin"), dt.datetime
+    assert [night.open(at(2026, 10, 25, hour, 30, tzinfo=dt.UTC)) for hour in range(4)] == [True, True, False, False]
+    assert not any(night.open(at(2026, 3, 29, hour, 30, tzinfo=dt.UTC)) for hour in range(4))
+    across = Hours.parse("23:30-00:30", "UTC")
+    assert [across.open(at(2026, 1, 1, hour, 29, tzinfo=dt.UTC)) for hour in (22, 23, 0, 1)] == [False, False, True, False]
+    for text, zone in (("2-5", "UTC"), ("24:00-05:00", "UTC"), ("02:00-02:00", "UTC"), ("02:00-05:00", "Europe/Berlni")):
+        with pytest.raises(UsageError, match=r"no span of hours|did you mean 'Europe/Berlin'"):
+            Hours.parse(text, zone)
 
 
 def test_an_interval_that_failed_is_run_again_with_the_plan(grown):
@@ -249,6 +335,8 @@ def test_killed_anywhere_it_goes_on_and_publishes_each_interval_once(grown, poin
             capture_output=True, check=False,
         )  # fmt: skip
         assert died.returncode in (0, 137), died.stderr.decode()
+        (listed,) = command(capsys, "backfill", "--list", "--json").json["backfills"]
+        assert (listed["state"], listed["carried_out"]) in (("running", False), ("done", False))
     assert command(capsys, *apply).code == 0
     assert sorted(published(grown)) == [str(each) for each in plan(grown).intervals]
     with Store.open(grown.workspace, read_only=True) as store:
@@ -285,6 +373,13 @@ def test_the_command_from_plan_to_end(grown, capsys):
         ("backfill", "--pause", "B-9"),
         ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--step", "0d"),
         ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--plan", "no/where/p.json"),
+        ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--step", "12h"),
+        ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--max-parallel", "2"),
+        ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-06", "--window", "02:00-05:00"),
+        ("backfill", "daily_sales", "--from", "2024-01-04", "--to", "2024-01-04"),
+        ("backfill", "daily_sales", "--apply", "p.json"),
     ):
         assert command(capsys, *wrong).code == 2, wrong
     assert command(capsys, "backfill", "--resume", "B-1").code == 4
+    ahead = command(capsys, "backfill", "daily_sales", "--from", "2999-01-04", "--to", "2999-01-06")
+    assert (ahead.code, "not ended yet: 2 intervals" in ahead.err) == (0, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,11 @@ from workbench.cli.identity import identity
 from workbench.cli.run import pairs
 from workbench.config import Workspace, find_workspace
 from workbench.errors import UsageError
-from workbench.model import Interval
+from workbench.model import Interval, counted
 from workbench.settings import parse_duration
 
 if TYPE_CHECKING:
-    from workbench.operate.backfill import Hours
+    from workbench.operate.backfill_hours import Hours
     from workbench.operate.backfill_plan import BackfillPlan
     from workbench.store.records import BackfillRecord
 
@@ -76,11 +77,13 @@ def backfill(
     """
     asked = {"--apply": apply_file, "--list": listing or None, "--pause": pause, "--resume": resume, "--cancel": cancel}
     given = [name for name, value in asked.items() if value is not None]
-    if len(given) > 1 or (given and (plan_file or start or end or parameters)):
+    if len(given) > 1 or (given and (plan_file or start or end or parameters or (pipeline and not listing))):
         raise UsageError(f"{given[0]} stands alone, without a range and the other verbs", hint="workbench backfill --help")
+    if (hours or max_parallel > 1) and apply_file is None and resume is None:
+        raise UsageError("--window and --max-parallel go with --apply or --resume", hint="workbench backfill --help")
     workspace = find_workspace()
     if apply_file is not None or resume is not None:
-        from workbench.operate.backfill import Hours
+        from workbench.operate.backfill_hours import Hours
 
         within = None if hours is None else Hours.parse(hours, timezone)
         return _carry_out(workspace, apply_file, resume, max_parallel, within, as_json=as_json)
@@ -118,6 +121,9 @@ def _plan(
         if not file.parent.is_dir():
             raise UsageError(f"there is no folder {file.parent}", hint="give --plan a file in a folder that is there")
         write_atomic(file, json.dumps(plan.to_json(), indent=2, ensure_ascii=False) + "\n")
+    ahead = sum(each.end > dt.datetime.now(dt.UTC) for each in plan.intervals)
+    if ahead:
+        click.echo(f"not ended yet: {counted(ahead, 'interval')}, of which only what is there by then is published", err=True)
     if as_json:
         emit_json({"plan": plan.to_json()})
     else:
@@ -130,7 +136,7 @@ def _carry_out(
     workspace: Workspace, file: Path | None, resume: str | None, most: int, hours: Hours | None, *, as_json: bool
 ) -> int:
     from workbench.cli.following import quietly
-    from workbench.operate.backfill import Worker, alive, change
+    from workbench.operate.backfill import Worker, change
     from workbench.operate.backfill_plan import from_json, read_plan
 
     plan: BackfillPlan
@@ -138,13 +144,13 @@ def _carry_out(
         plan = read_plan(file)
     else:
         record = change(workspace, str(resume), "resume", who=identity(), now=dt.datetime.now(dt.UTC))
-        if alive(record):
-            _print(record, as_json=as_json)
+        if _carried_out(workspace, [record]):
+            _print(workspace, record, as_json=as_json)
             return 0
         plan = from_json(record.plan, where=record.id)
     worker = Worker(workspace, identity(), max_parallel=most, hours=hours, say=lambda text: click.echo(text, err=True))
     ended = worker.apply(plan)
-    _print(ended, as_json=as_json)
+    _print(workspace, ended, as_json=as_json)
     quietly(workspace, identity(), pipelines=[ended.pipeline])
     return 0 if ended.state == "done" and all(each.state == "succeeded" for each in ended.windows) else 1
 
@@ -152,7 +158,8 @@ def _carry_out(
 def _change(workspace: Workspace, identity_: str, verb: str, *, as_json: bool) -> int:
     from workbench.operate.backfill import change
 
-    _print(change(workspace, identity_, verb, who=identity(), now=dt.datetime.now(dt.UTC)), as_json=as_json)
+    changed = change(workspace, identity_, verb, who=identity(), now=dt.datetime.now(dt.UTC))
+    _print(workspace, changed, as_json=as_json)
     return 0
 
 
@@ -162,19 +169,30 @@ def _list(workspace: Workspace, pipeline: str | None, *, as_json: bool) -> int:
 
     with Store.open(workspace, read_only=True) as store:
         found = backfills.find(store, pipeline)
+    alive = _carried_out(workspace, found)
     if as_json:
-        emit_json({"backfills": [backfill_json(each) for each in found]})
+        emit_json({"backfills": [backfill_json(each, carried_out=each.id in alive) for each in found]})
     elif found:
-        console().print(backfills_view(found))
+        console().print(backfills_view(found, alive))
     else:
         click.echo("no backfills yet; next: workbench backfill PIPELINE --from … --to … --plan plan.json")
     return 0
 
 
-def _print(record: BackfillRecord, *, as_json: bool) -> None:
+def _print(workspace: Workspace, record: BackfillRecord, *, as_json: bool) -> None:
     from workbench.render.backfill import backfill_json, backfill_view
 
+    carried_out = bool(_carried_out(workspace, [record]))
     if as_json:
-        emit_json({"backfill": backfill_json(record)})
+        emit_json({"backfill": backfill_json(record, carried_out=carried_out)})
     else:
-        console().print(backfill_view(record))
+        console().print(backfill_view(record, carried_out=carried_out))
+
+
+def _carried_out(workspace: Workspace, found: Sequence[BackfillRecord]) -> set[str]:
+    """The ids of those that a process carries out now."""
+    from workbench.operate.backfill_lease import is_carried_out
+    from workbench.store import Store, backfills
+
+    with Store.open(workspace, read_only=True) as store:
+        return {each.id for each in found if each.state in backfills.ACTIVE and is_carried_out(store, each.id)}

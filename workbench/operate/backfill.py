@@ -1,61 +1,41 @@
 """Carrying out the plan of a backfill: its intervals and nothing else, once each, below what is scheduled.
 
-Every step is in the store, so whoever is killed goes on where it was: ``--apply`` with the same plan, or ``--resume``.
+Every step is in the store, so whoever is killed goes on where it was: ``--apply`` with the same plan, or ``--resume``. Whoever
+carries one out holds its lease, so that others, also on another machine, know whether it lives.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-import re
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from workbench.config import Workspace
-from workbench.errors import GuardRefused, InfrastructureError, LockHeld, UnknownName, UsageError, WorkbenchError
+from workbench.errors import GuardRefused, LeaseLost, LockHeld, UnknownName, WorkbenchError
 from workbench.model import Interval
-from workbench.operate import process
+from workbench.operate import lease, process
+from workbench.operate.backfill_hours import Hours
+from workbench.operate.backfill_lease import is_carried_out, lease_name
 from workbench.operate.backfill_plan import BackfillPlan, refuse_other_code
+from workbench.operate.definitions import Reader
+from workbench.operate.heartbeat import schedulers
+from workbench.operate.intervals import refuse_full_pool
+from workbench.operate.plan import Progress
+from workbench.operate.plan import plan as planned
 from workbench.operate.run import run_pipeline, run_together
+from workbench.operate.schedule import read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.failpoint import reached
-from workbench.store import Store, backfills
-from workbench.store.records import BackfillRecord, RunRecord, Window, WindowState
+from workbench.store import Store, backfills, tables
+from workbench.store import intervals as accounts
+from workbench.store.records import BackfillRecord, Lease, RunRecord, WindowState
 
 POLL_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """The hours of a day in which intervals may begin, by the clock of a time zone; ``start`` after ``end`` spans midnight.
-
-    >>> nights = Hours.parse("22:00-05:00", "Europe/Berlin")
-    >>> nights.open(dt.datetime(2024, 1, 1, 3, tzinfo=dt.UTC)), nights.open(dt.datetime(2024, 1, 1, 4, tzinfo=dt.UTC))
-    (True, False)
-    """
-
-    start: dt.time
-    end: dt.time
-    zone: ZoneInfo
-
-    @classmethod
-    def parse(cls, text: str, zone: str) -> Hours:
-        """The hours that ``02:00-05:00`` stands for."""
-        found = re.fullmatch(r"([0-2]\d:[0-5]\d)-([0-2]\d:[0-5]\d)", text)
-        try:
-            if found is None or found[1] == found[2]:
-                raise ValueError(text)
-            return cls(dt.time.fromisoformat(found[1]), dt.time.fromisoformat(found[2]), ZoneInfo(zone))
-        except ValueError:
-            raise UsageError(f"{text!r} is no span of hours", hint="write it as HH:MM-HH:MM, for example 02:00-05:00") from None
-
-    def open(self, now: dt.datetime) -> bool:
-        """Whether an interval may begin now."""
-        at = now.astimezone(self.zone).time()
-        return self.start <= at < self.end if self.start < self.end else at >= self.start or at < self.end
+SILENT = dt.timedelta(minutes=1)  # after which a scheduler is not waited for
 
 
 @dataclass(slots=True)
@@ -71,6 +51,11 @@ class Worker:
     sleep: Callable[[float], None] = time.sleep
     say: Callable[[str], None] = lambda _: None
     _said: str = field(default="")
+    _reader: Reader = field(init=False)
+    _lost: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.workspace)
 
     def apply(self, plan: BackfillPlan) -> BackfillRecord:
         """Carry out a plan from where it is. What it already published is left alone.
@@ -79,24 +64,32 @@ class Worker:
         other code is live than the plan was made for.
         """
         refuse_other_code(self.workspace, plan)
+        self._lost.clear()
         with Store.open(self.workspace) as store:
-            identity = self._begin(store, plan)
+            identity, held = self._begin(store, plan)
             store.write_head()
             reached("after_backfill_begun")
-            while True:
-                record = _get(store, identity)
-                waiting = [each for each in record.windows if each.state == "pending"]
-                if record.state not in backfills.ACTIVE or not waiting:
-                    break
-                reason = self._must_wait(store, record)
-                if reason:
-                    self._tell(reason)
-                    self.sleep(POLL_SECONDS)
-                    continue
-                self._run(store, record, plan, waiting[: self.max_parallel if plan.together else 1])
-                reached("after_backfill_interval")
-            self._finish(store, identity)
+            if held is not None:
+                with lease.kept(self.workspace, store, held, self._lost.set):
+                    self._go_on(store, identity, plan)
             return _get(store, identity)
+
+    def _go_on(self, store: Store, identity: str, plan: BackfillPlan) -> None:
+        waiting = [each.interval for each in _get(store, identity).windows if each.state == "pending"]
+        while waiting and (state := _state(store, identity)) in backfills.ACTIVE:
+            if self._lost.is_set():
+                raise LeaseLost(f"another process has taken over {identity}", hint="workbench backfill --list")
+            reason = (
+                f"paused; next: workbench backfill --resume {identity}" if state == "paused" else self._must_wait(store, plan)
+            )
+            if reason:
+                self._wait(reason)
+                continue
+            together = waiting[: self.max_parallel if plan.together else 1]
+            if self._run(store, identity, plan, together):
+                del waiting[: len(together)]
+            reached("after_backfill_interval")
+        self._finish(store, identity)
 
     def _finish(self, store: Store, identity: str) -> None:
         """Say that every interval has ended, unless somebody has cancelled or paused it meanwhile."""
@@ -107,23 +100,25 @@ class Worker:
                 backfills.tell(store, record, "finished", who=self.who, at=self.now())
         store.write_head()
 
-    def _begin(self, store: Store, plan: BackfillPlan) -> str:
+    def _begin(self, store: Store, plan: BackfillPlan) -> tuple[str, Lease | None]:
+        """The backfill to carry out, and the lease on it; None when all of it is done."""
+        known = _latest(store, plan)
+        try:
+            over = None if known is None else lease.abandoned(self.workspace, store, lease_name(known.id))
+        except LockHeld:
+            assert known is not None
+            raise LockHeld(
+                f"{known.id} is being carried out by {known.who}", hint=f"workbench backfill --pause {known.id}"
+            ) from None
         with store.transaction():
-            known = [each for each in backfills.find(store, plan.pipeline) if each.digest == plan.digest]
-            mine = known[-1] if known and known[-1].state != "cancelled" else None
-            if mine is not None and mine.state in backfills.ACTIVE and alive(mine):
-                raise LockHeld(f"{mine.id} is being carried out by {mine.who}", hint=f"workbench backfill --pause {mine.id}")
+            mine = _latest(store, plan)
             span = Interval(plan.intervals[0].start, plan.intervals[-1].end)
-            held = backfills.silenced(store, plan.pipeline, span)
-            if held is not None and (mine is None or held != mine.id):
-                raise _taken(_get(store, held))
+            holder = backfills.silenced(store, plan.pipeline, span)
+            if holder is not None and (mine is None or holder != mine.id):
+                raise _taken(store, _get(store, holder))
             if mine is not None and mine.state == "done" and all(each.state == "succeeded" for each in mine.windows):
-                return mine.id
-            if mine is not None:
-                backfills.take_over(store, mine.id, _process())
-                backfills.tell(store, mine, "taken over", who=self.who, at=self.now())
-                return mine.id
-            return backfills.add(
+                return mine.id, None
+            begun = mine or backfills.add(
                 store,
                 pipeline=plan.pipeline,
                 version=plan.version,
@@ -133,61 +128,81 @@ class Worker:
                 who=self.who,
                 process=_process(),
                 at=self.now(),
-            ).id
+            )
+            if mine is not None:
+                backfills.take_over(store, mine.id, _process())
+                backfills.tell(store, mine, "taken over", who=self.who, at=self.now())
+            return begun.id, lease.take(self.workspace, store, lease_name(begun.id), over=over)
 
-    def _must_wait(self, store: Store, record: BackfillRecord) -> str:
+    def _must_wait(self, store: Store, plan: BackfillPlan) -> str:
         """Why nothing may begin now; "" when something may."""
-        if record.state == "paused":
-            return f"paused; next: workbench backfill --resume {record.id}"
         if self.hours is not None and not self.hours.open(self.now()):
             return f"waits for {self.hours.start:%H:%M} {self.hours.zone.key}"
         first = [each for each in store.runs(status="running") if not _of_backfill(each) and not is_lost(each)]
-        return f"{first[0].id} of {first[0].pipeline} goes first" if first else ""
+        if first:
+            return f"{first[0].id} of {first[0].pipeline} goes first"
+        due = self._due(store)
+        if due:
+            return f"{due} is due and goes first"
+        try:
+            refuse_full_pool(self.workspace, store, plan.pipeline, read_config(self.workspace, plan.pipeline))
+        except LockHeld as error:
+            return error.message
+        return ""
 
-    def _run(self, store: Store, record: BackfillRecord, plan: BackfillPlan, windows: Sequence[Window]) -> None:
+    def _due(self, store: Store) -> str:
+        """A pipeline that a scheduler, which lives, is about to run: a backfill would never leave it a moment between."""
+        now = dt.datetime.now(dt.UTC)
+        if not any(
+            each["alive"] and now - dt.datetime.fromisoformat(each["at"]) < SILENT for each in schedulers(self.workspace)
+        ):
+            return ""
+        definitions = self._reader.read(store)
+        progress = Progress(accounts.newest(store), accounts.unsettled(store), frozenset(lease.running(store)))
+        due = planned(definitions, progress, now, self.workspace.settings.scheduler.pools).due
+        return due[0].pipeline if due else ""
+
+    def _run(self, store: Store, identity: str, plan: BackfillPlan, intervals: Sequence[Interval]) -> bool:
+        """Run some intervals, and write down how they ended. False when somebody else runs the pipeline: later."""
         # A version that was published meanwhile computes something else than was planned.
         refuse_other_code(self.workspace, plan)
-        intervals = [each.interval for each in windows]
-        for interval in intervals:
-            backfills.set_window(store, record.id, interval, "running")
+
+        def stand(state: WindowState, error: str = "") -> None:
+            for interval in intervals:
+                backfills.set_window(store, identity, interval, state, error=error)
+
+        stand("running")
         try:
-            ended = self._carry_out(record, plan, intervals)
-        except LockHeld as error:  # somebody else runs the pipeline: later
-            for interval in intervals:
-                backfills.set_window(store, record.id, interval, "pending")
-            self._tell(error.message)
-            self.sleep(POLL_SECONDS)
-            return
-        except (WorkbenchError, InfrastructureError) as error:
-            for interval in intervals:
-                backfills.set_window(store, record.id, interval, "failed", error=error.message)
-            return
+            ended = self._carry_out(identity, plan, intervals)
+        except LockHeld as error:
+            stand("pending")
+            self._wait(error.message)
+            return False
+        except WorkbenchError as error:
+            stand("failed", error.message)
+            return True
+        except KeyboardInterrupt:
+            stand("pending")
+            raise
         for interval, run in zip(intervals, ended, strict=True):
             state: WindowState = run.status if run.status in ("succeeded", "degraded") else "failed"
-            backfills.set_window(store, record.id, interval, state, run=run.id, error=run.error)
+            backfills.set_window(store, identity, interval, state, run=run.id, error=run.error)
             self.say(f"{interval}: {run.id} {run.status}")
+        return True
 
-    def _carry_out(self, record: BackfillRecord, plan: BackfillPlan, intervals: Sequence[Interval]) -> tuple[RunRecord, ...]:
+    def _carry_out(self, identity: str, plan: BackfillPlan, intervals: Sequence[Interval]) -> tuple[RunRecord, ...]:
         how: dict[str, Any] = {"parameters": plan.parameters, "who": self.who, "now": self.now(), "engine": self.engine}
-        how["trigger"] = f"backfill {record.id}"
+        how["trigger"] = f"backfill {identity}"
         if len(intervals) > 1:
             return run_together(self.workspace, plan.pipeline, intervals, **how)
         return (run_pipeline(self.workspace, plan.pipeline, interval=intervals[0], **how),)
 
-    def _tell(self, reason: str) -> None:
+    def _wait(self, reason: str) -> None:
+        """A moment, saying why once."""
         if reason != self._said:
             self._said = reason
             self.say(reason)
-
-
-def alive(record: BackfillRecord) -> bool:
-    """Whether the process that carries out a backfill still runs; another machine's is taken to."""
-    found: Mapping[str, Any] = record.process
-    if found.get("host") != process.host():
-        return True
-    if found.get("pid") == os.getpid():
-        return False
-    return process.alive(int(found.get("pid", 0)), str(found.get("process", "")))
+        self.sleep(POLL_SECONDS)
 
 
 def find(store: Store, identity: str) -> BackfillRecord:
@@ -215,6 +230,10 @@ def change(workspace: Workspace, identity: str, verb: str, *, who: str, now: dt.
                     did = "resumed"
                 case _:
                     backfills.set_state(store, record.id, "cancelled", finished=now)
+                    if not is_carried_out(store, record.id):
+                        for each in record.windows:
+                            if each.state == "running":
+                                backfills.set_window(store, record.id, each.interval, "pending")
                     did = "cancelled"
             backfills.tell(store, record, did, who=who, at=now)
         store.write_head()
@@ -227,6 +246,18 @@ def _get(store: Store, identity: str) -> BackfillRecord:
     return found
 
 
+def _state(store: Store, identity: str) -> str:
+    """How a backfill stands, without its intervals, of which there may be thousands."""
+    table = tables.backfills
+    return str(store.select(table, table.c.number == int(identity.removeprefix(f"{backfills.PREFIX}-")))[0]["state"])
+
+
+def _latest(store: Store, plan: BackfillPlan) -> BackfillRecord | None:
+    """The backfill that the plan is carried out by, when it was begun and not cancelled."""
+    known = [each for each in backfills.find(store, plan.pipeline) if each.digest == plan.digest]
+    return known[-1] if known and known[-1].state != "cancelled" else None
+
+
 def _of_backfill(run: RunRecord) -> bool:
     return str(run.facts.get("trigger", "")).startswith("backfill ")
 
@@ -235,10 +266,12 @@ def _process() -> dict[str, Any]:
     return {"host": process.host(), "pid": os.getpid(), "process": process.started(os.getpid())}
 
 
-def _taken(by: BackfillRecord) -> LockHeld:
+def _taken(store: Store, by: BackfillRecord) -> LockHeld:
     done = sum(each.state == "succeeded" for each in by.windows)
     span = Interval(by.windows[0].interval.start, by.windows[-1].interval.end)
+    lives = by.state == "paused" or is_carried_out(store, by.id)
     return LockHeld(
-        f"{by.id} of {by.who} holds {span} of {by.pipeline}: {done} of {len(by.windows)} intervals done, {by.state}",
-        hint=f"wait for it, or: workbench backfill --cancel {by.id}",
+        f"{by.id} of {by.who} holds {span} of {by.pipeline}: {done:,} of {len(by.windows):,} intervals done, "
+        + (by.state if lives else "and nobody carries it out any more"),
+        hint=f"{'wait for it' if lives else f'workbench backfill --resume {by.id}'}, or: workbench backfill --cancel {by.id}",
     )

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import GuardRefused, UsageError
 from workbench.model import SCHEMA_VERSION, Interval, Snapshot, VersionId, counted
+from workbench.operate.intervals import partitions_of
 from workbench.operate.request import check_interval, typed_parameters, untouched_version
 from workbench.operate.run import may_run_together
 from workbench.parameter import encode
@@ -90,6 +91,12 @@ def split(span: Interval, step: dt.timedelta) -> tuple[Interval, ...]:
     return tuple(Interval(span.start + step * n, min(span.start + step * (n + 1), span.end)) for n in range(count))
 
 
+def _holds_midnight(interval: Interval) -> bool:
+    day = dt.timedelta(days=1)
+    midnight = dt.datetime.combine(interval.start, dt.time(), dt.UTC)
+    return interval.start == midnight or midnight + day < interval.end
+
+
 def plan_backfill(
     workspace: Workspace, pipeline: str, span: Interval, step: dt.timedelta, parameters: Mapping[str, Any]
 ) -> BackfillPlan:
@@ -100,6 +107,11 @@ def plan_backfill(
     contract = read_contract(version_dir(workspace, version))
     check_interval(contract)
     intervals = split(span, step)
+    for each in intervals:
+        if partitions_of(contract) == "date" and not _holds_midnight(each):
+            raise UsageError(
+                f"{version} is by day, and no day begins in {each}", hint="give whole days, and for example --step 1d"
+            )
     hashes = read_manifest(version_dir(workspace, version))["files"]
     return BackfillPlan(
         pipeline=pipeline,
@@ -160,8 +172,8 @@ def refuse_other_code(workspace: Workspace, plan: BackfillPlan) -> None:
     with Store.open(workspace, read_only=True) as store:
         version = untouched_version(store, Warehouse.open(workspace), plan.pipeline)
     hashes = read_manifest(version_dir(workspace, version))["files"]
-    now = replace(plan, version=version.number, code_sha256=hashes["__init__.py"], contract_sha256=hashes["contract.yaml"])
-    if now.digest != plan.digest:
+    live = (version.number, hashes["__init__.py"], hashes["contract.yaml"])
+    if live != (plan.version, plan.code_sha256, plan.contract_sha256):
         raise GuardRefused(
             f"the plan is for {plan.pipeline}@{plan.version}, and {version} is live"
             if version.number != plan.version

@@ -15,6 +15,7 @@ from workbench.errors import ConfigError, InfrastructureError
 from workbench.model import VersionId, counted
 from workbench.moments import age
 from workbench.operate.agenda import agenda
+from workbench.operate.backfill_lease import is_carried_out
 from workbench.operate.schedule import PipelineConfig, next_due, read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.views import View
@@ -156,9 +157,11 @@ def _status(
 
 
 def _silent(store: Store, run: RunRecord) -> bool:
-    """Whether a run belongs to a backfill that is still under way, which says itself how it goes."""
-    trigger = str(run.facts.get("trigger", ""))
-    return trigger.startswith("backfill ") and backfills.silenced(store, run.pipeline, run.interval) is not None
+    """Whether a run belongs to a backfill that somebody carries out now, which says itself how it goes."""
+    if not str(run.facts.get("trigger", "")).startswith("backfill "):
+        return False
+    found = backfills.silenced(store, run.pipeline, run.interval)
+    return found is not None and is_carried_out(store, found)
 
 
 def _judge(

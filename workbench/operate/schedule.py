@@ -63,14 +63,7 @@ class PipelineConfig(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            from zoneinfo import available_timezones
-
-            near = get_close_matches(value, available_timezones(), n=1)
-            tail = f"; did you mean {near[0]!r}?" if near else "; for example 'Europe/Berlin'"
-            raise ValueError(f"there is no time zone {value!r}{tail}") from None
+        known_zone(value)
         return value
 
     @field_validator("freshness", "retention", "time_limit", "retry_delay", "retry_limit")
@@ -126,6 +119,22 @@ class PipelineConfig(BaseModel):
     @property
     def bytes_limit(self) -> int | None:
         return None if self.memory_limit is None else parse_size(self.memory_limit)
+
+
+def known_zone(name: str) -> ZoneInfo:
+    """The time zone of a name; ``ValueError`` says which is meant, where that can be told.
+
+    >>> known_zone("Europe/Berlin").key
+    'Europe/Berlin'
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        from zoneinfo import available_timezones
+
+        near = get_close_matches(name, available_timezones(), n=1)
+        tail = f"; did you mean {near[0]!r}?" if near else "; for example 'Europe/Berlin'"
+        raise ValueError(f"there is no time zone {name!r}{tail}") from None
 
 
 def parse_size(text: str) -> int:

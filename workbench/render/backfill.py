@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import Interval
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SHOWN = 12
-STYLES = {"running": "cyan", "paused": "yellow", "done": "green", "cancelled": "dim"}
+STYLES = {"running": "cyan", "paused": "yellow", "stopped": "bold red", "done": "green", "cancelled": "dim"}
 
 
 def plan_view(plan: BackfillPlan) -> RenderableType:
@@ -38,35 +39,54 @@ def plan_view(plan: BackfillPlan) -> RenderableType:
     return _facts(f"backfill of {plan.pipeline}@{plan.version}", facts)
 
 
-def backfill_view(record: BackfillRecord) -> RenderableType:
-    """One backfill and each interval that did not succeed."""
+def backfill_view(record: BackfillRecord, *, carried_out: bool) -> RenderableType:
+    """One backfill and intervals that did not succeed; ``carried_out`` says whether a process is at it."""
     facts = {"range": _span(record), "intervals": _counted(record), "who": record.who, "plan": record.digest[:16]}
-    for each in record.windows:
-        if each.state in ("failed", "degraded"):
-            facts[str(each.interval)] = f"{each.run or 'no run'} {each.state}: {each.error}"
-    return _facts(f"{record.id} {record.pipeline}@{record.version} {record.state}", facts)
+    bad = [each for each in record.windows if each.state in ("failed", "degraded")]
+    for each in bad[:SHOWN]:
+        facts[str(each.interval)] = f"{each.run or 'no run'} {each.state}: {each.error}"
+    if len(bad) > SHOWN:
+        facts["…"] = f"and {len(bad) - SHOWN:,} more; all of them: workbench backfill --list {record.pipeline} --json"
+    state = shown_state(record, carried_out)
+    if state == "stopped":
+        facts["next"] = f"nobody carries it out any more; workbench backfill --resume {record.id}"
+    return _facts(f"{record.id} {record.pipeline}@{record.version} {state}", facts)
 
 
-def backfills_view(found: Sequence[BackfillRecord]) -> RenderableType:
-    """A table of one line for each."""
+def backfills_view(found: Sequence[BackfillRecord], carried_out: AbstractSet[str]) -> RenderableType:
+    """A table of one line for each; ``carried_out`` are the ids of those that a process is at."""
+    from rich.console import Group
     from rich.text import Text
 
     table = Listing(
         ("id", "version", "range", "intervals", "state", "who"), words=frozenset({"intervals"}), cut=frozenset({"who"})
     )
+    stopped = []
     for each in found:
-        state = Text(each.state, style=STYLES[each.state])
-        table.add(each.id, f"{each.pipeline}@{each.version}", _span(each), _counted(each), state, each.who)
-    return table
+        state = shown_state(each, each.id in carried_out)
+        stopped += [each.id] if state == "stopped" else []
+        shown = Text(state, style=STYLES[state])
+        table.add(each.id, f"{each.pipeline}@{each.version}", _span(each), _counted(each), shown, each.who)
+    hints = [
+        Text(f"{each}: nobody carries it out any more; next: workbench backfill --resume {each}", style="yellow")
+        for each in stopped
+    ]
+    return Group(table, *hints)
 
 
-def backfill_json(record: BackfillRecord) -> dict[str, Any]:
+def shown_state(record: BackfillRecord, carried_out: bool) -> str:
+    """How a backfill stands: one that says running, but that nobody carries out any more, has stopped."""
+    return "stopped" if record.state == "running" and not carried_out else record.state
+
+
+def backfill_json(record: BackfillRecord, *, carried_out: bool) -> dict[str, Any]:
     """One backfill as plain values."""
     return {
         "id": record.id,
         "pipeline": record.pipeline,
         "version": record.version,
         "state": record.state,
+        "carried_out": carried_out,
         "digest": record.digest,
         "who": record.who,
         "at": iso(record.at),
@@ -107,6 +127,6 @@ def _span(record: BackfillRecord) -> str:
 
 def _counted(record: BackfillRecord) -> str:
     counted = Counter(each.state for each in record.windows)
-    return f"{counted['succeeded']} of {len(record.windows)} done" + "".join(
-        f", {counted[state]} {state}" for state in ("running", "failed", "degraded") if counted[state]
+    return f"{counted['succeeded']:,} of {len(record.windows):,} done" + "".join(
+        f", {counted[state]:,} {state}" for state in ("running", "failed", "degraded") if counted[state]
     )

@@ -1,0 +1,25 @@
+"""Whether anybody carries out a backfill: whoever does holds its lease, and gives signs of life."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from workbench.operate import lease, process
+from workbench.store import Store, leases
+
+
+def lease_name(identity: str) -> str:
+    """What stands for a backfill where leases have the names of pipelines; no pipeline's name has a space.
+
+    >>> lease_name("B-1")
+    'backfill B-1'
+    """
+    return f"backfill {identity}"
+
+
+def is_carried_out(store: Store, identity: str) -> bool:
+    """Whether a process carries out a backfill; one of another machine as long as its lease has not run out."""
+    found = leases.find(store, lease.name_of(lease_name(identity)))
+    if found is None or lease.is_gone(found):
+        return False
+    return found.holder.startswith(f"{process.host()} ") or found.expires >= dt.datetime.now(dt.UTC)
