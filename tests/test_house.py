@@ -87,6 +87,13 @@ def test_nothing_is_left_for_later() -> None:
     assert not [str(path.relative_to(ROOT)) for path in MODULES if later.search(path.read_text())]
 
 
+def test_one_module_alone_says_how_a_time_is_written() -> None:
+    """But for the store, which writes columns."""
+    writing = re.compile(r"%Y-%m-%d.?%H|replace\(.\+00:00")
+    found = {str(path.relative_to(PACKAGE)) for path in MODULES if writing.search(path.read_text())}
+    assert found == {"moments.py", "store/rows.py"}
+
+
 def test_every_switched_off_warning_has_its_reason() -> None:
     """``# noqa: S110  why`` and ``# type: ignore[code]  # why``, never bare."""
     bare = re.compile(r"#\s*noqa(?!: [A-Z]+[0-9]+(?:, ?[A-Z]+[0-9]+)*\s+\S)|#\s*type: ignore(?!\[[\w, -]+\]\s+#?\s*\S)")

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from workbench.errors import UsageError
+from workbench.moments import iso
 from workbench.parameter import Parameter as Parameter
 
 SCHEMA_VERSION = 1
@@ -225,7 +226,7 @@ class Interval:
 def _moment(moment: dt.datetime) -> str:
     if (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0):
         return moment.date().isoformat()
-    return moment.isoformat().replace("+00:00", "Z")
+    return iso(moment)
 
 
 @dataclass(frozen=True, slots=True)
