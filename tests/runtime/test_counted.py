@@ -55,7 +55,7 @@ def test_sql_counts_what_ibis_counts(condition):
     con = ibis.duckdb.connect()
     con.con.execute(f"CREATE TABLE t AS FROM ({ROWS}) WHERE {condition}")
     table = con.table("t")
-    assert all(violations_sql(check, table.schema()) for check in SAME)
+    assert all(violations_sql(check, table.schema(), "t") for check in SAME)
     computed = table.filter(ibis.literal(True))  # no table: Ibis compiles all of it
     every = [*SAME, checks.holds("_.n > 0")]
     assert checks.evaluate(table, every, examples=0) == checks.evaluate(computed, every, examples=0)
@@ -63,4 +63,4 @@ def test_sql_counts_what_ibis_counts(condition):
 
 def test_what_may_differ_is_left_to_ibis():
     schema = ibis.duckdb.connect().sql(ROWS).schema()
-    assert {str(check): violations_sql(check, schema) for check in OTHERWISE} == {str(check): None for check in OTHERWISE}
+    assert {str(check): violations_sql(check, schema, "t") for check in OTHERWISE} == {str(check): None for check in OTHERWISE}

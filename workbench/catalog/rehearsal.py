@@ -11,12 +11,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Column, Contract, read_contract, to_yaml
 from workbench.catalog.job import Job
 from workbench.config import find_workspace
 from workbench.model import Check, Input
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 SOURCE = "rehearsed"
 PYPROJECT = f"""[tool.workbench.sources.{SOURCE}]
@@ -36,6 +39,8 @@ CONTRACT = Contract(
 
 def rehearse() -> None:
     """Run a pipeline of two rows, all but its publication."""
+    import ibis
+    from ibis import _
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
@@ -49,13 +54,28 @@ def rehearse() -> None:
         job = Job(find_workspace(root), read_contract(folder), "R-0", None)
         shown = [job.inputs()]
         table = job.inputs()[SOURCE]
-        first = table.filter(table.amount >= 1).group_by("day").agg(name=table.name.min(), amount=table.amount.sum())
+        ibis.to_sql(_usual(table), dialect="duckdb")
+        first = table.filter(_.amount >= 1).group_by("day").agg(name=_.name.min(), amount=_.amount.sum())
         said = [job.write(first), job.check(), job.profile(), job.finish()]
         shell = InteractiveShell.instance()
         formatter: Any = shell.display_formatter
         for each in [*shown, *said]:
             formatter.format(each)
         shell.run_cell("None", silent=True)
+
+
+def _usual(table: ir.Table) -> ir.Table:
+    """Something of all that pipelines mostly ask for."""
+    import ibis
+    from ibis import _
+
+    size = ibis.cases((_.amount > 1, "large"), (_.name.isnull(), None), else_="small")
+    told = table.filter(_.name.notnull(), table.amount.between(0, 9) | ~table.name.isin(["c", "d"]))
+    told = told.mutate(size=size, month=_.day.truncate("M"), text=_.name.upper() + "!", share=_.amount.fill_null(0) / 2)
+    last = table.group_by("name").agg(day=_.day.max(), most=_.amount.mean().round(2), names=_.name.nunique(), rows=_.count())
+    told = told.left_join(last, ["name", told.day == last.day]).select("name", "month", "size", "share", "most", "rows")
+    told = told.mutate(rank=ibis.row_number().over(group_by="name", order_by=ibis.desc("share")), most=_.most.cast("int64"))
+    return told.union(told.distinct()).order_by("name", ibis.desc("month")).rename(top="most").drop("rank").limit(9)
 
 
 @contextlib.contextmanager

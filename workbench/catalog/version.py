@@ -94,9 +94,11 @@ def importable(workspace: Workspace) -> None:
     Left to itself Python takes the first that its path leads to: another workspace's, where that is installed for editing.
     """
     places = [str(workspace.promoted)]
-    if list(getattr(sys.modules.get("promoted"), "__path__", ())) != places:
-        for name in [name for name in sys.modules if name.partition(".")[0] == "promoted"]:
-            del sys.modules[name]
+    there = sys.modules.get("promoted")
+    if list(getattr(there, "__path__", ())) != places:
+        if there is not None:
+            for name in [name for name in sys.modules if name.partition(".")[0] == "promoted"]:
+                del sys.modules[name]
         spec = ModuleSpec("promoted", None, is_package=True)
         spec.submodule_search_locations = places
         sys.modules["promoted"] = module_from_spec(spec)

@@ -193,12 +193,13 @@ def _counts(table: ir.Table, checks: Sequence[Check], there: Mapping[str, ir.Tab
 
     backend: Any = table.get_backend()
     ours = backend.name == "duckdb" and type(table.op()) is ops.DatabaseTable  # a table or a view, not what is computed
-    told = {f"c{i}": violations_sql(check, table.schema()) if ours else None for i, check in enumerate(checks)}
+    place = place_of(table) if ours else ""
+    told = {f"c{i}": violations_sql(check, table.schema(), place) if ours else None for i, check in enumerate(checks)}
     known = {name: sql for name, sql in told.items() if sql is not None}
     left = {f"c{i}": _violations(table, check, there, now) for i, check in enumerate(checks) if told[f"c{i}"] is None}
     found = _row(table.aggregate(**left)) if left else {}
     if known:
-        (counted,) = rows(backend.con, f"SELECT {', '.join(known.values())} FROM {place_of(table)}")
+        (counted,) = rows(backend.con, f"SELECT {', '.join(known.values())} FROM {place}")
         found |= dict(zip(known, counted, strict=True))
     return found
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 TEMPORARY = ".tmp-"
 STALE_SECONDS = 3600.0
+_SMALL = 1 << 20
 
 
 def fsync(path: Path) -> None:
@@ -106,6 +107,8 @@ def remove_old(path: Path, before: float) -> bool:
 def sha256(path: Path) -> str:
     """Digest of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size <= _SMALL:  # which the other would read into many pages of new memory
+            return hashlib.sha256(stream.read()).hexdigest()
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
