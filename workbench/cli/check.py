@@ -89,7 +89,7 @@ def check(
 def _explain(name: str, form: str) -> None:
     """The page of a reason, or all reasons."""
     from workbench.promote.refusal import Reason, summaries
-    from workbench.render.slicing import ReasonPage, reasons_view
+    from workbench.render.reasons import ReasonPage, reasons_view
 
     if not name:
         said = summaries()

@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workbench.promote.notebook import Cell
+if TYPE_CHECKING:
+    from workbench.promote.notebook import Cell
 
 
 class Reason(StrEnum):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from workbench.model import Parameter
-from workbench.promote.refusal import Reason, Refusal
+from workbench.promote.refusal import Refusal
 from workbench.promote.slice import Slice, Slicing
-from workbench.render.listing import Listing
 
 
 def slicing_view(slicing: Slicing, notebook: str) -> RenderableType:
@@ -79,27 +77,6 @@ def refusals_view(refusals: Sequence[Refusal]) -> RenderableType:
         if refusal.hint != refusal.reason.command:
             parts.append(Text(f"  more: {refusal.reason.command}", style="dim"))
     return Group(*parts)
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonPage:
-    """The page of a reason: laid out on a terminal, as it is written where there is none."""
-
-    reason: Reason
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        from rich.markdown import Markdown
-
-        text = self.reason.text().rstrip()
-        yield Markdown(text, code_theme="ansi_dark") if console.is_terminal else Text(text)
-
-
-def reasons_view(summaries: Mapping[Reason, str]) -> RenderableType:
-    """One line a reason."""
-    table = Listing(("reason", "what is refused"), words=frozenset({"what is refused"}))
-    for reason, said in summaries.items():
-        table.add(reason.value, said.replace("`", ""))
-    return table
 
 
 def refusal_json(refusal: Refusal) -> dict[str, Any]:
