@@ -6,17 +6,20 @@ import ast
 import datetime as dt
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from workbench.operate.export import Clock, Job, Place, clocks
-from workbench.operate.export.airflow import dags
+from workbench.operate.export import Clock, Job, Place, clocks, plain
+from workbench.operate.export.airflow import dags, spelled
 from workbench.operate.export.crontab import lines
 from workbench.operate.export.github import in_utc, workflow
 from workbench.operate.export.kubernetes import manifests
@@ -99,7 +102,7 @@ def test_a_long_schedule_still_has_a_name_of_its_own():
 
 def test_a_workflow_is_yaml_that_fires_whenever_the_clocks_do():
     found = yaml.safe_load(workflow(made(), PLACE))
-    assert [each["cron"] for each in found[True]["schedule"]] == ["0 0 * * 0", "30 0 * * *", "30 1 * * *"]
+    assert [each["cron"] for each in found[True]["schedule"]] == ["*/15 * * * *", "0 0 * * 0", "30 0 * * *", "30 1 * * *"]
     assert found["concurrency"] == {"group": "workbench", "cancel-in-progress": False}
 
 
@@ -116,6 +119,61 @@ def test_whenever_a_zone_s_clock_fires_its_crons_in_utc_do(cron, zone):
         before = at - dt.timedelta(seconds=1)
         fires = min(following(each, ZoneInfo("UTC"), before) for each in crons)
         assert fires - at <= dt.timedelta(hours=1)  # where clocks were put forward past the moment; else at once
+
+
+SHAPES = [
+    "0 0 * * 7", "0 0 * * 5-7", "0 0 L * *", "0 0 LW * *", "0 0 * * 5L", "0 0 * * MON#1,5#2", "0 0 * * 1,5#2", "5/15 0 1 * *",
+    "0 0 15,L * *", "0 0 */2 * 1", "0 0 1 * */2", "0 0 1,15 * 5", "0 6 * JAN,FEB MON-FRI", "0 0 L * 5L", "*/7 */5 * 2 *",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cron", SHAPES)
+def test_other_crons_get_numbers_and_fire_whenever_a_schedule_does(cron):
+    from cronsim import CronSim
+
+    found = plain(cron)
+    assert not set(found) - set("0123456789 */,-"), found
+    assert not re.search(r"(^|[ ,])\d+/", found), found  # 5/15 is for a few of them an error
+    assert "7" not in found.split()[4]
+    start = dt.datetime(2026, 1, 1)
+    ours, theirs = CronSim(cron, start), CronSim(found, start)
+    late = start
+    for at in islice(ours, 200):
+        while late < at:
+            late = next(theirs)
+        assert late == at
+
+
+@pytest.mark.parametrize("cron", SHAPES)
+def test_airflow_s_parser_takes_a_schedule_as_we_do_or_does_not_get_it(cron):
+    from croniter import croniter
+    from cronsim import CronSim
+
+    found, start = spelled(cron), dt.datetime(2026, 1, 1)
+    if found is None:
+        assert cron in ("0 0 LW * *", "0 0 * * 1,5#2", "0 0 */2 * 1", "0 0 1 * */2", "0 0 L * 5L")
+        return
+    theirs = croniter(found, start)
+    assert [theirs.get_next(dt.datetime) for _ in range(60)] == list(islice(CronSim(cron, start), 60))
+
+
+def test_no_two_zones_give_a_schedule_the_same_name():
+    zones = available_timezones()
+    assert len({Clock("0 6 * * *", zone, ()).name for zone in zones}) == len(zones)
+    for cron in ("0 6 * * mon", "0 6  * * MON"):
+        one = Definition("one", PipelineConfig(schedule=cron), SINCE)
+        two = Definition("two", PipelineConfig(schedule="0 6 * * MON"), SINCE)
+        assert len(clocks({"one": one, "two": two}, {"one": 1, "two": 1})) == 1
+
+
+def test_a_command_with_a_space_stays_one_word():
+    place = replace(PLACE, command="'/srv/my env/bin/workbench'")
+    found = yaml.safe_load(workflow(made(), place))
+    assert found["jobs"]["scheduler"]["steps"][0]["run"] == "'/srv/my env/bin/workbench' scheduler run --once --json\n"
+    (first, *_) = yaml.safe_load_all(manifests(made(), place))
+    container = first["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"][:2] == ["/srv/my env/bin/workbench", "scheduler"]
+    assert 'COMMAND = ["/srv/my env/bin/workbench"]' in dags(made(), place)
 
 
 def test_dags_are_python_with_the_edges_of_the_production_graph():
@@ -144,7 +202,9 @@ def test_the_commands_print_or_write_and_say_what_they_leave_out(published, monk
     ran = published.run("export", "cron")
     assert ran.code == 0
     assert "0 6 * * * cd " in ran.out
-    assert f" && '{published.root}/my env/workbench' scheduler run --once\n" in ran.out  # cron's PATH has no environments
+    assert (
+        f" && '{published.root}/my env/workbench' scheduler run --once > /dev/null\n" in ran.out
+    )  # cron's PATH has no environments
     assert " && workbench scheduler run --once" in published.run("export", "cron", "--workspace", "/srv/shop").out
     assert "region_totals is left out: it has no schedule" in ran.err
     ran = published.run("export", "airflow", "--output", "dags/workbench.py", "--workspace", "/srv/shop", "--json")
@@ -153,6 +213,11 @@ def test_the_commands_print_or_write_and_say_what_they_leave_out(published, monk
     assert 'WORKSPACE = "/srv/shop"' in ran.json["text"]
     for form in ("github", "kubernetes"):
         assert published.run("export", form).code == 0
+    (published.root / "promoted/daily_sales/pipeline.toml").write_text('schedule = "0 0 LW * *"\n')
+    ran = published.run("export", "airflow")
+    assert ran.code == 2
+    assert "daily_sales: Airflow does not know the schedule '0 0 LW * *'; region_totals: it has no schedule" in ran.err
+    assert "0 0 26-31 * * cd " in published.run("export", "cron").out
 
 
 def test_outside_of_the_nights_in_which_clocks_change_they_fire_at_once():

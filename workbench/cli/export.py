@@ -13,6 +13,7 @@ import click
 
 from workbench.cli.common import emit_json, json_option
 from workbench.config import find_workspace
+from workbench.errors import UsageError
 from workbench.model import counted
 
 
@@ -60,9 +61,12 @@ def airflow(operator: str, output: Path | None, folder: str | None, command: str
       workbench export airflow --operator papermill
       workbench export airflow --output dags/workbench.py --workspace /srv/shop
     """
-    from workbench.operate.export.airflow import dags
+    from workbench.operate.export.airflow import dags, spelled
 
-    _export("airflow", dags, output, folder, as_json, command=command, operator=operator)
+    def refused(cron: str) -> str:
+        return "" if spelled(cron) else f"Airflow does not know the schedule {cron!r}"
+
+    _export("airflow", dags, output, folder, as_json, refused, command=command, operator=operator)
 
 
 @export.command()
@@ -117,7 +121,15 @@ def kubernetes(image: str, claim: str, output: Path | None, folder: str | None, 
     _export("kubernetes", manifests, output, folder, as_json, command=command, image=image, claim=claim)
 
 
-def _export(form: str, make: Callable[..., str], output: Path | None, folder: str | None, as_json: bool, **place: Any) -> None:
+def _export(
+    form: str,
+    make: Callable[..., str],
+    output: Path | None,
+    folder: str | None,
+    as_json: bool,
+    refused: Callable[[str], str] = lambda _: "",
+    **place: Any,
+) -> None:
     from workbench.operate.agenda import agenda
     from workbench.operate.export import Place, clocks
     from workbench.runtime.files import make_folder, write_atomic
@@ -126,13 +138,21 @@ def _export(form: str, make: Callable[..., str], output: Path | None, folder: st
     workspace = find_workspace()
     found = agenda(workspace, dt.datetime.now(dt.UTC)).definitions
     versions = {name: view.version for name, view in Warehouse.open(workspace).current().views.items()}
-    made = clocks(found, versions)
+    every = clocks(found, versions)
+    made = [clock for clock in every if not refused(clock.cron)]
+    unknown = {job.name: refused(clock.cron) for clock in every for job in clock.jobs if clock not in made}
+    left_out = {name: unknown.get(name) or mine.problem or "it has no schedule" for name, mine in found.items()}
+    for clock in made:
+        for job in clock.jobs:
+            del left_out[job.name]
+    if not made:
+        said = "; ".join(f"{name}: {why}" for name, why in left_out.items()) or "nothing is published"
+        raise UsageError(f"there is nothing to export: {said}", hint="workbench schedule ls")
     text = make(made, Place(folder or str(workspace.root), **place))
     if output is not None:
         make_folder(output.resolve().parent)
         write_atomic(output, text)
     exported = [job.name for clock in made for job in clock.jobs]
-    left_out = {name: mine.problem or "it has no schedule" for name, mine in found.items() if name not in exported}
     if as_json:
         shown = None if output is None else str(output)
         emit_json({"format": form, "file": shown, "text": text, "pipelines": exported, "left_out": left_out})

@@ -7,11 +7,14 @@ at which something may be due; it knows what is, in which order, and what is to 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.operate.cron import cron_of
 from workbench.operate.plan import Definition
+
+AGAIN = "*/15 * * * *"  # when attempts whose time has come are looked after
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Clock:
         """
         signs = {"*": "any", "/": "by", "-": "to", ",": "and", " ": "_", "#": "nth"}
         words = "".join(signs.get(sign, sign) for sign in self.cron)
-        zone = "".join(sign if sign.isalnum() else "_" for sign in self.timezone)
+        zone = "".join(sign if sign.isalnum() else "plus" if sign == "+" else "_" for sign in self.timezone)
         return f"{words}_{zone}".lower()
 
     @property
@@ -75,10 +78,40 @@ def clocks(definitions: Mapping[str, Definition], versions: Mapping[str, int]) -
     found: dict[tuple[str, str], list[Job]] = {}
     for name, mine in definitions.items():
         if mine.config.cron is not None and not mine.problem:
-            key = (cron_of(mine.config.cron), mine.config.timezone)
+            key = (" ".join(cron_of(mine.config.cron).upper().split()), mine.config.timezone)
             found.setdefault(key, []).append(Job(mine, versions[name]))
     made = [Clock(cron, timezone, tuple(jobs)) for (cron, timezone), jobs in found.items()]
     return tuple(sorted(made, key=lambda each: each.name))
+
+
+def plain(cron: str) -> str:
+    """A schedule in numbers that every cron reads alike: whenever the one fires the other does, and where they know no last or
+    nth days, more often.
+
+    >>> plain("0 6 * * 1-5"), plain("5/25 0 L JAN MON,5#2,7"), plain("0 0 LW */2 *")
+    ('0 6 * * 1-5', '5,30,55 0 28-31 1 0,1,5', '0 0 26-31 */2 *')
+    """
+    fields = zip(("MINUTE", "HOUR", "DAY", "MONTH", "DOW"), cron.upper().split(), strict=True)
+    return " ".join(_plain(name, text) for name, text in fields)
+
+
+def _plain(name: str, text: str) -> str:
+    from cronsim.cronsim import CronSim, Field
+
+    if re.fullmatch(r"(\*|\d+-\d+)(/\d+)?|\d+(,\d+)*", text) and not (name == "DOW" and "7" in text):
+        return text
+    found: set[int] = set()
+    for each in Field[name].parse(text):
+        if each == CronSim.LAST:
+            found |= {28, 29, 30, 31}
+        elif each == CronSim.LAST_WEEKDAY:
+            found |= {26, 27, 28, 29, 30, 31}  # February may end with a weekend
+        else:
+            found.add(each[0] if isinstance(each, tuple) else each)
+    if name == "DOW":
+        found = {each % 7 for each in found}
+    whole = found == set(range(min(found), max(found) + 1)) and len(found) > 2
+    return f"{min(found)}-{max(found)}" if whole else ",".join(map(str, sorted(found)))
 
 
 def names(jobs: Sequence[Job]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,29 @@ def dags(clocks: Sequence[Clock], place: Place) -> str:
         papermill=place.operator == "papermill",
         pools=sorted({job.definition.config.pool for clock in clocks for job in clock.jobs if job.definition.config.pool}),
         workspace=json.dumps(place.workspace),
-        command=json.dumps(place.command.split()),
+        command=json.dumps(shlex.split(place.command)),
         dags=_literal({_dag_id(clock): _dag(clock, where) for clock in clocks}),
     )
+
+
+def spelled(cron: str) -> str | None:
+    """A schedule as Airflow's parser has it; None for one that it can't say.
+
+    It puts the L of a last weekday first, knows no last working day, mixes no nth weekdays with others or with days, and takes
+    days that begin with a star for days beside weekdays where others take them for days that are such weekdays too.
+
+    >>> spelled("0 6 * * 1-5"), spelled("0 0 * * 5L,1L"), spelled("0 0 L * *")
+    ('0 6 * * 1-5', '0 0 * * L5,L1', '0 0 L * *')
+    >>> spelled("0 0 LW * *"), spelled("0 0 * * 1,5#2"), spelled("0 0 */2 * 1")
+    (None, None, None)
+    """
+    *time, days, month, weekdays = cron.split()
+    parts = [re.sub(r"^(\d)L$", r"L\1", each) for each in weekdays.split(",")]
+    nth = {"#" in each or each.startswith("L") for each in parts}
+    both, starred = "*" not in (days, weekdays), days.startswith("*") or weekdays.startswith("*")
+    if "LW" in days or len(nth) > 1 or (both and (starred or True in nth)):
+        return None
+    return " ".join([*time, days, month, ",".join(parts)])
 
 
 def _literal(value: Any, depth: int = 0) -> str:
@@ -53,7 +75,7 @@ def _dag_id(clock: Clock) -> str:
 def _dag(clock: Clock, where: dict[str, str]) -> dict[str, Any]:
     starts = [job.definition.first() or job.definition.since for job in clock.jobs]
     return {
-        "cron": clock.cron,
+        "cron": spelled(clock.cron),
         "timezone": clock.timezone,
         "start": min(starts).astimezone(dt.UTC).isoformat(),
         "catch_up": any(job.definition.config.catch_up == "all" for job in clock.jobs),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.operate.export import Clock, Place, names
+from workbench.operate.export import AGAIN, Clock, Place, names, plain
 
 _HEAD = """\
 # Written by `workbench export kubernetes`. Each CronJob only wakes the scheduler, which knows what is due, in which order, and
@@ -20,7 +21,7 @@ def manifests(clocks: Sequence[Clock], place: Place) -> str:
 
     made = [_cron_job(clock, place) for clock in clocks]
     if clocks:
-        every = Clock("*/15 * * * *", "UTC", tuple(job for clock in clocks for job in clock.jobs))
+        every = Clock(AGAIN, "UTC", tuple(job for clock in clocks for job in clock.jobs))
         made.append(_cron_job(every, place, name="workbench-again"))
     return _HEAD + "---\n".join(yaml.safe_dump(each, sort_keys=False, width=120) for each in made)
 
@@ -33,7 +34,7 @@ def _cron_job(clock: Clock, place: Place, name: str = "") -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": "scheduler",
         "image": place.image,
-        "command": [*place.command.split(), "scheduler", "run", "--once", "--json"],
+        "command": [*shlex.split(place.command), "scheduler", "run", "--once", "--json"],
         "workingDir": place.workspace,
         "volumeMounts": [{"name": "workspace", "mountPath": place.workspace}],
     }
@@ -48,7 +49,7 @@ def _cron_job(clock: Clock, place: Place, name: str = "") -> dict[str, Any]:
             "annotations": {"workbench/pipelines": names(clock.jobs)},
         },
         "spec": {
-            "schedule": clock.cron,
+            "schedule": plain(clock.cron),
             "timeZone": "Etc/UTC" if clock.timezone == "UTC" else clock.timezone,
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": 600,
