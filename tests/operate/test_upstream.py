@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from dataclasses import replace
@@ -9,14 +10,15 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from workbench.errors import WorkbenchError
-from workbench.model import Check
+from workbench.config import find_workspace
+from workbench.errors import InfrastructureError, UsageError, WorkbenchError
+from workbench.model import Check, Input
 from workbench.operate.upstream import check_inputs
 
 
-def rewrite(production, columns: str) -> None:
-    """Let another program replace the file of orders by one with these columns."""
-    file = production.root / "raw/orders/orders.parquet"
+def rewrite(production, columns: str, name: str = "orders") -> None:
+    """Let another program replace a file of orders by one with these columns."""
+    file = production.root / "raw" / "orders" / f"{name}.parquet"
     duckdb.execute(f"COPY (SELECT {columns} FROM '{file}') TO '{file}.new' (FORMAT parquet)")
     os.replace(f"{file}.new", file)
 
@@ -105,3 +107,89 @@ def test_what_a_check_looks_for_in_another_table_is_compared_too(production):
     assert said(production, contract) == "column order_id was int64, is string"
     rewrite(production, "day, amount")
     assert said(production, contract).startswith("column order_id (int64) is gone")
+
+
+def test_a_file_that_is_not_whole_may_pass_and_is_named(production):
+    file = production.root / "raw" / "orders" / "z.parquet"
+    file.write_bytes((production.root / "raw" / "orders" / "orders.parquet").read_bytes()[:300])
+    with pytest.raises(
+        InfrastructureError, match=r"source 'orders': z\.parquet is not whole: it does not end as a Parquet file"
+    ):
+        check_inputs(production.workspace, production.warehouse, production.daily[0])
+    file.unlink()
+    assert said(production) == ""
+
+
+def test_a_column_that_one_of_several_files_lacks_is_named_with_the_file(production):
+    production.orders(1, first="2024-01-04", name="z")
+    assert said(production) == ""
+    rewrite(production, "day, order_id", "z")
+    assert said(production) == "column amount (float64) is gone from z.parquet"
+    rewrite(production, "order_id, day, 1.5 AS AMOUNT, 2 AS more", "z")
+    assert said(production) == "", "other columns don't matter, nor does their order"
+
+
+def test_files_that_are_gone_may_come_back_and_links_that_lead_nowhere_are_not_passed_over(production):
+    file = production.root / "raw" / "orders" / "orders.parquet"
+    (file.parent / "a.parquet").symlink_to("b.parquet")
+    (file.parent / "b.parquet").symlink_to("a.parquet")
+    with pytest.raises(
+        InfrastructureError, match=r"a\.parquet, which 'raw/orders/\*\.parquet' finds, is a link that leads nowhere"
+    ):
+        check_inputs(production.workspace, production.warehouse, production.daily[0])
+    (file.parent / "a.parquet").unlink()
+    (file.parent / "b.parquet").unlink()
+    (file.parent / "part.parquet").mkdir()
+    with pytest.raises(UsageError, match=r"part\.parquet, which 'raw/orders/\*\.parquet' finds, is a folder"):
+        check_inputs(production.workspace, production.warehouse, production.daily[0])
+    (file.parent / "part.parquet").rmdir()
+    file.rename(file.with_name("elsewhere"))
+    with pytest.raises(InfrastructureError, match=r"no file 'raw/orders/\*\.parquet' .* there was one when daily_sales@1 was"):
+        check_inputs(production.workspace, production.warehouse, production.daily[0])
+
+
+@pytest.fixture
+def regions(production):
+    """A source of compressed CSV, of which ``daily_sales`` reads a column, and its bytes."""
+    settings = production.root / "pyproject.toml"
+    settings.write_text(settings.read_text() + '\n[tool.workbench.sources.regions]\nread = "raw/regions.csv.gz"\n')
+    made = replace(production, workspace=find_workspace(production.root))
+    inputs = (*made.daily[0].inputs, Input("regions", "regions", "source", ("region",)))
+    rows = "".join(f"{number},{'north' if number % 2 else 'south'}\n" for number in range(1000))
+    # Two halves that each end with a line, so that the first one alone reads as well.
+    halves = [gzip.compress(each.encode()) for each in (f"id,region\n{rows}", rows)]
+    return made, replace(made.daily[0], inputs=inputs), b"".join(halves)
+
+
+def test_compressed_text_that_was_cut_off_is_not_read_as_if_it_were_all(regions):
+    production, contract, whole = regions
+    file = production.root / "raw" / "regions.csv.gz"
+    file.write_bytes(whole)
+    assert said(production, contract) == ""
+    for cut in (whole[:-200], whole[:-8], b"id,region\n1,north\n"):
+        file.write_bytes(cut)
+        with pytest.raises(InfrastructureError, match=r"source 'regions': regions\.csv\.gz is not whole: ") as found:
+            check_inputs(production.workspace, production.warehouse, contract)
+        assert found.value.hint.endswith("type the same command again")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("id,region\n1,north\n2\n", "line 3 of regions.csv has 1 field, its header 2"),
+        ("id;region\n1;north;x\n" + "1;north\n" * 9, "line 2 of regions.csv has 3 fields, its header 2"),
+        ("id,region\n1,n\xf6rd\n", "line 2 of regions.csv is not UTF-8"),
+        ("\x1b[31m\x00\x01", "column region is gone; there are: "),
+    ],
+)
+def test_what_is_wrong_with_text_is_told_by_its_line(regions, text, expected):
+    production, contract, _ = regions
+    settings = production.root / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("regions.csv.gz", "regions.csv"))
+    production = replace(production, workspace=find_workspace(production.root))
+    (production.root / "raw" / "regions.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(WorkbenchError) as found:
+        check_inputs(production.workspace, production.warehouse, contract)
+    assert expected in found.value.message
+    assert found.value.message.isprintable()
+    assert "type the same command again" in found.value.hint or "promote" in found.value.hint

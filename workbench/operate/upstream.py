@@ -6,16 +6,21 @@ import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
 from workbench.catalog.others import only_referred, reached
 from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
-from workbench.errors import UnknownName, UsageError, WorkbenchError
+from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
 from workbench.model import Input, VersionId, column_path
-from workbench.runtime.sources import source_stamp
+from workbench.runtime.duck import AGAIN, file_list, rows
+from workbench.runtime.postgres import is_address, place
+from workbench.runtime.sources import DUCKDB, SourceGone, is_text, reading, source_files, source_stamp
 from workbench.runtime.warehouse import Warehouse
+from workbench.runtime.whole import odd_line
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -26,9 +31,10 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
 
     Columns that its code names count, those reached through joins and the like, and those that its checks look for in other
     tables. The message names column, old and new type, and the other pipelines that read such a column. Versions whose manifest
-    has no type of a column are only held to its presence.
+    has no type of a column are only held to its presence. Files that are gone, or not whole, are ``InfrastructureError``: they
+    were there once.
     """
-    lineage = _lineage(workspace, contract)
+    lineage, version = _lineage(workspace, contract), f"{contract.pipeline}@{contract.version}"
     with contextlib.ExitStack() as stack:
 
         @functools.cache
@@ -38,14 +44,22 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
             return con
 
         for each in _read_by(workspace, contract):
-            found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
+            try:
+                found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
+            except SourceGone as error:
+                raise InfrastructureError(
+                    f"{error.message}; there was one when {version} was promoted",
+                    hint=f"restore it, or mount where it is, {AGAIN}",
+                ) from error
             broken = _broken(_reached(lineage, each), _types(lineage, each), found)
             if broken:
+                odd = _odd_line(workspace, each)
                 hit = _hit(workspace, warehouse, each, contract.pipeline, broken.keys())
+                said = odd or "; ".join(broken.values())
+                mend = f"restore {each.name}, or correct the notebook, then: workbench promote NOTEBOOK {contract.pipeline}"
                 raise WorkbenchError(
-                    f"{each.kind} {each.name} is not as {contract.pipeline}@{contract.version} was promoted against: "
-                    f"{'; '.join(broken.values())}{hit}",
-                    hint=f"restore {each.name}, or correct the notebook, then: workbench promote NOTEBOOK {contract.pipeline}",
+                    f"{each.kind} {each.name} is not as {version} was promoted against: {said}{hit}",
+                    hint=f"correct that line, {AGAIN}" if odd else mend,
                 )
 
 
@@ -79,13 +93,26 @@ def _reached(lineage: Mapping[str, Any], each: Input) -> Mapping[str, tuple[str,
     return found or reached(_types(lineage, each), (), each.name)
 
 
-def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> Mapping[str, str]:
-    """Columns and types of a source; a source whose files are known is not opened again."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Columns and types of a table, of several files those of the first; ``others`` are files that have other columns."""
+
+    types: Mapping[str, str]
+    others: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
+
+
+def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> _Found:
+    """What a source has; one whose files are known is not opened again."""
     files = source_stamp(warehouse.workspace, name)
     found = None if files is None else _known.get(files)
     if found is None:
-        table = warehouse.source(session(), name, rows=False)
-        found = {column: str(kind) for column, kind in table.schema().items()}
+        con = session()
+        table = warehouse.source(con, name, rows=False)
+        if is_address(read := warehouse.workspace.source(name).read):  # the catalog is for everybody, rows are not
+            at = place(name, read)
+            reading(con, at.address).rows(f"SELECT 1 FROM {at.relation} LIMIT 0")
+        types = {column: str(kind) for column, kind in table.schema().items()}
+        found = _Found(types, _unlike(con, warehouse.workspace, name))
         if files is not None and files == source_stamp(warehouse.workspace, name):
             if len(_known) >= KNOWN:
                 _known.clear()
@@ -93,32 +120,67 @@ def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> 
     return found
 
 
-def _pipeline(warehouse: Warehouse, name: str) -> Mapping[str, str]:
+def _unlike(con: Backend, workspace: Workspace, name: str) -> dict[str, AbstractSet[str]]:
+    """The columns, in small letters, of a source's Parquet files that have other ones than most; one file for each such set."""
+    read = workspace.source(name).read
+    paths = [] if is_address(read) or read.startswith(DUCKDB) else source_files(workspace, name)
+    if len(paths) < 2 or is_text(paths[0]):
+        return {}
+    each = (
+        f"SELECT file_name, list(name ORDER BY column_id) AS names FROM parquet_schema({file_list(paths)}) GROUP BY file_name"
+    )
+    shapes = rows(con.con, f"SELECT min(file_name) FROM ({each}) GROUP BY names")
+    if len(shapes) < 2:
+        return {}
+    told = {Path(file): rows(con.con, f"DESCRIBE SELECT * FROM read_parquet({file_list([Path(file)])})") for (file,) in shapes}
+    return {path.name: {column.lower() for column, *_ in columns} for path, columns in sorted(told.items())}
+
+
+def _pipeline(warehouse: Warehouse, name: str) -> _Found:
     """Columns and types of what readers of a pipeline see."""
     from ibis.backends.sql.datatypes import DuckDBType
 
     live = warehouse.live([name])
     if name not in live:
         raise UsageError(f"input {name}: nothing is published of it", hint="workbench status")
-    return {column: str(DuckDBType.from_string(kind)) for column, kind in live[name].snapshot.columns.items()}
+    return _Found({column: str(DuckDBType.from_string(kind)) for column, kind in live[name].snapshot.columns.items()})
 
 
 KNOWN = 1000
-_known: dict[tuple[object, ...], Mapping[str, str]] = {}  # by what tells a source's files
+LONGEST = 60  # characters of a name in a message
+_known: dict[tuple[object, ...], _Found] = {}  # by what tells a source's files
 
 
-def _broken(read: Mapping[str, tuple[str, ...]], types: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
+def _broken(read: Mapping[str, tuple[str, ...]], types: Mapping[str, str], found: _Found) -> dict[str, str]:
     """What is wrong with each column that is not as it was."""
     lines = {}
     for column, paths in read.items():
-        if column not in found:
-            near = UnknownName.of("column", column, found).message.partition("; ")[2]
-            lines[column] = f"column {column}{f' ({types[column]})' if column in types else ''} is gone; {near}"
-        elif column in types and _plain(types[column]) != _plain(found[column]):
-            changed = [line for path in paths if (line := _changed(column, path, types[column], found[column]))]
+        was = f"column {column}{f' ({types[column]})' if column in types else ''}"
+        without = [file for file, columns in found.others.items() if column.lower() not in columns]
+        if column not in found.types:
+            near = UnknownName.of("column", column, map(_shown, found.types)).message.partition("; ")[2]
+            lines[column] = f"{was} is gone; {near}"
+        elif without:
+            lines[column] = f"{was} is gone from {without[0]}"
+        elif column in types and _plain(types[column]) != _plain(found.types[column]):
+            changed = [line for path in paths if (line := _changed(column, path, types[column], found.types[column]))]
             if changed:
                 lines[column] = "; ".join(changed)
     return lines
+
+
+def _odd_line(workspace: Workspace, each: Input) -> str:
+    """The line that makes the columns of a CSV file others than its header says; "" where there is none."""
+    if each.kind != "source" or is_address(workspace.source(each.name).read):
+        return ""
+    files = filter(is_text, source_files(workspace, each.name))
+    return next((said for path in files if (said := odd_line(path))), "")
+
+
+def _shown(column: str) -> str:
+    """A name as it can be printed: a file that is no table has names of all kinds of characters."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in column)
+    return plain if len(plain) <= LONGEST else plain[:LONGEST] + "…"
 
 
 def _changed(column: str, path: str, old: str, new: str) -> str:

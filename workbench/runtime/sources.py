@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.config import Workspace
-from workbench.errors import UsageError
+from workbench.errors import InfrastructureError, UsageError
 from workbench.runtime import distant, postgres
 from workbench.runtime.digests import Digests
-from workbench.runtime.duck import file_list, identifier, infrastructure, literal, rows, table_of
+from workbench.runtime.duck import AGAIN, file_list, identifier, infrastructure, literal, rows, table_of
+from workbench.runtime.whole import check_whole, fault
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 DUCKDB = "duckdb:"
 _PARQUET = (".parquet", ".pq", ".parq")
 _CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst")
+
+
+class SourceGone(UsageError):
+    """No file of a source is there."""
 
 
 def open_source(con: Backend, workspace: Workspace, name: str, *, rows: bool = True) -> ir.Table:
@@ -65,8 +70,14 @@ def _explained(name: str, read: str) -> Iterator[None]:
         retryable = infrastructure(error, f"source {name!r}") if isinstance(error, duckdb.IOException) else None
         if retryable is not None:
             raise retryable from error
-        first = str(error).splitlines()[0]
-        raise UsageError(f"source {name!r} can't be read from {read!r}: {first}", hint=_hint(name)) from error
+        if "get_next failed" in str(error):  # of what a server sends
+            raise InfrastructureError(
+                f"source {name!r}: the server stopped sending rows: {str(error).rpartition(': ')[2].strip()}",
+                hint=f"see whether the server runs, {AGAIN}",
+            ) from error
+        said, hint = fault(error)
+        first = said or str(error).splitlines()[0]
+        raise UsageError(f"source {name!r} can't be read from {read!r}: {first}", hint=hint or _hint(name)) from error
 
 
 def source_files(workspace: Workspace, name: str) -> list[Path]:
@@ -86,10 +97,28 @@ def source_files(workspace: Workspace, name: str) -> list[Path]:
         if plain.is_dir():
             raise UsageError(f"source {name!r}: {read!r} is a folder", hint=f'write read = "{read.rstrip("/")}/*.parquet"')
         names = [read] if plain.is_file() else sorted(glob.glob(read, root_dir=workspace.root, recursive=True))
-        found = [workspace.root / each for each in names if (workspace.root / each).is_file()]
+        found = [workspace.root / each for each in names if _is_file(name, read, workspace.root / each)]
     if not found:
-        raise UsageError(f"source {name!r}: no file {place!r} below {workspace.root}", hint=_hint(name))
+        raise SourceGone(f"source {name!r}: no file {place!r} below {workspace.root}", hint=_hint(name))
     return found
+
+
+def _is_file(name: str, read: str, path: Path) -> bool:
+    """Whether a pattern found a file; what looks like data and can't be read as a file is not passed over in silence.
+
+    Raises ``InfrastructureError`` for a link that leads nowhere, ``UsageError`` for a folder or a pipe with the name of a file.
+    """
+    if path.is_file():
+        return True
+    if path.is_symlink() and not path.exists():
+        raise InfrastructureError(
+            f"source {name!r}: {path.name}, which {read!r} finds, is a link that leads nowhere",
+            hint=f"restore what it leads to, or remove the link, {AGAIN}",
+        )
+    if path.exists() and path.name.lower().endswith((*_PARQUET, *_CSV)):
+        kind = "a folder" if path.is_dir() else "no file"
+        raise UsageError(f"source {name!r}: {path.name}, which {read!r} finds, is {kind}", hint=_hint(name))
+    return False
 
 
 def check_readable(con: Any, workspace: Workspace, name: str) -> None:
@@ -150,14 +179,23 @@ def digest(workspace: Workspace, name: str, con: Backend | None = None, *, keep:
 
 
 def _reader(name: str, read: str, paths: list[Path]) -> str:
-    if all(path.name.lower().endswith(_PARQUET) for path in paths):
-        return f"read_parquet({file_list(paths)})"
-    if all(path.name.lower().endswith(_CSV) for path in paths):
-        # Every row takes part in guessing the types, so that a value far down can't contradict them.
-        return f"read_csv({file_list(paths)}, sample_size=-1)"
-    raise UsageError(
-        f"source {name!r}: {read!r} is neither Parquet nor CSV", hint=f"name files that end in {_PARQUET[0]} or {_CSV[0]}"
-    )
+    parquet = [path for path in paths if path.name.lower().endswith(_PARQUET)]
+    text = [path for path in paths if is_text(path)]
+    strange = sorted({*paths} - {*parquet, *text})
+    if strange or (parquet and text):
+        found = f"{strange[0].name}, which is neither Parquet nor CSV" if strange else "both Parquet and CSV files"
+        raise UsageError(
+            f"source {name!r}: {read!r} finds {found}", hint=f"name files that end in {_PARQUET[0]} or {_CSV[0]}: {_hint(name)}"
+        )
+    for path in paths:
+        check_whole(name, path)
+    # Of CSV every row takes part in guessing the types, so that a value far down can't contradict them.
+    return f"read_parquet({file_list(paths)})" if parquet else f"read_csv({file_list(paths)}, sample_size=-1)"
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file of a source is CSV."""
+    return path.name.lower().endswith(_CSV)
 
 
 def _attached(con: Any, workspace: Workspace, name: str) -> tuple[str, str, str]:
