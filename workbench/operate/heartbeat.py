@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.config import Workspace
+from workbench.moments import iso, iso_or_none
 from workbench.operate import process
 
 EVERY_SECONDS = 5.0
@@ -51,8 +52,8 @@ class Heartbeat:
             "host": process.host(),
             "pid": os.getpid(),
             "process": process.started(os.getpid()),
-            "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "look_again": None if wake is None else wake.isoformat(timespec="seconds"),
+            "at": iso(dt.datetime.now(dt.UTC).replace(microsecond=0)),
+            "look_again": iso_or_none(wake),
         }
         temporary = self.place.with_name(f".tmp-{self.place.name}")
         with contextlib.suppress(OSError):  # a full disk must not end the scheduler
