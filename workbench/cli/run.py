@@ -91,7 +91,7 @@ def ls(pipeline: str | None, limit: int, as_json: bool) -> None:
     if as_json:
         emit_json({"runs": [run_json(each, signs.get(each.id)) for each in found]})
     elif found:
-        console().print(runs_view(found, signs))
+        console().print(runs_view(found, signs, dt.datetime.now(dt.UTC)))
     else:
         click.echo(f"no runs yet; next: workbench run {pipeline or 'PIPELINE'}")
 

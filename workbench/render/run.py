@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.showing import broken_by
 from workbench.model import counted
-from workbench.moments import happened, iso, iso_or_none
+from workbench.moments import age, happened, iso, iso_or_none
 from workbench.operate.settle import is_lost
 from workbench.render.listing import Listing
 from workbench.store.beats import Beat
@@ -68,7 +69,7 @@ def run_view(run: RunRecord, *, whole: bool = False, beat: Beat | None = None) -
     return Group(title, table)
 
 
-def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> RenderableType:
+def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat], now: dt.datetime) -> RenderableType:
     """A table of one line a run; one under way with its last sign of life."""
     from rich.text import Text
 
@@ -84,7 +85,7 @@ def runs_view(found: Sequence[RunRecord], beats: Mapping[str, Beat]) -> Renderab
             happened(run.started, zone=False),
             f"{run.facts['seconds']:.2f}" if "seconds" in run.facts else "-",
             "-" if run.rows is None else f"{run.rows:,}",
-            f"{beats[run.id].memory / 1e6:,.0f} MB at {happened(beats[run.id].at)}" if run.id in beats else readers(run),
+            f"{beats[run.id].memory / 1e6:,.0f} MB, {age(now - beats[run.id].at)} ago" if run.id in beats else readers(run),
         )
     return table
 
