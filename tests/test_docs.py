@@ -74,6 +74,9 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
         ran = sandboxed.run(*line.split(), "--json")
         assert ran.code == code, (line, ran.err)
         hold(schema, ran)
+        # One form of time, but for a schedule's own clock and for what stands in the ledger since it was written.
+        others = set(re.findall(r'"(\w+)": "\d{4}-\d\d-\d\dT[^"]*[+-]\d\d:\d\d"', ran.out))
+        assert others <= {"schedule-next": {"local"}, "audit-log": {"expires"}}.get(schema, set()), (line, others)
         return ran
 
     notebook = "notebooks/sales.py"
