@@ -41,7 +41,7 @@ def fetched(table: ir.Table) -> set[str] | None:
     """The columns of a source that are here; None before anything was asked for."""
     found = distant(table.op())
     assert found is not None
-    return None if found.fetched is None else set(found.fetched)
+    return set().union(*(each.columns or () for each in found.held.values())) if found.held else None
 
 
 def test_a_version_fetches_the_columns_that_it_reads(wide: Warehouse) -> None:
@@ -94,6 +94,27 @@ def test_rows_are_counted_there(wide: Warehouse) -> None:
               f" AND CAST({time} AS TIMESTAMPTZ) < '2024-01-03'", table)[0][0] for time in ("day", "tz")}  # fmt: skip
     assert narrow == {"day": 14, "tz": 13}
     assert narrowed(table.count()).to_pyarrow().as_py() == 40
+    con.disconnect()
+
+
+def test_a_run_of_an_interval_fetches_its_rows(wide: Warehouse) -> None:
+    con = wide.connect()
+    table, day = wide.source(con, "wide"), Interval.parse("2024-01-02..2024-01-03")
+    by_day = table.group_by(day=table.tz.date()).agg(n=table.n.sum())
+    kept = wide.write(by_day, pipeline="p", version=1, partition_by="day", interval=day)
+    found = distant(table.op())
+    assert found is not None
+    ((condition, held),) = found.held.items()
+    assert held.columns == {"tz", "n"}
+    assert condition == (
+        """s."tz" >= TIMESTAMPTZ '2024-01-01T00:00:00+00:00' AND """
+        """(s."tz" <= TIMESTAMPTZ '2024-01-05T00:00:00+00:00' OR s."tz" >= '294247-01-01')"""
+    )
+    whole = wide.write(narrowed(table), pipeline="all", version=1)
+    assert set(found.held) == {condition, ""}
+    again = wide.read(con, whole)
+    again = again.group_by(day=again.tz.date()).agg(n=again.n.sum())
+    assert wide.write(again, pipeline="p", version=1, partition_by="day", interval=day) == kept
     con.disconnect()
 
 

@@ -30,61 +30,83 @@ _distant: dict[int, dict[str, Distant]] = {}  # by session, and by name
 
 
 @dataclass(slots=True)
-class Distant:
-    """One table there, and its columns that are here; ``fetched`` is None before anything was asked for."""
+class Held:
+    """Rows of a table that are here, with some of its columns: ``shown`` is a view that has NULL in the others."""
 
-    name: str
+    shown: ops.DatabaseTable
+    columns: frozenset[str] | None = None  # None before anything was fetched
+    table: str = ""
+
+
+@dataclass(slots=True)
+class Distant:
+    """One table there, and what is here of it: all its rows, or those that meet a condition in SQL of the server."""
+
+    own: ops.DatabaseTable
     at: Place
     reading: Reading
     columns: dict[str, Column]
-    explained: Callable[[], contextlib.AbstractContextManager[None]]
-    own: ops.DatabaseTable
-    filled: ops.DatabaseTable
     located: bool
-    fetched: frozenset[str] | None = field(default=None, init=False)
-    _held: str = field(default="", init=False)
+    explained: Callable[[], contextlib.AbstractContextManager[None]]
+    held: dict[str, Held] = field(default_factory=dict, init=False)
     _times: int = field(default=0, init=False)
 
-    def fill(self, con: Any, names: Iterable[str]) -> ops.DatabaseTable:
-        """The table with these columns, and perhaps others, filled for a connection of DuckDB; all rows are there."""
-        wanted = frozenset(names)
-        if self.fetched is None or not wanted <= self.fetched:
-            self._times += 1
-            # What a view shows the server might compute in another order, where there is less to compute.
-            whole = self._times >= _TIMES or not self.located
-            with self.explained():
-                self._fetch(con, frozenset(self.columns) if whole else wanted | (self.fetched or frozenset()))
-        return self.filled
+    @property
+    def name(self) -> str:
+        return str(self.own.name)
 
-    def _fetch(self, con: Any, names: frozenset[str]) -> None:
+    def fill(self, con: Any, names: Iterable[str], condition: str = "") -> ops.DatabaseTable:
+        """The table with these columns, and perhaps others, filled for a connection of DuckDB.
+
+        All rows are there, or those that meet the condition, and perhaps others.
+        """
+        wanted = frozenset(names)
+        for each in (self.held.get(""), self.held.get(condition)):
+            if each is not None and each.columns is not None and wanted <= each.columns:
+                return each.shown
+        self._times += 1
+        # What a view shows the server might compute in another order, where there is less to compute.
+        if self._times >= _TIMES or not self.located:
+            wanted, condition = frozenset(self.columns), ""
+        held = self.held.get(condition)
+        if held is None:
+            name = f"fetched_{self.name.removeprefix('distant_')}_{len(self.held)}"
+            held = self.held[condition] = Held(self.own.copy(name=name))
+        with self.explained():
+            self._fetch(con, held, wanted | (held.columns or frozenset()), condition)
+        return held.shown
+
+    def _fetch(self, con: Any, held: Held, names: frozenset[str], condition: str) -> None:
         columns = [each for name, each in self.columns.items() if name in names]
-        table, before = f"{self.filled.name}_{self._times}", self._held
+        table, before = f"{held.shown.name}_{self._times}", held.table
         if columns:
             listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
             con.execute(f"CREATE TABLE {table} ({listed})")
             try:
                 selected = ", ".join(each.pulled for each in columns)
                 with self.reading.as_stored() if self.located else contextlib.nullcontext():
-                    self.reading.pull(con, f"SELECT {selected} FROM {self.at.relation} s", columns, table)
+                    self.reading.pull(con, f"SELECT {selected} {self._rows(condition)}", columns, table)
             except BaseException:
                 con.execute(f"DROP TABLE {table}")
                 raise
         else:
-            con.execute(f"CREATE TABLE {table} AS SELECT true AS counted FROM range({self.count()})")
+            con.execute(f"CREATE TABLE {table} AS SELECT true AS counted FROM range({self.count(condition)})")
         shown = ", ".join(
             f"{identifier(name) if name in names else f'CAST(NULL AS {each.duckdb})'} AS {identifier(name)}"
             for name, each in self.columns.items()
         )
         # What was compiled before goes on: all that it reads is in the new table too, in the same order.
-        con.execute(f"CREATE OR REPLACE VIEW {self.filled.name} AS SELECT {shown} FROM {table}")
+        con.execute(f"CREATE OR REPLACE VIEW {held.shown.name} AS SELECT {shown} FROM {table}")
         if before:
             con.execute(f"DROP TABLE {before}")
-        self._held, self.fetched = table, names
+        held.table, held.columns = table, names
 
     def count(self, condition: str = "") -> int:
         """How many rows there are, counted there; ``condition`` is SQL of the server about the row ``s``."""
-        query = f"SELECT count(*) FROM {self.at.relation} s{f' WHERE {condition}' if condition else ''}"
-        return int(self.reading.rows(query)[0][0])
+        return int(self.reading.rows(f"SELECT count(*) {self._rows(condition)}")[0][0])
+
+    def _rows(self, condition: str) -> str:
+        return f"FROM {self.at.relation} s{f' WHERE {condition}' if condition else ''}"
 
 
 class _Whole:
@@ -127,8 +149,8 @@ def stand(
         columns = reading.columns(at)
         reading.rows(f"SELECT {', '.join(each.pulled for each in columns.values())} FROM {at.relation} s LIMIT 0")
         schema = table_of(con, empty(con.con, digest, columns.values())).schema()
-        own, filled = (ops.DatabaseTable(each, schema=ibis.schema(schema), source=con) for each in (name, f"fetched_{digest}"))
-        made = Distant(name, at, reading, columns, explained, own, filled, reading.located(at))
+        own = ops.DatabaseTable(name, schema=ibis.schema(schema), source=con)
+        made = Distant(own, at, reading, columns, reading.located(at), explained)
         con.con.register(f"{name}_rows", _Whole(made, con.con))
         shown = ", ".join(
             f"CAST({identifier(each)} AS {column.duckdb}) AS {identifier(each)}" for each, column in columns.items()
@@ -169,22 +191,25 @@ def narrowed(expr: Expr) -> Expr:
         return expr
     import ibis.expr.operations as ops
 
+    from workbench.runtime.bounds import bounds_on, condition
     from workbench.runtime.needs import columns_read
 
     node = expr.op()
-    wanted: list[tuple[Distant, Any, Iterable[str]]] = []
+    wanted: list[tuple[Distant, Any, Iterable[str], str]] = []
     for leaf, names in columns_read(node).items():
         if isinstance(leaf, ops.SQLQueryResult):  # of which nothing is known but its text
-            wanted += [(each, leaf.source, each.columns) for each in _of(leaf.source).values() if each.name in leaf.query]
+            wanted += [(each, leaf.source, each.columns, "") for each in _of(leaf.source).values() if each.name in leaf.query]
         elif (found := distant(leaf)) is not None:
-            wanted.append((found, cast("Any", leaf).source, names))
+            wanted.append((found, cast("Any", leaf).source, names, condition(found.columns, bounds_on(node))))
     if not wanted:
         return expr
-    swapped: dict[ops.Node, ops.Node] = {each.own: each.fill(session.con, names) for each, session, names in wanted}
+    swapped: dict[ops.Node, ops.Node] = {
+        each.own: each.fill(session.con, names, within) for each, session, names, within in wanted
+    }
     for query in node.find(ops.SQLQueryResult):
         text = query.query
-        for each, _, _ in wanted:
-            text = text.replace(each.name, each.filled.name)
+        for each, *_ in wanted:
+            text = text.replace(each.name, cast("Any", swapped[each.own]).name)
         swapped[query] = query.copy(query=text)
     return cast("Expr", node.replace(swapped).to_expr())
 
@@ -198,13 +223,13 @@ def rows_of(table: ir.Table, time: str | None, interval: Interval | None) -> int
         if time is None or interval is None:
             if found.located:
                 return found.count()
-            condition = "true"
+            within = "true"
         else:
             at = f"CAST({identifier(time)} AS TIMESTAMP WITH TIME ZONE)"  # the session's zone is UTC, here and there
             start, end = (f"TIMESTAMPTZ '{each.isoformat()}'" for each in (interval.start, interval.end))
-            condition = f"{at} >= {start} AND {at} < {end}"
+            within = f"{at} >= {start} AND {at} < {end}"
             if found.located and found.columns[time].kind in ("date", "timestamp", "timestamptz"):
-                return found.count(condition)
+                return found.count(within)
         con = cast("Any", table.op()).source.con
         filled = found.fill(con, () if time is None else (time,))
-        return int(rows(con, f"SELECT count(*) FROM {filled.name} WHERE {condition}")[0][0])
+        return int(rows(con, f"SELECT count(*) FROM {filled.name} WHERE {within}")[0][0])
