@@ -14,6 +14,7 @@ from workbench.config import find_workspace
 from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import Check, Input
 from workbench.operate.upstream import check_inputs
+from workbench.render.run import next_command
 
 
 def rewrite(production, columns: str, name: str = "orders") -> None:
@@ -193,3 +194,42 @@ def test_what_is_wrong_with_text_is_told_by_its_line(regions, text, expected):
     assert expected in found.value.message
     assert found.value.message.isprintable()
     assert "type the same command again" in found.value.hint or "promote" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("* REPLACE ('much' AS amount)", "column amount is string in z.parquet, where much is no float64 as in orders.parquet"),
+        (
+            "* REPLACE (order_id + 0.5::DOUBLE AS order_id)",
+            "column order_id is float64 in z.parquet, where 0.5 is no int64 as in",
+        ),
+        (
+            "* REPLACE ([1] AS amount)",
+            "column amount is array<int32> in z.parquet, where [1] is no float64 as in orders.parquet",
+        ),
+        ("* REPLACE (amount::VARCHAR AS amount, order_id::INTEGER AS order_id, day::TIMESTAMP AS day)", ""),
+        ("*, {'a': 1} AS more", ""),
+    ],
+)
+def test_values_of_other_files_that_the_first_ones_type_has_not_are_found_before_they_are_cast(production, columns, expected):
+    reads(production, "order_id", "int64")
+    inputs = (replace(production.daily[0].inputs[0], columns=("day", "amount")),)
+    production.orders(1, first="2024-01-04", name="z")
+    rewrite(production, columns, "z")
+    found = said(production, replace(production.daily[0], inputs=inputs))
+    assert found.startswith(expected)
+    assert bool(found) == bool(expected)
+
+
+def test_after_a_run_without_success_the_next_command_is_told_and_no_advice_that_nobody_can_follow(production):
+    file = production.root / "promoted" / "daily_sales" / "v1" / "__init__.py"
+    text = file.read_text().replace("_.amount.sum()", "_.day.cast(str).cast(float).sum()")
+    production.publish(production.daily[0], production.daily[1])
+    production.version(production.daily[0], text)
+    run = production.go()
+    assert (run.status, next_command(run)) == ("failed", "workbench runs open R-1")
+    assert run.error.startswith("cell compute: ConversionException: Conversion Error: Could not convert string '2024-01-01'")
+    assert "Possible" not in run.error
+    assert next_command(replace(run, facts={**run.facts, "passing": True})) == "workbench runs retry R-1"
+    assert next_command(replace(run, status="succeeded")) == ""

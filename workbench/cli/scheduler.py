@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.common import emit_json, json_option
 from workbench.config import find_workspace
+from workbench.errors import WorkbenchError
 from workbench.model import counted
 from workbench.moments import iso, iso_or_none, planned
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.operate.scheduler import Scheduler
 
 GRACE_SECONDS = 20.0
+STOPPED = 130  # the exit code of a pass that was stopped
 
 
 @click.group()
@@ -44,7 +48,7 @@ def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
     SIGTERM or Ctrl-C: nothing more is begun, runs under way may end within --grace, then they are stopped and are due again.
     A second one stops them at once. SIGHUP reads all settings again. Any number of schedulers may work on one workspace.
 
-    With --once, exits 1 when a run failed or had nothing to compute, or a pipeline can't be scheduled.
+    With --once, exits 1 when a run failed or had nothing to compute, or a pipeline can't be scheduled, and 130 when stopped.
 
     \b
     Examples:
@@ -68,15 +72,13 @@ def run(once: bool, jobs: int | None, grace: float, as_json: bool) -> int:
         quietly(workspace, who, say=_say, stopping=stopping)
 
     service = Scheduler(workspace, who, _say, jobs or workspace.settings.scheduler.jobs, aside=aside)
-    if once:
-        service.once()
-    else:
-        _serve(service, grace)
+    stopped = _once(service, grace) if once else _serve(service, grace)
     last = service.last
-    return _told(service.ended, service.refused, list(last.held), last.wake, service.problems, as_json=as_json, once=once)
+    code = _told(service.ended, service.refused, list(last.held), last.wake, service.problems, as_json=as_json, once=once)
+    return STOPPED if stopped and once else code
 
 
-def _serve(service: Scheduler, grace: float) -> None:
+def _serve(service: Scheduler, grace: float) -> bool:
     from workbench.operate.heartbeat import Heartbeat
 
     stop, asked = threading.Event(), [0]
@@ -86,20 +88,61 @@ def _serve(service: Scheduler, grace: float) -> None:
         stop.set()
 
     def reload(*_: Any) -> None:
-        service.reload(find_workspace(service.workspace.root))
-        _say("settings read again")
+        try:
+            service.reload(find_workspace(service.workspace.root))
+        except WorkbenchError as error:  # a slip of the pen must not end what runs
+            _say(f"settings stay as they were: {error.message}")
+        else:
+            _say("settings read again")
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {signal.SIGTERM: end, signal.SIGINT: end}
     if hasattr(signal, "SIGHUP"):
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, reload)
-    _say(f"scheduler of {service.workspace.root.name} started, {counted(service.jobs, 'run')} at once")
-    try:
+        handlers[signal.SIGHUP] = reload
+    with _handled(handlers):
+        _say(f"scheduler of {service.workspace.root.name} started, {counted(service.jobs, 'run')} at once")
         with Heartbeat(service.workspace) as heart:
             service.serve(stop, lambda: grace if asked[0] < 2 else 0.0, lambda: heart.beat(service.last.wake))
+    _say("scheduler stopped")
+    return True
+
+
+def _once(service: Scheduler, grace: float) -> bool:
+    """One pass; whether it was stopped. Its runs then have ``grace`` seconds, or until it is stopped again."""
+    from workbench.runtime.forked import cool_down
+
+    done, asked = threading.Event(), [0]
+
+    def wind_down() -> None:
+        started = time.monotonic()
+        while not done.wait(0.1):
+            if asked[0] > 1 or time.monotonic() - started >= grace:
+                cool_down()  # the processes that run cells end with the one that they were forked from
+                return
+
+    def end(*_: Any) -> None:
+        asked[0] += 1
+        if asked[0] == 1:
+            service.stopping = True
+            threading.Thread(target=wind_down, name="workbench-stop", daemon=True).start()
+
+    with _handled({signal.SIGTERM: end, signal.SIGINT: end}):
+        try:
+            service.once()
+        finally:
+            done.set()
+    return asked[0] > 0
+
+
+@contextlib.contextmanager
+def _handled(handlers: Mapping[signal.Signals, Callable[..., None]]) -> Iterator[None]:
+    """Signals go to these while it lasts; where another thread than the main one asks, they stay as they are."""
+    main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()} if main else {}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    _say("scheduler stopped")
 
 
 def _say(line: str) -> None:
@@ -130,7 +173,8 @@ def _told(
     elif once:
         for each in held:
             click.echo(f"{each.pipeline} {each.interval} waits for {each.cause}{': ' * bool(each.error)}{each.error}")
-        click.echo(f"{counted(len(ended) + refused, 'run')}, {bad} without success, {len(held)} held")
+        ahead = "; next: workbench schedule ls" if bad or held else ""
+        click.echo(f"{counted(len(ended) + refused, 'run')}, {bad} without success, {len(held)} held{ahead}")
     if once and problems and not as_json:
         click.echo(f"{counted(len(problems), 'pipeline')} can't be scheduled; next: workbench schedule ls")
     return 1 if (bad or problems) and once else 0

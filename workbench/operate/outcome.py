@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,12 @@ from workbench.store.records import RunRecord
 
 if TYPE_CHECKING:
     from workbench.runtime.execute import Execution
+
+
+# What DuckDB advises to whoever calls it, which a run can't follow.
+_ADVICE = re.compile(
+    r"\n+(?=This can happen when|Possible [Ss]olution|Possible [Ff]ix|If you are trying to read files with different)"
+)
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -56,7 +63,7 @@ def why_failed(execution: Execution, result: Mapping[str, Any]) -> str:
     broken = [check for check in result.get("checks", ()) if check["violations"] and "on_failure" not in check]
     if execution.cell == "checks" and broken:
         return "; ".join(f"check {check['check']}: {broken_by(check['violations'])}" for check in broken)
-    return f"cell {execution.cell}: {execution.error}"
+    return f"cell {execution.cell}: {_ADVICE.split(execution.error, maxsplit=1)[0].rstrip()}"
 
 
 def why_empty(run: RunRecord, result: Mapping[str, Any]) -> str:

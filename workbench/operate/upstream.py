@@ -6,8 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.contract import Contract, read_contract
@@ -16,7 +15,8 @@ from workbench.catalog.version import read_manifest, version_dir
 from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
 from workbench.model import Input, VersionId, column_path
-from workbench.runtime.duck import AGAIN, file_list, rows
+from workbench.runtime.alike import Part, unlike
+from workbench.runtime.duck import AGAIN
 from workbench.runtime.postgres import is_address, place
 from workbench.runtime.sources import DUCKDB, SourceGone, is_text, reading, source_files, source_stamp
 from workbench.runtime.warehouse import Warehouse
@@ -95,10 +95,10 @@ def _reached(lineage: Mapping[str, Any], each: Input) -> Mapping[str, tuple[str,
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Columns and types of a table, of several files those of the first; ``others`` are files that have other columns."""
+    """Columns and types of a table; of several files those of the first, and those files that are not like it."""
 
     types: Mapping[str, str]
-    others: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
+    others: tuple[Part, ...] = ()
 
 
 def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> _Found:
@@ -120,20 +120,10 @@ def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> 
     return found
 
 
-def _unlike(con: Backend, workspace: Workspace, name: str) -> dict[str, AbstractSet[str]]:
-    """The columns, in small letters, of a source's Parquet files that have other ones than most; one file for each such set."""
+def _unlike(con: Backend, workspace: Workspace, name: str) -> tuple[Part, ...]:
     read = workspace.source(name).read
     paths = [] if is_address(read) or read.startswith(DUCKDB) else source_files(workspace, name)
-    if len(paths) < 2 or is_text(paths[0]):
-        return {}
-    each = (
-        f"SELECT file_name, list(name ORDER BY column_id) AS names FROM parquet_schema({file_list(paths)}) GROUP BY file_name"
-    )
-    shapes = rows(con.con, f"SELECT min(file_name) FROM ({each}) GROUP BY names")
-    if len(shapes) < 2:
-        return {}
-    told = {Path(file): rows(con.con, f"DESCRIBE SELECT * FROM read_parquet({file_list([Path(file)])})") for (file,) in shapes}
-    return {path.name: {column.lower() for column, *_ in columns} for path, columns in sorted(told.items())}
+    return unlike(con.con, paths) if paths and not is_text(paths[0]) else ()
 
 
 def _pipeline(warehouse: Warehouse, name: str) -> _Found:
@@ -147,7 +137,7 @@ def _pipeline(warehouse: Warehouse, name: str) -> _Found:
 
 
 KNOWN = 1000
-LONGEST = 60  # characters of a name in a message
+LONGEST = 120  # characters of a name in a message
 _known: dict[tuple[object, ...], _Found] = {}  # by what tells a source's files
 
 
@@ -156,7 +146,8 @@ def _broken(read: Mapping[str, tuple[str, ...]], types: Mapping[str, str], found
     lines = {}
     for column, paths in read.items():
         was = f"column {column}{f' ({types[column]})' if column in types else ''}"
-        without = [file for file, columns in found.others.items() if column.lower() not in columns]
+        without = [part.file for part in found.others if column.lower() not in part.columns]
+        wrong = [part.wrong[column.lower()] for part in found.others if column.lower() in part.wrong]
         if column not in found.types:
             near = UnknownName.of("column", column, map(_shown, found.types)).message.partition("; ")[2]
             lines[column] = f"{was} is gone; {near}"
@@ -166,6 +157,8 @@ def _broken(read: Mapping[str, tuple[str, ...]], types: Mapping[str, str], found
             changed = [line for path in paths if (line := _changed(column, path, types[column], found.types[column]))]
             if changed:
                 lines[column] = "; ".join(changed)
+        elif wrong:
+            lines[column] = f"column {column} {_shown(wrong[0])}"
     return lines
 
 
@@ -177,9 +170,9 @@ def _odd_line(workspace: Workspace, each: Input) -> str:
     return next((said for path in files if (said := odd_line(path))), "")
 
 
-def _shown(column: str) -> str:
-    """A name as it can be printed: a file that is no table has names of all kinds of characters."""
-    plain = "".join(letter if letter.isprintable() else "?" for letter in column)
+def _shown(text: str) -> str:
+    """A name or value as it can be printed: a file that is no table has names of all kinds of characters."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text)
     return plain if len(plain) <= LONGEST else plain[:LONGEST] + "…"
 
 

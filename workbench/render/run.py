@@ -63,6 +63,8 @@ def run_view(run: RunRecord, *, whole: bool = False, beat: Beat | None = None) -
     line("readers see", Text(readers(run), style=STYLES[shown_status(run)]))
     if run.error:
         line("reason", run.error)
+    if ahead := next_command(run):
+        line("next", ahead)
     title = Text.assemble(
         (f"{run.id} ", "bold"), f"{run.pipeline}@{run.version} ", (shown_status(run), STYLES[shown_status(run)])
     )
@@ -132,6 +134,16 @@ def readers(run: RunRecord) -> str:
         case "running":
             return "what they had, so far"
     return "what they had"
+
+
+def next_command(run: RunRecord) -> str:
+    """What to type after a run that had no success: once more where that may help, else what went wrong."""
+    match shown_status(run):
+        case "failed" if run.notebook and not run.facts.get("passing"):
+            return f"workbench runs open {run.id}"
+        case "failed" | "killed" | "degraded":
+            return f"workbench runs retry {run.id}"
+    return ""
 
 
 def _more(run: RunRecord, line: Any) -> None:
