@@ -100,4 +100,4 @@ def test_fewer_rows_give_the_same(opened: Callable[[str], ir.Table], number: int
     assert found is not None
     (held,) = found.held.values()
     backend: Any = table.get_backend()
-    assert backend.con.execute(f"SELECT count(*) FROM {held.shown.name}").fetchone() == (wanted,)
+    assert backend.con.execute(f"SELECT count(*) FROM {held.shown}").fetchone() == (wanted,)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +203,17 @@ def test_what_fails_late_is_said_of_the_source(postgres: str, tmp_path: Path) ->
         table.to_pyarrow()
     assert narrowed(table.select("i")).to_pyarrow().to_pylist() == [{"i": 1}]
     con.disconnect()
+
+
+def test_a_session_that_nobody_holds_ends_with_its_transaction(postgres: str, wide: Warehouse) -> None:
+    con = wide.connect()
+    wide.write(sql("SELECT i FROM wide", wide=wide.source(con, "wide")), pipeline="p", version=1)
+    wide.source(con, "wide").to_pyarrow()
+    end = weakref.ref(con)
+    del con
+    gc.collect()
+    assert end() is None
+    with psycopg.connect(postgres, autocommit=True) as other:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        while other.execute(query).fetchone() != (0,):  # the server needs a moment
+            time.sleep(0.01)

@@ -19,6 +19,7 @@ from workbench.runtime.postgres import Column, Place, Reading
 
 if TYPE_CHECKING:
     import ibis.expr.operations as ops
+    import ibis.expr.schema as sch
     import ibis.expr.types as ir
     from ibis.backends.duckdb import Backend
 
@@ -33,16 +34,20 @@ _distant: dict[int, dict[str, Distant]] = {}  # by session, and by name
 class Held:
     """Rows of a table that are here, with some of its columns: ``shown`` is a view that has NULL in the others."""
 
-    shown: ops.DatabaseTable
+    shown: str
     columns: frozenset[str] | None = None  # None before anything was fetched
     table: str = ""
 
 
 @dataclass(slots=True)
 class Distant:
-    """One table there, and what is here of it: all its rows, or those that meet a condition in SQL of the server."""
+    """One table there, and what is here of it: all its rows, or those that meet a condition in SQL of the server.
 
-    own: ops.DatabaseTable
+    It does not hold the session, which ends when nobody else does.
+    """
+
+    name: str
+    schema: sch.Schema
     at: Place
     reading: Reading
     columns: dict[str, Column]
@@ -51,12 +56,14 @@ class Distant:
     held: dict[str, Held] = field(default_factory=dict, init=False)
     _times: int = field(default=0, init=False)
 
-    @property
-    def name(self) -> str:
-        return str(self.own.name)
+    def node(self, session: Backend, shown: str = "") -> ops.DatabaseTable:
+        """The table in a session, as it stands in expressions or under the name of what is here."""
+        import ibis.expr.operations as ops
 
-    def fill(self, con: Any, names: Iterable[str], condition: str = "") -> ops.DatabaseTable:
-        """The table with these columns, and perhaps others, filled for a connection of DuckDB.
+        return ops.DatabaseTable(shown or self.name, schema=self.schema, source=session)
+
+    def fill(self, con: Any, names: Iterable[str], condition: str = "") -> str:
+        """The name of the table with these columns, and perhaps others, filled for a connection of DuckDB.
 
         All rows are there, or those that meet the condition, and perhaps others.
         """
@@ -70,15 +77,14 @@ class Distant:
             wanted, condition = frozenset(self.columns), ""
         held = self.held.get(condition)
         if held is None:
-            name = f"fetched_{self.name.removeprefix('distant_')}_{len(self.held)}"
-            held = self.held[condition] = Held(self.own.copy(name=name))
+            held = self.held[condition] = Held(f"fetched_{self.name.removeprefix('distant_')}_{len(self.held)}")
         with self.explained():
             self._fetch(con, held, wanted | (held.columns or frozenset()), condition)
         return held.shown
 
     def _fetch(self, con: Any, held: Held, names: frozenset[str], condition: str) -> None:
         columns = [each for name, each in self.columns.items() if name in names]
-        table, before = f"{held.shown.name}_{self._times}", held.table
+        table, before = f"{held.shown}_{self._times}", held.table
         if columns:
             listed = ", ".join(f"{identifier(each.name)} {each.duckdb}" for each in columns)
             con.execute(f"CREATE TABLE {table} ({listed})")
@@ -96,7 +102,7 @@ class Distant:
             for name, each in self.columns.items()
         )
         # What was compiled before goes on: all that it reads is in the new table too, in the same order.
-        con.execute(f"CREATE OR REPLACE VIEW {held.shown.name} AS SELECT {shown} FROM {table}")
+        con.execute(f"CREATE OR REPLACE VIEW {held.shown} AS SELECT {shown} FROM {table}")
         if before:
             con.execute(f"DROP TABLE {before}")
         held.table, held.columns = table, names
@@ -123,7 +129,7 @@ class _Whole:
     def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
         beside = self._beside()  # the connection itself is computing the query that asks
         filled = self._distant.fill(beside, self._distant.columns)
-        return beside.execute(f"FROM {filled.name}").to_arrow_reader().__arrow_c_stream__()
+        return beside.execute(f"FROM {filled}").to_arrow_reader().__arrow_c_stream__()
 
     def _beside(self) -> Any:
         con: Any = self._con()
@@ -137,9 +143,6 @@ def stand(
 
     Raises what reading it would: it is locked against being changed or emptied until the transaction ends.
     """
-    import ibis
-    import ibis.expr.operations as ops
-
     from workbench.runtime.duck import table_of
 
     digest = hashlib.sha256(read.encode()).hexdigest()[:12]
@@ -149,8 +152,7 @@ def stand(
         columns = reading.columns(at)
         reading.rows(f"SELECT {', '.join(each.pulled for each in columns.values())} FROM {at.relation} s LIMIT 0")
         schema = table_of(con, empty(con.con, digest, columns.values())).schema()
-        own = ops.DatabaseTable(name, schema=ibis.schema(schema), source=con)
-        made = Distant(own, at, reading, columns, reading.located(at), explained)
+        made = Distant(name, schema, at, reading, columns, reading.located(at), explained)
         con.con.register(f"{name}_rows", _Whole(made, con.con))
         shown = ", ".join(
             f"CAST({identifier(each)} AS {column.duckdb}) AS {identifier(each)}" for each, column in columns.items()
@@ -158,7 +160,7 @@ def stand(
         # DuckDB hands conditions on what it reads by Arrow to Arrow, to which NaN is not the greatest number: not past a limit.
         con.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {shown} FROM {name}_rows LIMIT {_MOST}")
         known[name] = made
-    return cast("ir.Table", known[name].own.to_expr())
+    return cast("ir.Table", known[name].node(con).to_expr())
 
 
 def empty(con: Any, digest: str, columns: Iterable[Column]) -> str:
@@ -203,13 +205,15 @@ def narrowed(expr: Expr) -> Expr:
             wanted.append((found, cast("Any", leaf).source, names, condition(found.columns, bounds_on(node))))
     if not wanted:
         return expr
-    swapped: dict[ops.Node, ops.Node] = {
-        each.own: each.fill(session.con, names, within) for each, session, names, within in wanted
-    }
+    swapped: dict[ops.Node, ops.Node] = {}
+    renamed: dict[str, str] = {}
+    for each, session, needed, within in wanted:
+        renamed[each.name] = each.fill(session.con, needed, within)
+        swapped[each.node(session)] = each.node(session, renamed[each.name])
     for query in node.find(ops.SQLQueryResult):
         text = query.query
-        for each, *_ in wanted:
-            text = text.replace(each.name, cast("Any", swapped[each.own]).name)
+        for old, new in renamed.items():
+            text = text.replace(old, new)
         swapped[query] = query.copy(query=text)
     return cast("Expr", node.replace(swapped).to_expr())
 
@@ -232,4 +236,4 @@ def rows_of(table: ir.Table, time: str | None, interval: Interval | None) -> int
                 return found.count(within)
         con = cast("Any", table.op()).source.con
         filled = found.fill(con, () if time is None else (time,))
-        return int(rows(con, f"SELECT count(*) FROM {filled.name} WHERE {within}")[0][0])
+        return int(rows(con, f"SELECT count(*) FROM {filled} WHERE {within}")[0][0])

@@ -156,13 +156,14 @@ def _sandbox(info: SandboxInfo) -> Iterator[tuple[Found, ...]]:
 
 @contextlib.contextmanager
 def _source(workspace: Workspace, name: str) -> Iterator[tuple[Found, ...]]:
+    from workbench.runtime.distant import narrowed
     from workbench.runtime.sources import end_readings
     from workbench.runtime.warehouse import Warehouse
 
     warehouse = Warehouse.open(workspace)
     con = warehouse.connect()
     try:
-        yield (_found(con.con, name, f"({con.compile(warehouse.source(con, name))})"),)
+        yield (_found(con.con, name, f"({con.compile(narrowed(warehouse.source(con, name)))})"),)
     finally:
         end_readings(con)
         con.disconnect()
