@@ -190,9 +190,12 @@ def _print(workspace: Workspace, record: BackfillRecord, *, as_json: bool) -> No
 
 
 def _carried_out(workspace: Workspace, found: Sequence[BackfillRecord]) -> set[str]:
-    """The ids of those that a process carries out now."""
+    """The ids of those that a process carries out now, also of one that was cancelled and lets its last intervals end."""
     from workbench.operate.backfill_lease import is_carried_out
     from workbench.store import Store, backfills
 
+    open_ = [
+        each for each in found if each.state in backfills.ACTIVE or any(window.state == "running" for window in each.windows)
+    ]
     with Store.open(workspace, read_only=True) as store:
-        return {each.id for each in found if each.state in backfills.ACTIVE and is_carried_out(store, each.id)}
+        return {each.id for each in open_ if is_carried_out(store, each.id)}
