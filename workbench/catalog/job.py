@@ -156,7 +156,7 @@ class Job:
         Raises ``ChecksFailed`` when its columns are not those of the contract.
         """
         contract = self.contract
-        self._keep(code_sha256=_code_sha256(contract))
+        self.result["code_sha256"] = _code_sha256(contract)
         found = {name: str(kind) for name, kind in table.schema().items()}
         if found != contract.schema:
             raise ChecksFailed(schema_difference(contract.schema, found), hint=f"workbench history {contract.pipeline}")

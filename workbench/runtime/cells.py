@@ -11,6 +11,7 @@ import contextlib
 import functools
 import io
 import os
+import re
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.session import Session
 
 from workbench.runtime.secret import redacted
@@ -59,6 +61,27 @@ class _Channel(Session):
     def flush(self) -> None:
         for stream in self.streams:
             stream.flush()
+
+
+class _Transformer(TransformerManager):
+    """IPython's, which finds its own syntax by looking at each token, three times over; where there can be none, not at all."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # IPython's
+        self.usual = self._all()
+
+    def _all(self) -> list[Any]:
+        return [*self.cleanup_transforms, *self.line_transforms, *self.token_transformers]
+
+    def transform_cell(self, cell: str) -> str:
+        if _SYNTAX.search(cell) or self._all() != self.usual:
+            return str(super().transform_cell(cell))
+        return cell if cell.endswith("\n") else cell + "\n"
+
+
+# What it may change or warn of: magics and help, line ends that Python has not, prompts, a beginning with white space, and a
+# line that begins with , ; or / and so calls.
+_SYNTAX = re.compile(r"[%!?\x1c-\x1e\x85\u2028\u2029]|>>>|\.\.\.:|In \[|\A\s|\A\Z|(?:\A|[\n\r\f\v])\s*[,;/]")
 
 
 class OutStream(io.TextIOBase):
@@ -119,6 +142,7 @@ def prepare() -> tuple[Any, _Channel]:
     config.HistoryManager.enabled = False  # it has a thread
     kernel = SimpleNamespace(eventloop=None)  # all that ``exit`` asks of it
     shell = ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel)
+    shell.input_transformer_manager = _Transformer()
     _ = shell.logger  # made when it is first asked for, which every cell does
     return shell, _Channel()
 
@@ -184,7 +208,7 @@ async def _run(shell: Any, code: str, refused: Exception | None) -> dict[str, An
     if refused is not None:
         with _known(shell, transformed, refused):
             result = shell.run_cell(code, store_history=True)
-    elif shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
+    elif _may_await(transformed) and shell.should_run_async(code, transformed_cell=transformed, preprocessing_exc_tuple=failed):
         task = asyncio.ensure_future(
             shell.run_cell_async(code, store_history=True, transformed_cell=transformed, preprocessing_exc_tuple=failed)
         )
@@ -207,6 +231,11 @@ async def _run(shell: Any, code: str, refused: Exception | None) -> dict[str, An
         lines = shell._last_traceback or []
         reply |= {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": lines}
     return reply
+
+
+def _may_await(code: str) -> bool:
+    """Whether it is worth compiling a cell to find out."""
+    return "await" in code or "async" in code
 
 
 @contextlib.contextmanager

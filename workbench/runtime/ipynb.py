@@ -5,6 +5,7 @@ encoder in Python, since the quick one can't indent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from nbformat.notebooknode import from_dict
@@ -12,6 +13,7 @@ from nbformat.v4.nbjson import BytesEncoder
 from nbformat.v4.rwbase import strip_transient
 
 _encode = BytesEncoder(ensure_ascii=False).encode
+_quoted = encode_basestring  # what that does to a text
 _SPLIT = frozenset({"application/javascript", "image/svg+xml"})
 
 
@@ -91,7 +93,7 @@ def _write(value: Any, margin: str, put: Callable[[str], None]) -> None:
     if isinstance(value, dict) and value:
         before = "{"
         for name in sorted(value):
-            put(f"{before}{inner}{_encode(name)}: ")
+            put(f"{before}{inner}{_quoted(name) if type(name) is str else _encode(name)}: ")
             _write(value[name], inner, put)
             before = ","
         put(margin + "}")
@@ -103,4 +105,4 @@ def _write(value: Any, margin: str, put: Callable[[str], None]) -> None:
             before = ","
         put(margin + "]")
     else:
-        put(_encode(value))
+        put(_quoted(value) if type(value) is str else _encode(value))

@@ -17,16 +17,18 @@ from typing import Any
 def bound_memory(limit: int | None) -> MemoryError | None:
     """Let this process have so many bytes of private writable memory: what a query or a data frame takes.
 
-    Files that are only mapped don't count. Beyond the limit Python raises ``MemoryError``; that is what comes back when the
-    process is beyond it already, since the system says nothing until it asks for more.
+    Files that are only mapped don't count. Beyond the limit Python raises ``MemoryError``. That is what comes back when the
+    process is beyond it already, and nothing is bound then: whoever is told can still say it, and has to run nothing.
     """
     if limit is None:
         return None
     import resource
 
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     has = private_memory()
-    return MemoryError(f"the limit is {limit:,} bytes, and {has:,} are taken before the first cell") if has > limit else None
+    if has > limit:
+        return MemoryError(f"the limit is {limit:,} bytes, and {has:,} are taken before the first cell")
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    return None
 
 
 def private_memory() -> int:
@@ -67,7 +69,9 @@ def main() -> None:
     sys.dont_write_bytecode = True
     die_with_parent()
     limit = os.environ.get("WORKBENCH_MEMORY_LIMIT")
-    bound_memory(int(limit) if limit else None)
+    refused = bound_memory(int(limit) if limit else None)
+    if refused is not None:
+        sys.exit(f"MemoryError: {refused}")
     log = os.fdopen(os.dup(2), "w")
     from ipykernel.kernelapp import IPKernelApp
     from jupyter_client.session import Session
