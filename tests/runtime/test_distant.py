@@ -121,6 +121,14 @@ def test_a_run_of_an_interval_fetches_its_rows(wide: Warehouse) -> None:
     con.disconnect()
 
 
+def test_a_day_too_late_to_be_a_moment_is_counted_too(postgres: str, tmp_path: Path) -> None:
+    typed(postgres, "CREATE TABLE wide (d date); INSERT INTO wide VALUES ('300000-01-01'), ('infinity'), ('2024-01-02')")
+    place = warehouse(tmp_path, wide=f"{postgres}#wide")
+    con = place.connect()
+    assert rows_of(place.source(con, "wide"), "d", Interval.parse("2024-01-02..2024-01-03")) == 1
+    con.disconnect()
+
+
 def test_of_a_count_no_column_is_fetched(wide: Warehouse) -> None:
     con = wide.connect()
     table = wide.source(con, "wide")

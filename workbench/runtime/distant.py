@@ -229,11 +229,13 @@ def rows_of(table: ir.Table, time: str | None, interval: Interval | None) -> int
                 return found.count()
             within = "true"
         else:
-            at = f"CAST({identifier(time)} AS TIMESTAMP WITH TIME ZONE)"  # the session's zone is UTC, here and there
+            # Both sessions are in UTC; the server also compares dates that are later than any moment.
             start, end = (f"TIMESTAMPTZ '{each.isoformat()}'" for each in (interval.start, interval.end))
-            within = f"{at} >= {start} AND {at} < {end}"
             if found.located and found.columns[time].kind in ("date", "timestamp", "timestamptz"):
-                return found.count(within)
+                at = f"s.{identifier(time)}"
+                return found.count(f"{at} >= {start} AND {at} < {end}")
+            at = f"CAST({identifier(time)} AS TIMESTAMPTZ)"
+            within = f"{at} >= {start} AND {at} < {end}"
         con = cast("Any", table.op()).source.con
         filled = found.fill(con, () if time is None else (time,))
         return int(rows(con, f"SELECT count(*) FROM {filled} WHERE {within}")[0][0])
