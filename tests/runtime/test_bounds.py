@@ -30,7 +30,7 @@ INSERT INTO wide (i, d, ts, tz, f) VALUES (0, 'infinity', 'infinity', '-infinity
 ALL = 604
 CASES: dict[str, tuple[Callable[[ir.Table], ir.Expr], int]] = {
     "a date": (lambda t: t.filter(_.d >= "2024-02-20"), 101),
-    "a date from the other side": (lambda t: t.filter(ibis.literal(dt.date(2024, 1, 3)) > _.d), 32),
+    "a date from the other side": (lambda t: t.filter(ibis.literal(dt.date(2024, 1, 3)) > _.d), 22),
     "dates between": (lambda t: t.filter(_.d.between("2024-01-31", "2024-02-01")).d.count(), 21),
     "moments": (lambda t: t.filter(_.ts >= dt.datetime(2024, 2, 1), _.ts < dt.datetime(2024, 2, 2, 1)), 12),
     "moments in a zone": (lambda t: t.filter(_.tz < dt.datetime(2024, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=5)))), 23),
@@ -53,9 +53,9 @@ CASES: dict[str, tuple[Callable[[ir.Table], ir.Expr], int]] = {
     "under another name": (lambda t: t.select("f", day="d").filter(_.day > "2024-02-20").agg(s=_.f.sum()), 101),
     "what is computed": (lambda t: t.mutate(d=_.d.truncate("Y")).filter(_.d >= "2024-01-01"), 602),
     "groups": (lambda t: t.group_by("d", "x").agg(s=_.f.sum()).filter(_.d >= "2024-02-20"), 101),
-    "groups by day": (lambda t: t.group_by(day=_.ts.date()).agg(s=_.f.sum()).filter(_.day >= "2024-02-20").order_by("day"), 82),
-    "groups by day in a zone": (lambda t: t.group_by(k=_.tz.date()).agg(s=_.f.sum()).filter(_.k == dt.date(2024, 2, 1)), 43),
-    "groups by month": (lambda t: t.group_by(k=_.ts.truncate("M")).agg(s=_.f.sum()).filter(_.k >= "2024-02-01"), 283),
+    "groups by day": (lambda t: t.group_by(day=_.ts.date()).agg(s=_.f.sum()).filter(_.day >= "2024-02-20").order_by("day"), 72),
+    "groups by day in a zone": (lambda t: t.group_by(k=_.tz.date()).agg(s=_.f.sum()).filter(_.k == dt.date(2024, 2, 1)), 13),
+    "groups by month": (lambda t: t.group_by(k=_.ts.truncate("M")).agg(s=_.f.sum()).filter(_.k >= "2024-02-01"), 272),
     "some of a group": (lambda t: t.group_by("x").agg(s=_.f.sum()).filter(_.s > 0.1), ALL),
     "groups of groups": (lambda t: t.filter(_.i > 590).group_by("x", "v").agg(s=_.f.sum()).group_by("x").agg(z=_.s.sum()), ALL),
     "a window": (lambda t: t.mutate(r=ibis.row_number().over(order_by="i")).filter(_.i > 590), ALL),

@@ -110,8 +110,8 @@ def test_a_run_of_an_interval_fetches_its_rows(wide: Warehouse) -> None:
     ((condition, held),) = found.held.items()
     assert held.columns == {"tz", "n"}
     assert condition == (
-        """s."tz" >= TIMESTAMPTZ '2024-01-01T00:00:00+00:00' AND """
-        """(s."tz" <= TIMESTAMPTZ '2024-01-05T00:00:00+00:00' OR s."tz" >= '294247-01-01')"""
+        """s."tz" >= TIMESTAMPTZ '2024-01-02T00:00:00+00:00' AND """
+        """(s."tz" <= TIMESTAMPTZ '2024-01-03T00:00:00+00:00' OR s."tz" >= '294247-01-01')"""
     )
     whole = wide.write(narrowed(table), pipeline="all", version=1)
     assert set(found.held) == {condition, ""}

@@ -41,7 +41,7 @@ def bounds_on(node: ops.Node) -> tuple[Bound, ...]:
     >>> by_day = t.filter(t.x == "a").group_by(day=t.at.date()).agg(n=ibis._.n.sum())
     >>> for bound in bounds_on(by_day.filter(by_day.day >= "2024-05-02").op()):
     ...     print(bound.column, bound.low, bound.among)
-    at 2024-05-01 00:00:00 ()
+    at 2024-05-02 00:00:00 ()
     x None ('a',)
     """
     import ibis.expr.operations as ops
@@ -91,11 +91,10 @@ def _of(predicate: Any) -> Iterator[Bound]:
             | ops.Less(left=ops.Literal() as given, right=value)
         ):
             yield from _bounded(value, low=[given])
+        case ops.Less(left=value, right=ops.Literal() as given) | ops.Greater(left=ops.Literal() as given, right=value):
+            yield from _bounded(value, high=[given], below=True)
         case (
-            ops.LessEqual(left=value, right=ops.Literal() as given)
-            | ops.Less(left=value, right=ops.Literal() as given)
-            | ops.GreaterEqual(left=ops.Literal() as given, right=value)
-            | ops.Greater(left=ops.Literal() as given, right=value)
+            ops.LessEqual(left=value, right=ops.Literal() as given) | ops.GreaterEqual(left=ops.Literal() as given, right=value)
         ):
             yield from _bounded(value, high=[given])
         case _:
@@ -103,15 +102,17 @@ def _of(predicate: Any) -> Iterator[Bound]:
 
 
 def _bounded(
-    value: Any, low: Iterable[Any] = (None,), high: Iterable[Any] = (None,), among: Iterable[Any] = ()
+    value: Any, low: Iterable[Any] = (None,), high: Iterable[Any] = (None,), among: Iterable[Any] = (), below: bool = False
 ) -> Iterator[Bound]:
     kind = value.dtype
     (least,), (most,) = ([None if each is None else _plain(kind, each) for each in given] for given in (low, high))
     named = tuple(_plain(kind, each) for each in among)
+    if below and kind.is_date() and most is not None and most > dt.date.min:
+        most -= dt.timedelta(days=1)  # the last day that is below another one
     if None not in named and (named or least is not None or most is not None):
-        below = _below(value, Bound("", least, most, named))
-        if below is not None:
-            yield below
+        found = _below(value, Bound("", least, most, named))
+        if found is not None:
+            yield found
 
 
 def _plain(kind: Any, given: Any) -> Any:
@@ -151,13 +152,9 @@ def _below(value: Any, bound: Bound) -> Bound | None:
     if not days or not (kind.is_timestamp() or (kind.is_date() and value.dtype.is_date())):
         return None
     low, high = (min(bound.among), max(bound.among)) if bound.among else (bound.low, bound.high)
-    day = dt.timedelta(days=1)  # to spare on both sides, whatever the zone
-    try:
-        return Bound(
-            field.name,
-            None if low is None else _moment(low, kind) - day,
-            None if high is None else _moment(high, kind) + day * (days + 1),
-        )
+    try:  # days are those of UTC, as the session's zone is
+        least = None if low is None else _moment(low, kind)
+        return Bound(field.name, least, None if high is None else _moment(high, kind) + dt.timedelta(days=days))
     except OverflowError:
         return None
 
