@@ -279,9 +279,25 @@ def test_a_version_that_is_published_meanwhile_stops_it(grown, capsys):
     with pytest.raises(LockHeld, match="1 of 4 intervals done, and nobody carries it out any more") as refused:
         worker(grown).apply(plan(grown, Interval.parse("2024-01-05..2024-01-07")))
     assert refused.value.hint == "workbench backfill --resume B-1, or: workbench backfill --cancel B-1"
-    assert command(capsys, "backfill", "--resume", "B-1").code == 4
+    resumed = command(capsys, "backfill", "--resume", "B-1")
+    assert (resumed.code, "is not that of the plan" in resumed.err) == (4, True)
     assert command(capsys, "backfill", "--cancel", "B-1").code == 0
     assert worker(grown).apply(plan(grown, Interval.parse("2024-01-05..2024-01-06"))).state == "done"
+
+
+def test_whoever_goes_on_with_it_keeps_its_hours_and_how_many_at_a_time(grown, capsys):
+    def sleep(_: float) -> None:
+        raise KeyboardInterrupt
+
+    late = dt.datetime(2026, 1, 1, 23, 59, 30, tzinfo=dt.UTC)
+    all_but_a_minute = Hours.parse("00:00-23:59", "UTC")
+    with pytest.raises(KeyboardInterrupt):
+        worker(grown, max_parallel=2, hours=all_but_a_minute, sleep=sleep, now=lambda: late).apply(plan(grown))
+    assert command(capsys, "backfill", "--resume", "B-1").code == 0
+    with Store.open(grown.workspace, read_only=True) as store:
+        (only,) = backfills.find(store)
+    kept = {name: only.process[name] for name in ("window", "timezone", "max_parallel")}
+    assert kept == {"window": "00:00-23:59", "timezone": "UTC", "max_parallel": 2}
 
 
 def test_hours_go_by_the_clock_on_the_wall_also_when_that_is_changed():
@@ -363,6 +379,9 @@ def test_the_command_from_plan_to_end(grown, capsys):
     changed["intervals"].pop()
     (grown.root / "p.json").write_text(json.dumps(changed))
     assert command(capsys, "backfill", "--apply", "p.json").code == 4
+    changed["version"] = float("inf")
+    (grown.root / "p.json").write_text(json.dumps(changed))
+    assert command(capsys, "backfill", "--apply", "p.json").code == 2
     (grown.root / "p.json").write_text("{}")
     for wrong in (
         ("backfill", "--apply", "p.json"),

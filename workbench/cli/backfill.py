@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 @click.option("-p", "--parameter", "parameters", metavar="NAME=VALUE", multiple=True, help="Set a parameter of the pipeline.")
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Save the plan to this file.")
 @click.option("--apply", "apply_file", type=click.Path(path_type=Path), help="Carry out this plan, from where it is.")
-@click.option("--max-parallel", default=1, show_default=True, type=click.IntRange(1, 32), help="Intervals at one time.")
+@click.option("--max-parallel", default=None, type=click.IntRange(1, 32), help="Intervals at one time; one when left out.")
 @click.option("--window", "hours", metavar="HH:MM-HH:MM", default=None, help="Begin intervals only in these hours.")
 @click.option("--timezone", default="UTC", show_default=True, help="The clock of --window.")
 @click.option("--list", "listing", is_flag=True, help="List backfills; of PIPELINE or of all.")
 @click.option("--pause", metavar="ID", default=None, help="Begin no more intervals of a backfill (B-1).")
-@click.option("--resume", metavar="ID", default=None, help="Go on with a backfill; here, when nobody carries it out any more.")
+@click.option("--resume", metavar="ID", default=None, help="Go on with a backfill, in its hours; here, when nobody is at it.")
 @click.option("--cancel", metavar="ID", default=None, help="End a backfill where it is.")
 @json_option
 def backfill(
@@ -48,7 +48,7 @@ def backfill(
     parameters: tuple[str, ...],
     plan_file: Path | None,
     apply_file: Path | None,
-    max_parallel: int,
+    max_parallel: int | None,
     hours: str | None,
     timezone: str,
     listing: bool,
@@ -79,7 +79,7 @@ def backfill(
     given = [name for name, value in asked.items() if value is not None]
     if len(given) > 1 or (given and (plan_file or start or end or parameters or (pipeline and not listing))):
         raise UsageError(f"{given[0]} stands alone, without a range and the other verbs", hint="workbench backfill --help")
-    if (hours or max_parallel > 1) and apply_file is None and resume is None:
+    if (hours or max_parallel) and apply_file is None and resume is None:
         raise UsageError("--window and --max-parallel go with --apply or --resume", hint="workbench backfill --help")
     workspace = find_workspace()
     if apply_file is not None or resume is not None:
@@ -133,10 +133,11 @@ def _plan(
 
 
 def _carry_out(
-    workspace: Workspace, file: Path | None, resume: str | None, most: int, hours: Hours | None, *, as_json: bool
+    workspace: Workspace, file: Path | None, resume: str | None, most: int | None, hours: Hours | None, *, as_json: bool
 ) -> int:
     from workbench.cli.following import quietly
     from workbench.operate.backfill import Worker, change
+    from workbench.operate.backfill_hours import Hours
     from workbench.operate.backfill_plan import from_json, read_plan
 
     plan: BackfillPlan
@@ -148,7 +149,10 @@ def _carry_out(
             _print(workspace, record, as_json=as_json)
             return 0
         plan = from_json(record.plan, where=record.id)
-    worker = Worker(workspace, identity(), max_parallel=most, hours=hours, say=lambda text: click.echo(text, err=True))
+        most = most or record.process.get("max_parallel")
+        if hours is None and "window" in record.process:
+            hours = Hours.parse(record.process["window"], record.process["timezone"])
+    worker = Worker(workspace, identity(), max_parallel=most or 1, hours=hours, say=lambda text: click.echo(text, err=True))
     ended = worker.apply(plan)
     _print(workspace, ended, as_json=as_json)
     quietly(workspace, identity(), pipelines=[ended.pipeline])

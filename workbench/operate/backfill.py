@@ -126,13 +126,20 @@ class Worker:
                 plan=plan.to_json(),
                 intervals=plan.intervals,
                 who=self.who,
-                process=_process(),
+                process=self._process(),
                 at=self.now(),
             )
             if mine is not None:
-                backfills.take_over(store, mine.id, _process())
+                backfills.take_over(store, mine.id, self._process())
                 backfills.tell(store, mine, "taken over", who=self.who, at=self.now())
             return begun.id, lease.take(self.workspace, store, lease_name(begun.id), over=over)
+
+    def _process(self) -> dict[str, Any]:
+        """Who carries it out, and how, for whoever goes on with it."""
+        how: dict[str, Any] = {"max_parallel": self.max_parallel}
+        if self.hours is not None:
+            how |= {"window": str(self.hours), "timezone": self.hours.zone.key}
+        return {"host": process.host(), "pid": os.getpid(), "process": process.started(os.getpid()), **how}
 
     def _must_wait(self, store: Store, plan: BackfillPlan) -> str:
         """Why nothing may begin now; "" when something may."""
@@ -260,10 +267,6 @@ def _latest(store: Store, plan: BackfillPlan) -> BackfillRecord | None:
 
 def _of_backfill(run: RunRecord) -> bool:
     return str(run.facts.get("trigger", "")).startswith("backfill ")
-
-
-def _process() -> dict[str, Any]:
-    return {"host": process.host(), "pid": os.getpid(), "process": process.started(os.getpid())}
 
 
 def _taken(store: Store, by: BackfillRecord) -> LockHeld:

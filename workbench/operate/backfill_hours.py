@@ -37,6 +37,9 @@ class Hours:
             raise UsageError(f"{text!r} is no span of hours", hint="write it as HH:MM-HH:MM, for example 02:00-05:00")
         return cls(dt.time.fromisoformat(found[1]), dt.time.fromisoformat(found[2]), clock)
 
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
     def open(self, now: dt.datetime) -> bool:
         """Whether an interval may begin now."""
         at = now.astimezone(self.zone).time()

@@ -159,7 +159,7 @@ def from_json(found: Any, *, where: str) -> BackfillPlan:
             estimate=Estimate(about["rows_in"], about["rows"], about["bytes"], about["seconds"], tuple(about["basis"])),
         )
         told = str(found["digest"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise UsageError(f"{where} is not a plan of a backfill", hint="workbench backfill --help") from None
     if told != plan.digest or not plan.intervals:
         raise GuardRefused(
