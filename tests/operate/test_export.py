@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 import yaml
@@ -187,6 +187,30 @@ def test_dags_are_python_with_the_edges_of_the_production_graph():
     assert weekly["pipelines"]["weekly_report"]["waits_for"] == {"region_totals": "workbench_30_2_any_any_any_europe_berlin"}
     assert berlin["pipelines"]["region_totals"]["pool"] == "heavy"
     assert 'airflow pools set heavy 1 ""' in text
+
+
+@pytest.mark.parametrize(
+    ("ends", "how"), [("exit 0", ""), ("exit 1", "fail"), ("exit 5", "again"), ("exit 130", "again"), ("kill -9 $$", "again")]
+)
+def test_a_task_goes_by_how_the_command_ends(ends, how):
+    class Again(Exception): ...
+
+    class Fail(Exception): ...
+
+    body = [each for each in ast.parse(dags(made(), PLACE)).body if isinstance(each, ast.FunctionDef)]
+    moment = dt.datetime(2024, 1, 2, 6, tzinfo=dt.UTC)
+    names = {
+        "dt": dt, "json": json, "subprocess": subprocess, "ZoneInfo": ZoneInfo, "WORKSPACE": ".",
+        "COMMAND": ["sh", "-c", f"""printf '{{"error": "%s"}}' "$*"; {ends}"""], "AirflowException": Again,
+        "AirflowFailException": Fail,
+        "get_current_context": lambda: {"data_interval_start": moment, "data_interval_end": moment + dt.timedelta(days=1)},
+    }  # fmt: skip
+    exec(compile(ast.Module(body, []), "exported", "exec"), names)
+    if not how:
+        assert names["run"]("p", "date", "UTC") == {"error": "p --interval 2024-01-02..2024-01-03 --json"}
+        return
+    with pytest.raises({"again": Again, "fail": Fail}[how], match=r"exit code -?\d+: p --interval 2024-01-02\.\.2024-01-03"):
+        names["run"]("p", "date", "UTC")
 
 
 def test_cron_lines_change_into_a_folder_with_a_space_and_a_percent_sign():
