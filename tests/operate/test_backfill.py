@@ -20,7 +20,7 @@ from workbench.cli.main import main
 from workbench.config import find_workspace
 from workbench.errors import GuardRefused, LockHeld, UsageError
 from workbench.model import Check, Interval
-from workbench.operate import lease
+from workbench.operate import lease, process
 from workbench.operate.backfill import Worker, change
 from workbench.operate.backfill_hours import Hours
 from workbench.operate.backfill_lease import lease_name
@@ -265,6 +265,28 @@ def test_what_another_machine_leaves_lying_is_taken_over_when_its_lease_has_run_
     ended = worker(quick).apply(made)
     assert (ended.id, ended.state, ended.process["pid"]) == ("B-1", "done", os.getpid())
     assert entries(quick) == [("begun", "grace"), ("taken over", "ada"), ("finished", "ada")]
+
+
+def test_a_lease_that_could_not_be_given_back_is_freed_by_who_comes_next(grown):
+    made = plan(grown, Interval.parse("2024-01-02..2024-01-03"))
+    ended = worker(grown).apply(made)
+
+    def leave_behind(identity: str) -> None:
+        with Store.open(grown.workspace) as store:
+            gone = f"{process.host()} 1 0"
+            leases.take(store, lease.name_of(lease_name(identity)), gone, expires=dt.datetime.now(dt.UTC) + DAY)
+
+    def held() -> tuple[Lease, ...]:
+        with Store.open(grown.workspace, read_only=True) as store:
+            return leases.held(store)
+
+    leave_behind(ended.id)
+    assert worker(grown).apply(made) == ended
+    assert held() == ()
+    elsewhere(grown, plan(grown), seconds=-60)
+    assert len(held()) == 1
+    change(grown.workspace, "B-2", "cancel", who="bo", now=NOW)
+    assert held() == ()
 
 
 def test_a_version_that_is_published_meanwhile_stops_it(grown, capsys):

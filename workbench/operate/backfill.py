@@ -19,7 +19,7 @@ from workbench.errors import GuardRefused, LeaseLost, LockHeld, UnknownName, Wor
 from workbench.model import Interval
 from workbench.operate import lease, process
 from workbench.operate.backfill_hours import Hours
-from workbench.operate.backfill_lease import is_carried_out, lease_name
+from workbench.operate.backfill_lease import give_up, is_carried_out, lease_name
 from workbench.operate.backfill_plan import BackfillPlan, refuse_other_code
 from workbench.operate.definitions import Reader
 from workbench.operate.heartbeat import schedulers
@@ -30,7 +30,7 @@ from workbench.operate.run import run_pipeline, run_together
 from workbench.operate.schedule import read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.failpoint import reached
-from workbench.store import Store, backfills, tables
+from workbench.store import Store, backfills, leases, tables
 from workbench.store import intervals as accounts
 from workbench.store.records import BackfillRecord, Lease, RunRecord, WindowState
 
@@ -72,6 +72,7 @@ class Worker:
             if held is not None:
                 with lease.kept(self.workspace, store, held, self._lost.set):
                     self._go_on(store, identity, plan)
+                    self._finish(store, identity, held)
             return _get(store, identity)
 
     def _go_on(self, store: Store, identity: str, plan: BackfillPlan) -> None:
@@ -89,11 +90,11 @@ class Worker:
             if self._run(store, identity, plan, together):
                 del waiting[: len(together)]
             reached("after_backfill_interval")
-        self._finish(store, identity)
 
-    def _finish(self, store: Store, identity: str) -> None:
-        """Say that every interval has ended, unless somebody has cancelled or paused it meanwhile."""
+    def _finish(self, store: Store, identity: str, held: Lease) -> None:
+        """Say that every interval has ended, unless somebody has cancelled or paused it meanwhile, and give the lease back."""
         with store.transaction():
+            leases.release(store, held)
             record = _get(store, identity)
             if record.state == "running":
                 backfills.set_state(store, identity, "done", finished=self.now())
@@ -117,6 +118,8 @@ class Worker:
             if holder is not None and (mine is None or holder != mine.id):
                 raise _taken(store, _get(store, holder))
             if mine is not None and mine.state == "done" and all(each.state == "succeeded" for each in mine.windows):
+                if over is not None:  # whoever said so had no time to give it back
+                    leases.release(store, over)
                 return mine.id, None
             begun = mine or backfills.add(
                 store,
@@ -238,6 +241,7 @@ def change(workspace: Workspace, identity: str, verb: str, *, who: str, now: dt.
                 case _:
                     backfills.set_state(store, record.id, "cancelled", finished=now)
                     if not is_carried_out(store, record.id):
+                        give_up(store, record.id)
                         for each in record.windows:
                             if each.state == "running":
                                 backfills.set_window(store, record.id, each.interval, "pending")

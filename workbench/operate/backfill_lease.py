@@ -23,3 +23,10 @@ def is_carried_out(store: Store, identity: str) -> bool:
     if found is None or lease.is_gone(found):
         return False
     return found.holder.startswith(f"{process.host()} ") or found.expires >= dt.datetime.now(dt.UTC)
+
+
+def give_up(store: Store, identity: str) -> None:
+    """Free the lease of a process that is gone, where nobody is to take it over."""
+    found = leases.find(store, lease.name_of(lease_name(identity)))
+    if found is not None:
+        leases.release(store, found)
