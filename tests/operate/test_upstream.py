@@ -233,3 +233,15 @@ def test_after_a_run_without_success_the_next_command_is_told_and_no_advice_that
     assert "Possible" not in run.error
     assert next_command(replace(run, facts={**run.facts, "passing": True})) == "workbench runs retry R-1"
     assert next_command(replace(run, status="succeeded")) == ""
+
+
+def test_data_of_another_pipeline_that_is_damaged_is_named_with_the_way_to_mend_it(production):
+    production.publish(*production.totals)
+    lost = next((production.workspace.warehouse / "data" / "daily_sales" / "v1").glob("*.parquet"))
+    lost.unlink()
+    with pytest.raises(InfrastructureError, match=r"input daily_sales: .* is damaged: .* is missing or cut off") as found:
+        check_inputs(production.workspace, production.warehouse, production.totals[0])
+    assert found.value.hint.startswith("workbench run daily_sales, ")
+    assert production.go().facts["changed"] is False, "readers see the same as before the file was lost"
+    assert said(production, production.totals[0]) == ""
+    assert len(production.read("daily_sales")) == 3

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from workbench.config import Settings, Source, Workspace
 from workbench.errors import InfrastructureError, LockHeld, UsageError
 from workbench.model import Interval, Snapshot
+from workbench.runtime.merge import Rules
 from workbench.runtime.warehouse import Warehouse
 
 
@@ -312,6 +313,24 @@ def test_missing_and_altered_files_are_found(warehouse, con):
     second.unlink()
     assert len(warehouse.damaged(snapshot)) == 1
     assert len(warehouse.damaged(snapshot, deep=True)) == 2
+
+
+def test_computing_everything_writes_a_file_that_is_missing_again_and_what_builds_on_it_says_so(warehouse, con):
+    expr = days(con, "2024-01-01", 3)
+    base = warehouse.write(expr, pipeline="p", version=1, partition_by="day")
+    lost, cut, _ = (warehouse.folder / file.path for file in base.files)
+    lost.unlink()
+    cut.write_bytes(cut.read_bytes()[:40])
+    for rest, mend in (
+        ({"interval": Interval.parse("2024-01-03..2024-01-04")}, "workbench run p"),
+        ({"rules": Rules("upsert")}, f"restore {base.files[0].path}, then: workbench doctor"),
+    ):
+        with pytest.raises(InfrastructureError, match=r"what readers see of p is damaged: .* is missing or cut off") as found:
+            warehouse.stage(expr, pipeline="p", version=1, partition_by="day", base=base, key=["day"], **rest)
+        assert found.value.hint == mend
+    again = warehouse.write(expr, pipeline="p", version=1, partition_by="day", base=base)
+    assert again == base
+    assert warehouse.damaged(base, deep=True) == ()
 
 
 def test_garbage_is_what_no_snapshot_that_is_kept_or_seen_needs(warehouse, con):

@@ -16,7 +16,7 @@ from workbench.config import Workspace
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
 from workbench.model import Input, VersionId, column_path
 from workbench.runtime.alike import Part, unlike
-from workbench.runtime.duck import AGAIN
+from workbench.runtime.duck import AGAIN, reported
 from workbench.runtime.postgres import is_address, place
 from workbench.runtime.sources import DUCKDB, SourceGone, is_text, reading, source_files, source_stamp
 from workbench.runtime.warehouse import Warehouse
@@ -45,7 +45,8 @@ def check_inputs(workspace: Workspace, warehouse: Warehouse, contract: Contract)
 
         for each in _read_by(workspace, contract):
             try:
-                found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
+                with reported(f"{each.kind} {each.name}"):
+                    found = _source(warehouse, session, each.name) if each.kind == "source" else _pipeline(warehouse, each.name)
             except SourceGone as error:
                 raise InfrastructureError(
                     f"{error.message}; there was one when {version} was promoted",
@@ -133,6 +134,12 @@ def _pipeline(warehouse: Warehouse, name: str) -> _Found:
     live = warehouse.live([name])
     if name not in live:
         raise UsageError(f"input {name}: nothing is published of it", hint="workbench status")
+    hurt = warehouse.damaged(live[name].snapshot)
+    if hurt:
+        raise InfrastructureError(
+            f"input {name}: what readers see of it is damaged: {hurt[0]} is missing or cut off",
+            hint=f"workbench run {name}, {AGAIN}",
+        )
     return _Found({column: str(DuckDBType.from_string(kind)) for column, kind in live[name].snapshot.columns.items()})
 
 

@@ -8,11 +8,12 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import UsageError
+from workbench.errors import InfrastructureError, UsageError
 from workbench.model import DataFile, Interval, Snapshot
 from workbench.runtime import files
 from workbench.runtime.distant import narrowed
@@ -36,12 +37,22 @@ def write_snapshot(
     key: Sequence[str] = (),
     partition_by: str | None = None,
     base: Snapshot | None = None,
-    base_query: str | None = None,
+    places: Mapping[str, Path] = MappingProxyType({}),
     interval: Interval | None = None,
     rules: Rules = REPLACE,
 ) -> Written:
-    """Compute ``expr`` and keep it below ``folder`` (the warehouse) as one snapshot; see ``Warehouse.stage``."""
+    """Compute ``expr`` and keep it below ``folder`` (the warehouse) as one snapshot; see ``Warehouse.stage``.
+
+    ``places`` says where each file of ``base`` lies. One that is missing or cut off is written again where everything is
+    computed; what builds on the files of ``base`` raises ``InfrastructureError``.
+    """
     _check(expr, key, partition_by, base, interval)
+    whole = rules.strategy == "replace" and (interval is None or partition_by is None)
+    damaged = _damaged(base, places)
+    if damaged and not whole:
+        place = sorted(damaged)[0]
+        mend = f"workbench run {pipeline}" if rules.strategy == "replace" else f"restore {place}, then: workbench doctor"
+        raise InfrastructureError(f"what readers see of {pipeline} is damaged: {place} is missing or cut off", hint=mend)
     reach = rules.reach(interval)
     if reach is not None and partition_by is not None:
         low, high = _bounds(expr.schema()[partition_by], reach)
@@ -56,18 +67,19 @@ def write_snapshot(
             con.execute("SET threads = 1")
         try:
             columns = _compute(expr, table, [name for name in (partition_by, *key) if name is not None])
+            base_query = None if base is None else select(base, places)
             staging = Staging(backend, table, columns, tuple(key), partition_by, base, base_query)
             rejected = None
             if staging.split(rules):
-                (rejected,) = _write_partitions(con, f"{table}_bad", folder, Path("quarantine", pipeline), None, None)
-            whole = rules.strategy == "replace" and (interval is None or partition_by is None)
+                (rejected,) = _write_partitions(con, f"{table}_bad", folder, Path("quarantine", pipeline), None, ())
             if not whole:
                 staging.count(rules, interval)
             if rules.strategy == "replace":
                 kept = _kept(con, base, columns, partition_by, reach)
             else:
                 kept = staging.merge(rules.strategy)
-            written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, base)
+            there = [] if base is None else [file for file in base.files if file.path not in damaged]
+            written = _write_partitions(con, table, folder, Path("data", pipeline, f"v{version}"), partition_by, there)
             if whole:  # the same number, without another query
                 staging.counts["computed"] = sum(file.rows for file in written)
         finally:
@@ -121,7 +133,7 @@ def _listed(
     return snapshot
 
 
-def select(snapshot: Snapshot, place: dict[str, Path]) -> str:
+def select(snapshot: Snapshot, place: Mapping[str, Path]) -> str:
     """The query that reads a snapshot, with its types; ``place`` says where each file lies."""
     if not snapshot.files:
         columns = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in snapshot.columns.items())
@@ -227,8 +239,21 @@ def _kept(
     return [file for file in base.files if file.partition not in inside]
 
 
+def _damaged(base: Snapshot | None, places: Mapping[str, Path]) -> frozenset[str]:
+    """The files of a snapshot that are missing or have another size."""
+    sizes = {} if base is None else {file.path: file.bytes for file in base.files}
+    found = set()
+    for path, size in sizes.items():
+        try:
+            if places[path].stat().st_size != size:
+                found.add(path)
+        except FileNotFoundError:
+            found.add(path)
+    return frozenset(found)
+
+
 def _write_partitions(
-    con: Any, table: str, folder: Path, place: Path, partition_by: str | None, base: Snapshot | None
+    con: Any, table: str, folder: Path, place: Path, partition_by: str | None, there: Sequence[DataFile]
 ) -> list[DataFile]:
     spans: list[tuple[Any, ...]]
     if partition_by is None:
@@ -238,7 +263,7 @@ def _write_partitions(
         spans = rows(
             con, f"SELECT CAST({column} AS VARCHAR), min(rowid), count(*) FROM {table} GROUP BY {column} ORDER BY min(rowid)"
         )
-    known = {(file.partition, file.sha256): file for file in base.files} if base is not None else {}
+    known = {(file.partition, file.sha256): file for file in there}
     part = f"{table}_part"
     found = []
     with files.working_folder(folder / place) as work:

@@ -171,7 +171,7 @@ class Warehouse:
         leave the files of partitions that they don't touch.
         """
         from workbench.runtime.merge import REPLACE
-        from workbench.runtime.parquet import select, write_snapshot
+        from workbench.runtime.parquet import write_snapshot
 
         return write_snapshot(
             expr,
@@ -181,7 +181,7 @@ class Warehouse:
             key=key,
             partition_by=partition_by,
             base=base,
-            base_query=None if base is None else select(base, self._places(base)),
+            places={} if base is None else self._places(base),
             interval=interval,
             rules=rules or REPLACE,
         )
