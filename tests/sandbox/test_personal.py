@@ -48,6 +48,24 @@ def test_the_line_that_is_shown_is_enough(place: Place) -> None:
     assert place.make().tables["customers"].masked == {"name": "redact", "email": "token"}
 
 
+def test_all_that_is_undecided_is_told_at_once_with_masks_that_the_columns_can_have(place: Place) -> None:
+    place.change('mask = { id = "token", name = "redact", email = "token", born = "generalise:year" }', "")
+    place.table("orders", "SELECT i AS id, i AS customer, 1 AS month, 'a' || i || '@b.org' AS remark FROM range(20000) r(i)")
+    place.table("products", "SELECT i AS id, i AS part_of, 1960 + i % 9 AS birth, 0.5 AS phone FROM range(3000) r(i)")
+    with pytest.raises(GuardRefused) as caught:
+        place.make()
+    for line in caught.value.hint.splitlines():
+        name = line.strip().removeprefix("[tool.workbench.sources.").removesuffix("]")
+        if name != line.strip():
+            header = line.strip()
+        elif name.startswith("mask"):
+            place.change(header, f"{header}\n{name}")
+    made = place.make()
+    assert made.tables["customers"].masked == {"name": "redact", "email": "token"}
+    assert made.tables["orders"].masked == {"remark": "token"}
+    assert made.tables["products"].masked == {"birth": "generalise:10", "phone": "redact"}
+
+
 @pytest.mark.parametrize(
     ("value", "kind"),
     [

@@ -13,9 +13,9 @@ from pathlib import Path
 from workbench.config import Source, Workspace, parse_duration, parse_share
 from workbench.errors import GuardRefused, UsageError, WorkbenchError
 from workbench.runtime import files
-from workbench.runtime.duck import identifier, reported
+from workbench.runtime.duck import reported
 from workbench.runtime.failpoint import reached
-from workbench.sandbox import mask, personal, refresh, registry
+from workbench.sandbox import mask, refresh, registry, undecided
 from workbench.sandbox.anchors import Anchors, check_rows, keyless, survey_anchors
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
@@ -99,7 +99,7 @@ def create(
     key = mask.Key.find(settings.sandbox.mask_key)
     with reported("sandbox"), files.working_folder(workspace.sandboxes) as work:
         with reading(workspace, work / "spill", tell) as production:
-            _refuse_undecided_names(settings.sources, production, rules)
+            undecided.refuse_names(settings.sources, production, rules)
             check_columns(settings.sources, production, all_links)
             steps = plan_roles(settings.sources, production.rows, request.anchors)
             check_rows(production, request.anchors)
@@ -123,7 +123,7 @@ def create(
             if sum(sampling.taken.values()) <= FEW:
                 production.con.execute("SET threads = 1")
             tell("looking for personal data")
-            _refuse_undecided_values(sampling.sources, rules, sampling)
+            undecided.refuse_values(sampling, rules)
             unkeyed = keyless(production, settings.sources, steps)
             file = workspace.sandboxes / identity / f"{identity}.duckdb"
             info = SandboxInfo(
@@ -208,23 +208,6 @@ def _move(built: Path, info: SandboxInfo) -> None:
         final.rename(built.parent / "broken")
     built.rename(final)
     files.sync_tree(final.parent, deep=False)
-
-
-def _refuse_undecided_names(sources: Mapping[str, Source], production: Production, rules: mask.Rules) -> None:
-    found = []
-    for name in sources:
-        found += personal.undecided_names(name, production.columns[name], rules.decided(name))
-    personal.refuse(found, sources)
-
-
-def _refuse_undecided_values(sources: Mapping[str, Source], rules: mask.Rules, sampling: Sampling) -> None:
-    found = []
-    for name in sources:
-        types = sampling.production.columns[name]
-        found += personal.undecided_values(
-            sampling.production.ask, f"stage.{identifier(name)}", name, types, rules.decided(name)
-        )
-    personal.refuse(found, sources)
 
 
 def _check_strata(request: Request, steps: Sequence[Step], production: Production) -> None:

@@ -253,5 +253,8 @@ def _masks(table: Found, joined: set[str]) -> tuple[dict[str, str], dict[str, st
     findings: list[Any] = personal.undecided_names(table.name, table.columns, ())
     rest = {column: kind for column, kind in table.columns.items() if column not in {each.column for each in findings}}
     findings += personal.undecided_values(table.ask, f"(SELECT * FROM {table.relation} r LIMIT {LOOKED})", table.name, rest, ())
-    masks = {each.column: "token" if each.column in joined else each.suggestion for each in findings}
+    masks = {
+        each.column: personal.suited("token" if each.column in joined else each.suggestion, table.columns[each.column])
+        for each in findings
+    }
     return masks, {each.column: each.reason for each in findings}

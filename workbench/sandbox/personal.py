@@ -12,6 +12,7 @@ from typing import Any
 from workbench.config import Source
 from workbench.errors import GuardRefused
 from workbench.runtime.duck import identifier, literal
+from workbench.sandbox.mask import INTEGER_BITS, WIDE, is_number, is_text, is_time
 
 # Words of a column's name -> what it probably holds and the mask that suits it.
 _WORDS: dict[str, tuple[str, str]] = {
@@ -178,6 +179,24 @@ def undecided_values(
         Finding(source, each.column, f"{each.hits:,} of its values look like {each.kind}", PATTERNS[each.kind][1], each.hits)
         for each in looks(ask, relation, types, [column for column in types if column not in known])
     ]
+
+
+def suited(rule: str, duckdb_type: str) -> str:
+    """A suggested rule, or one that a column of this type can have.
+
+    >>> suited("generalise:year", "DATE"), suited("generalise:year", "BIGINT"), suited("generalise:1000", "VARCHAR")
+    ('generalise:year', 'generalise:10', 'redact')
+    >>> suited("token", "BIGINT"), suited("token", "DOUBLE"), suited("token", "VARCHAR[]")
+    ('token', 'redact', 'redact')
+    """
+    if rule == "token":
+        whole = is_text(duckdb_type) or duckdb_type in ("UUID", *INTEGER_BITS, *WIDE)
+        return rule if whole else "redact"
+    if rule == "generalise:year" and is_number(duckdb_type):
+        return "generalise:10"
+    if rule.startswith("generalise"):
+        return rule if (is_time if rule == "generalise:year" else is_number)(duckdb_type) else "redact"
+    return rule
 
 
 def refuse(findings: Iterable[Finding], sources: Mapping[str, Source]) -> None:
