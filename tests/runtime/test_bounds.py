@@ -28,6 +28,7 @@ INSERT INTO wide (i, d, ts, tz, f) VALUES (0, 'infinity', 'infinity', '-infinity
     (-2, '2024-01-31', '2024-01-31 23:59:59.999999', '2024-02-01', 2);
 """
 ALL = 604
+SMALL = ibis.memtable({"x": ["x0", "x1", "x1"], "name": ["none", "one", "another"]})
 CASES: dict[str, tuple[Callable[[ir.Table], ir.Expr], int]] = {
     "a date": (lambda t: t.filter(_.d >= "2024-02-20"), 101),
     "a date from the other side": (lambda t: t.filter(ibis.literal(dt.date(2024, 1, 3)) > _.d), 22),
@@ -58,6 +59,16 @@ CASES: dict[str, tuple[Callable[[ir.Table], ir.Expr], int]] = {
     "groups by month": (lambda t: t.group_by(k=_.ts.truncate("M")).agg(s=_.f.sum()).filter(_.k >= "2024-02-01"), 272),
     "some of a group": (lambda t: t.group_by("x").agg(s=_.f.sum()).filter(_.s > 0.1), ALL),
     "groups of groups": (lambda t: t.filter(_.i > 590).group_by("x", "v").agg(s=_.f.sum()).group_by("x").agg(z=_.s.sum()), ALL),
+    "groups of groups of integers": (lambda t: t.filter(_.i > 590).group_by("x", "v").agg(s=_.i.sum()).agg(z=_.s.sum()), 11),
+    "groups of floats in groups": (lambda t: t.filter(_.i > 590).group_by("f", "x").agg(s=_.i.sum()).agg(z=_.s.sum()), ALL),
+    "a left join": (lambda t: t.left_join(SMALL, "x").filter(_.d >= "2024-02-20").group_by("d", "name").agg(n=_.i.sum()), 101),
+    "an inner join": (lambda t: SMALL.join(t, "x").filter(_.d >= "2024-02-20").agg(n=_.count(), z=_.d.max()), 101),
+    "a join that adds floats": (lambda t: t.left_join(SMALL, "x").filter(_.d >= "2024-02-20").agg(n=_.f.sum()), ALL),
+    "a join from the other side": (lambda t: SMALL.left_join(t, "x").filter(_.d >= "2024-02-20").agg(n=_.count()), ALL),
+    "an outer join": (lambda t: t.outer_join(SMALL, "x").filter(_.d >= "2024-02-20").agg(n=_.count()), ALL),
+    "a bound of the other side": (lambda t: t.join(SMALL, "x").filter(_.name == "one").agg(n=_.count()), ALL),
+    "rows without a match": (lambda t: t.anti_join(SMALL, "x").filter(_.i > 590).select("i", "x"), 11),
+    "rows of a join with floats": (lambda t: t.semi_join(SMALL, "x").filter(_.i > 590).select("i", "f"), ALL),
     "a window": (lambda t: t.mutate(r=ibis.row_number().over(order_by="i")).filter(_.i > 590), ALL),
     "the first ones": (lambda t: t.order_by("i").limit(300).filter(_.i > 590), ALL),
     "a join with itself": (lambda t: t.filter(_.i > 590).join(t.view(), "i").select("i"), ALL),
@@ -87,6 +98,7 @@ def opened(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> It
 def texts(expr: ir.Expr) -> list[tuple[str, ...]]:
     """The rows, sorted, each value as DuckDB writes it: numbers with all their digits."""
     backend: Any = expr.get_backend()
+    backend._run_pre_execute_hooks(expr)
     query = f"SELECT COLUMNS(*)::VARCHAR FROM ({backend.compile(expr.as_table())})"
     return sorted(backend.con.execute(query).fetchall(), key=repr)
 

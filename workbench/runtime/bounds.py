@@ -1,7 +1,8 @@
-"""Which rows of its one table an expression can need, as bounds on columns; told from the expression alone.
+"""Which rows of its tables an expression can need, as bounds on columns; told from the expression alone.
 
-Only where fewer rows can't change anything else: no join, no window, no limit, and rows are grouped once at most, so that those
-that are left are computed in the same order. Bounds may let through more than the expression does, which is computed as it is.
+Only where fewer rows can't change anything else: there are no windows and no limits, and either the rows that are left are
+computed in the same order (one table, whose rows are grouped once at most), or nothing depends on the order (no floats are
+added up). Bounds may let through more than the expression does, which is computed as it is.
 """
 
 from __future__ import annotations
@@ -33,40 +34,107 @@ class Bound:
     among: tuple[Any, ...] = ()
 
 
-def bounds_on(node: ops.Node) -> tuple[Bound, ...]:
-    """What holds for every row that a node needs of the only table below it; () where that is not known.
+def bounds_on(node: ops.Node) -> dict[ops.Relation, tuple[Bound, ...]]:
+    """What holds for every row that a node needs of a table below it, as far as that is known.
 
     >>> import ibis
     >>> t = ibis.duckdb.connect().create_table("t", schema={"at": "timestamp", "n": "int64", "x": "string"})
     >>> by_day = t.filter(t.x == "a").group_by(day=t.at.date()).agg(n=ibis._.n.sum())
-    >>> for bound in bounds_on(by_day.filter(by_day.day >= "2024-05-02").op()):
+    >>> for bound in bounds_on(by_day.filter(by_day.day >= "2024-05-02").op())[t.op()]:
     ...     print(bound.column, bound.low, bound.among)
     at 2024-05-02 00:00:00 ()
     x None ('a',)
     """
     import ibis.expr.operations as ops
 
-    plain = (ops.Filter, ops.Project, ops.DropColumns, ops.Sort, ops.Aggregate, ops.DatabaseTable)
-    relations = node.find(ops.Relation)
-    grouped = sum(isinstance(each, ops.Aggregate) for each in relations)
-    tables = sum(isinstance(each, ops.DatabaseTable) for each in relations)
+    leaf = (ops.DatabaseTable, ops.InMemoryTable)
+    plain = (*leaf, ops.Filter, ops.Project, ops.DropColumns, ops.Sort, ops.Aggregate, ops.JoinChain, ops.JoinReference)
     other = (ops.Subquery, ops.Analytic, ops.WindowFunction, ops.Unnest, ops.Impure, ops.ScalarUDF, ops.AggUDF)
-    if not all(isinstance(each, plain) for each in relations) or grouped > 1 or tables != 1 or node.find(other):
-        return ()
+    relations = node.find(ops.Relation)
+    if not all(isinstance(each, plain) for each in relations) or node.find(other):
+        return {}
+    groups = [each for each in relations if isinstance(each, ops.Aggregate)]
+    several = len(groups) > 1 or any(isinstance(each, ops.JoinChain) for each in relations)
     if not isinstance(node, ops.Relation):
-        (node,) = node.relations if len(node.relations) == 1 else (None,)
-    found: list[Bound] = []
-    while node is not None and not isinstance(node, ops.DatabaseTable):
-        match node:
-            case ops.Filter(parent=parent, predicates=predicates):
-                found += [bound for each in predicates for bound in _of(each)]
-            case ops.Project(parent=parent, values=values) | ops.Aggregate(parent=parent, groups=values):
-                known = ((values[bound.column], bound) for bound in found if bound.column in values)
-                found = [below for value, bound in known if (below := _below(value, bound)) is not None]
-            case ops.DropColumns(parent=parent) | ops.Sort(parent=parent):
-                pass
-        node = parent
-    return tuple(dict.fromkeys(found)) if node is not None else ()
+        if several or len(node.relations) != 1:
+            return {}
+        (node,) = node.relations
+    elif several and not (all(map(_in_any_order, groups)) and _sorted_in_one_way(node)):
+        return {}
+    found: dict[ops.Relation, list[tuple[Bound, ...]]] = {}
+    left: list[tuple[ops.Relation, list[Bound]]] = [(node, [])]
+    while left:
+        relation, bounds = left.pop()
+        if isinstance(relation, leaf):
+            found.setdefault(relation, []).append(tuple(dict.fromkeys(bounds)))
+        else:
+            left += _parents(relation, bounds)
+    return {table: told[0] for table, told in found.items() if len(told) == 1}
+
+
+def _parents(relation: Any, bounds: list[Bound]) -> Iterator[tuple[ops.Relation, list[Bound]]]:
+    """The tables that a table is made of, each with what holds for the rows that bounds on what is made leave to need."""
+    import ibis.expr.operations as ops
+
+    match relation:
+        case ops.Filter(parent=parent, predicates=predicates):
+            yield parent, [*bounds, *(bound for each in predicates for bound in _of(each))]
+        case ops.Project(parent=parent, values=values) | ops.Aggregate(parent=parent, groups=values):
+            yield parent, _handed(values, bounds, parent)
+        case ops.JoinChain(first=first, rest=rest, values=values):
+            # A row of these comes to nothing else than to rows that show its own values.
+            known = all(link.how in ("inner", "left", "semi", "anti") for link in rest)
+            yield first.parent, _handed(values, bounds, first) if known else []
+            for link in rest:
+                inner = known and link.how == "inner"
+                yield link.table.parent, _handed(values, bounds, link.table) if inner else []
+        case _:
+            yield relation.parent, bounds
+
+
+def _handed(values: Mapping[str, Any], bounds: list[Bound], parent: Any) -> list[Bound]:
+    """Bounds on computed columns as bounds on the columns of a table, where they are computed from one of these."""
+    import ibis.expr.operations as ops
+
+    found = []
+    for bound in bounds:
+        value = values.get(bound.column)
+        column = value if isinstance(value, ops.Field) else getattr(value, "arg", None)
+        if isinstance(column, ops.Field) and column.rel == parent and (below := _below(value, bound)) is not None:
+            found.append(below)
+    return found
+
+
+def _sorted_in_one_way(relation: Any) -> bool:
+    """Whether rows that are sorted by all columns stand in one order, since they are groups or equal rows look the same."""
+    import ibis.expr.operations as ops
+
+    top = relation
+    while isinstance(top, (ops.Filter, ops.Project, ops.DropColumns, ops.Sort)):
+        top = top.parent
+    return isinstance(top, ops.Aggregate) or all(map(_exact, relation.schema.types))
+
+
+def _exact(kind: Any) -> bool:
+    """Whether equal values look the same, as 0 and -0 do not, and their sum is the same in any order."""
+    return bool(
+        kind.is_integer() or kind.is_boolean() or kind.is_decimal() or kind.is_string() or kind.is_date() or kind.is_timestamp()
+    )
+
+
+def _in_any_order(group: ops.Aggregate) -> bool:
+    """Whether the same comes out of an aggregate in whichever order its rows arrive."""
+    import ibis.expr.operations as ops
+
+    if not all(_exact(value.dtype) for value in group.groups.values()):
+        return False
+    for value in group.metrics.values():
+        for each in value.find(ops.Reduction):
+            if type(each) in (ops.Count, ops.CountStar, ops.CountDistinct, ops.Any, ops.All):
+                continue
+            if type(each) not in (ops.Sum, ops.Min, ops.Max) or not _exact(each.arg.dtype):
+                return False
+    return True
 
 
 def _of(predicate: Any) -> Iterator[Bound]:

@@ -197,12 +197,13 @@ def narrowed(expr: Expr) -> Expr:
     from workbench.runtime.needs import columns_read
 
     node = expr.op()
+    bounds = bounds_on(node)
     wanted: list[tuple[Distant, Any, Iterable[str], str]] = []
     for leaf, names in columns_read(node).items():
         if isinstance(leaf, ops.SQLQueryResult):  # of which nothing is known but its text
             wanted += [(each, leaf.source, each.columns, "") for each in _of(leaf.source).values() if each.name in leaf.query]
         elif (found := distant(leaf)) is not None:
-            wanted.append((found, cast("Any", leaf).source, names, condition(found.columns, bounds_on(node))))
+            wanted.append((found, cast("Any", leaf).source, names, condition(found.columns, bounds.get(leaf, ()))))
     if not wanted:
         return expr
     swapped: dict[ops.Node, ops.Node] = {}
