@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,10 +24,11 @@ from workbench.errors import GuardRefused, LockHeld, UsageError
 from workbench.model import Check, Interval
 from workbench.operate import lease, process
 from workbench.operate.backfill import Worker, change
+from workbench.operate.backfill_first import kept_waiting
 from workbench.operate.backfill_hours import Hours
 from workbench.operate.backfill_lease import lease_name
 from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, split
-from workbench.operate.heartbeat import Heartbeat
+from workbench.operate.heartbeat import Heartbeat, schedulers
 from workbench.operate.observe import Readers, status
 from workbench.operate.run import may_run_together
 from workbench.operate.scheduler import Scheduler
@@ -244,6 +247,29 @@ def test_what_a_living_scheduler_is_about_to_run_goes_first_and_a_full_pool_is_w
     assert told[-2] == "pool heavy is full: other"
     with Store.open(grown.workspace, read_only=True) as store:
         assert [run.facts["trigger"] for run in reversed(store.runs())] == ["schedule", "backfill B-1"]
+
+
+def test_a_single_pass_waits_for_the_interval_under_way_and_then_goes_first(grown, capsys):
+    (grown.root / "promoted/daily_sales/pipeline.toml").write_text('schedule = "@yearly"\n')
+    elsewhere(grown, plan(grown), seconds=3600)
+    with Store.open(grown.workspace) as store:
+        expires = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+        interval = leases.take(store, lease.name_of("daily_sales"), "elsewhere 1 1", expires=expires)
+    assert kept_waiting(grown.workspace) == ("daily_sales",)
+
+    def end_the_interval() -> None:
+        while not schedulers(grown.workspace):
+            time.sleep(0.02)
+        with Store.open(grown.workspace) as store:
+            leases.release(store, interval)
+
+    other = threading.Thread(target=end_the_interval)
+    other.start()
+    passed = command(capsys, "scheduler", "run", "--once", "--json")
+    other.join()
+    assert [run["pipeline"] for run in passed.json["runs"]] == ["daily_sales"]
+    assert "waiting until a backfill lets daily_sales go first" in passed.err
+    assert kept_waiting(grown.workspace) == ()
 
 
 def test_what_is_due_does_not_hold_up_a_backfill_where_no_scheduler_lives(grown):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.operate.scheduler import Scheduler
 
 GRACE_SECONDS = 20.0
+POLL_SECONDS = 0.5
 STOPPED = 130  # the exit code of a pass that was stopped
 
 
@@ -128,9 +129,27 @@ def _once(service: Scheduler, grace: float) -> bool:
     with _handled({signal.SIGTERM: end, signal.SIGINT: end}):
         try:
             service.once()
+            _wait_for_backfills(service)
         finally:
             done.set()
     return asked[0] > 0
+
+
+def _wait_for_backfills(service: Scheduler) -> None:
+    """Run, too, what is due and a backfill kept from running: it lets a scheduler that lives go first after each interval."""
+    from workbench.operate.backfill_first import kept_waiting
+
+    waiting = kept_waiting(service.workspace)
+    if not waiting:
+        return
+    from workbench.operate.heartbeat import Heartbeat
+
+    _say(f"waiting until a backfill lets {', '.join(waiting)} go first")
+    with Heartbeat(service.workspace) as heart:
+        while not service.stopping and kept_waiting(service.workspace):
+            heart.beat(None)
+            time.sleep(POLL_SECONDS)
+            service.once()
 
 
 @contextlib.contextmanager

@@ -18,24 +18,20 @@ from workbench.config import Workspace
 from workbench.errors import GuardRefused, LeaseLost, LockHeld, UnknownName, WorkbenchError
 from workbench.model import Interval
 from workbench.operate import lease, process
+from workbench.operate.backfill_first import begins_soon, of_backfill
 from workbench.operate.backfill_hours import Hours
 from workbench.operate.backfill_lease import give_up, is_carried_out, lease_name
 from workbench.operate.backfill_plan import BackfillPlan, refuse_other_code
 from workbench.operate.definitions import Reader
-from workbench.operate.heartbeat import schedulers
 from workbench.operate.intervals import refuse_full_pool
-from workbench.operate.plan import Progress
-from workbench.operate.plan import plan as planned
 from workbench.operate.run import run_pipeline, run_together
 from workbench.operate.schedule import read_config
 from workbench.operate.settle import is_lost
 from workbench.runtime.failpoint import reached
 from workbench.store import Store, backfills, leases, tables
-from workbench.store import intervals as accounts
 from workbench.store.records import BackfillRecord, Lease, RunRecord, WindowState
 
 POLL_SECONDS = 1.0
-SILENT = dt.timedelta(minutes=1)  # after which a scheduler is not waited for
 
 
 @dataclass(slots=True)
@@ -148,10 +144,10 @@ class Worker:
         """Why nothing may begin now; "" when something may."""
         if self.hours is not None and not self.hours.open(self.now()):
             return f"waits for {self.hours.start:%H:%M} {self.hours.zone.key}"
-        first = [each for each in store.runs(status="running") if not _of_backfill(each) and not is_lost(each)]
+        first = [each for each in store.runs(status="running") if not of_backfill(each) and not is_lost(each)]
         if first:
             return f"{first[0].id} of {first[0].pipeline} goes first"
-        due = self._due(store)
+        due = begins_soon(self._reader, store)
         if due:
             return f"{due} is due and goes first"
         try:
@@ -159,18 +155,6 @@ class Worker:
         except LockHeld as error:
             return error.message
         return ""
-
-    def _due(self, store: Store) -> str:
-        """A pipeline that a scheduler, which lives, is about to run: a backfill would never leave it a moment between."""
-        now = dt.datetime.now(dt.UTC)
-        if not any(
-            each["alive"] and now - dt.datetime.fromisoformat(each["at"]) < SILENT for each in schedulers(self.workspace)
-        ):
-            return ""
-        definitions = self._reader.read(store)
-        progress = Progress(accounts.newest(store), accounts.unsettled(store), frozenset(lease.running(store)))
-        due = planned(definitions, progress, now, self.workspace.settings.scheduler.pools).due
-        return due[0].pipeline if due else ""
 
     def _run(self, store: Store, identity: str, plan: BackfillPlan, intervals: Sequence[Interval]) -> bool:
         """Run some intervals, and write down how they ended. False when somebody else runs the pipeline: later."""
@@ -267,10 +251,6 @@ def _latest(store: Store, plan: BackfillPlan) -> BackfillRecord | None:
     """The backfill that the plan is carried out by, when it was begun and not cancelled."""
     known = [each for each in backfills.find(store, plan.pipeline) if each.digest == plan.digest]
     return known[-1] if known and known[-1].state != "cancelled" else None
-
-
-def _of_backfill(run: RunRecord) -> bool:
-    return str(run.facts.get("trigger", "")).startswith("backfill ")
 
 
 def _taken(store: Store, by: BackfillRecord) -> LockHeld:
