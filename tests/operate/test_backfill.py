@@ -324,6 +324,13 @@ def test_a_version_that_is_published_meanwhile_stops_it(grown, capsys):
     listed = command(capsys, "backfill", "--list")
     assert "1 of 4 done" in listed.out
     assert "stopped" in listed.out
+    found = [each for each in command(capsys, "doctor", "--json").json["findings"] if each["subject"] == "interrupted"]
+    assert found == [
+        {
+            "subject": "interrupted", "state": "warning", "message": "nobody carries out B-1 of daily_sales any more",
+            "hint": "workbench backfill --resume B-1",
+        }
+    ]  # fmt: skip
     with pytest.raises(LockHeld, match="1 of 4 intervals done, and nobody carries it out any more") as refused:
         worker(grown).apply(plan(grown, Interval.parse("2024-01-05..2024-01-07")))
     assert refused.value.hint == "workbench backfill --resume B-1, or: workbench backfill --cancel B-1"

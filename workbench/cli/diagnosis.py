@@ -75,6 +75,7 @@ def _confinement() -> Iterator[Finding]:
 
 def _interrupted(workspace: Workspace) -> Iterator[Finding]:
     from workbench.catalog.operation import recover
+    from workbench.operate.backfill_lease import stopped
     from workbench.operate.settle import settle
     from workbench.runtime.files import remove_stale, sweep
     from workbench.runtime.warehouse import Warehouse
@@ -96,6 +97,10 @@ def _interrupted(workspace: Workspace) -> Iterator[Finding]:
             for run in settle(store, warehouse, now=now):
                 found = True
                 yield Finding("interrupted", "mended", f"run {run.id} of {run.pipeline} was killed; readers kept what they had")
+            for halted in stopped(store):
+                found = True
+                said = f"nobody carries out {halted.id} of {halted.pipeline} any more"
+                yield Finding("interrupted", "warning", said, f"workbench backfill --resume {halted.id}")
             store.write_head()
     if warehouse.folder.is_dir():
         with warehouse.lock():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from workbench.operate import lease, process
-from workbench.store import Store, leases
+from workbench.store import Store, backfills, leases
+from workbench.store.records import BackfillRecord
 
 
 def lease_name(identity: str) -> str:
@@ -23,6 +24,12 @@ def is_carried_out(store: Store, identity: str) -> bool:
     if found is None or lease.is_gone(found):
         return False
     return found.holder.startswith(f"{process.host()} ") or found.expires >= dt.datetime.now(dt.UTC)
+
+
+def stopped(store: Store) -> tuple[BackfillRecord, ...]:
+    """Backfills that say they run, and that nobody carries out any more."""
+    found = backfills.find(store, active=True)
+    return tuple(each for each in found if each.state == "running" and not is_carried_out(store, each.id))
 
 
 def give_up(store: Store, identity: str) -> None:
