@@ -235,6 +235,18 @@ def test_after_a_run_without_success_the_next_command_is_told_and_no_advice_that
     assert next_command(replace(run, status="succeeded")) == ""
 
 
+def test_a_csv_file_that_lacks_a_column_of_the_others_is_named(regions):
+    production, contract, _ = regions
+    settings = production.root / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("regions.csv.gz", "regions*.csv"))
+    production = replace(production, workspace=find_workspace(production.root))
+    for name, text in (("regions1.csv", "id,region\n1,north\n"), ("regions2.csv", "region,id\nsouth,2\n")):
+        (production.root / "raw" / name).write_text(text)
+    assert said(production, contract) == "", "the order of columns does not matter"
+    (production.root / "raw" / "regions2.csv").write_text("id,area\n2,south\n")
+    assert said(production, contract) == "column region is gone from regions2.csv"
+
+
 def test_data_of_another_pipeline_that_is_damaged_is_named_with_the_way_to_mend_it(production):
     production.publish(*production.totals)
     lost = next((production.workspace.warehouse / "data" / "daily_sales" / "v1").glob("*.parquet"))

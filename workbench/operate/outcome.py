@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # What DuckDB advises to whoever calls it, which a run can't follow.
 _ADVICE = re.compile(
-    r"\n+(?=LINE \d+:|This can happen when|Possible [Ss]olution|Possible [Ff]ix|If you are trying to read files with different)"
+    r"\n+(?=LINE \d+:|This can happen when|(?:Possible|Potential) (?:[Ss]olution|[Ff]ix)"
+    r"|If you are trying to read files with different)"
 )
 
 

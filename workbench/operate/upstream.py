@@ -20,7 +20,7 @@ from workbench.runtime.duck import AGAIN, reported
 from workbench.runtime.postgres import is_address, place
 from workbench.runtime.sources import DUCKDB, SourceGone, is_text, reading, source_files, source_stamp
 from workbench.runtime.warehouse import Warehouse
-from workbench.runtime.whole import odd_line
+from workbench.runtime.whole import header, odd_line
 
 if TYPE_CHECKING:
     from ibis.backends.duckdb import Backend
@@ -113,7 +113,7 @@ def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> 
             at = place(name, read)
             reading(con, at.address).rows(f"SELECT 1 FROM {at.relation} LIMIT 0")
         types = {column: str(kind) for column, kind in table.schema().items()}
-        found = _Found(types, _unlike(con, warehouse.workspace, name))
+        found = _Found(types, _unlike(con, warehouse.workspace, name, types))
         if files is not None and files == source_stamp(warehouse.workspace, name):
             if len(_known) >= KNOWN:
                 _known.clear()
@@ -121,10 +121,18 @@ def _source(warehouse: Warehouse, session: Callable[[], Backend], name: str) -> 
     return found
 
 
-def _unlike(con: Backend, workspace: Workspace, name: str) -> tuple[Part, ...]:
+def _unlike(con: Backend, workspace: Workspace, name: str, types: Mapping[str, str]) -> tuple[Part, ...]:
+    """The files of a source that are not like its first one."""
     read = workspace.source(name).read
     paths = [] if is_address(read) or read.startswith(DUCKDB) else source_files(workspace, name)
-    return unlike(con.con, paths) if paths and not is_text(paths[0]) else ()
+    if len(paths) < 2:
+        return ()
+    if not is_text(paths[0]):
+        return unlike(con.con, paths)
+    heads = {path.name: header(path) for path in paths}
+    if {*heads[paths[0].name]} != {*types}:  # its first line is no header
+        return ()
+    return tuple(Part(file, frozenset(map(str.lower, names)), {}) for file, names in heads.items() if {*names} != {*types})
 
 
 def _pipeline(warehouse: Warehouse, name: str) -> _Found:

@@ -51,8 +51,13 @@ def write_snapshot(
     damaged = _damaged(base, places)
     if damaged and not whole:
         place = sorted(damaged)[0]
-        mend = f"workbench run {pipeline}" if rules.strategy == "replace" else f"restore {place}, then: workbench doctor"
-        raise InfrastructureError(f"what readers see of {pipeline} is damaged: {place} is missing or cut off", hint=mend)
+        again = rules.strategy == "replace"
+        mend = f"workbench run {pipeline}" if again else f"restore {place}, then: workbench doctor"
+        raise InfrastructureError(
+            f"what readers see of {pipeline} is damaged: {place} is missing or cut off"
+            + (f"; {mend} computes it again" if again else f"; {pipeline} merges with it, so it has to be restored"),
+            hint=mend,
+        )
     reach = rules.reach(interval)
     if reach is not None and partition_by is not None:
         low, high = _bounds(expr.schema()[partition_by], reach)

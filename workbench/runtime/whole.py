@@ -17,6 +17,7 @@ _DELIMITERS = ",;\t|"
 _ENDS = 12  # bytes: a Parquet file begins with its mark, and ends with the length of what describes it and the mark again
 _MARKS = (b"PAR1", b"PARE")
 _PIECE = 1 << 20
+_NAMED = re.compile(r'^(?: *file = |Error when sniffing file ")(.+?)(?:"\.)?$', re.MULTILINE)
 
 
 def check_whole(source: str, path: Path) -> None:
@@ -33,7 +34,7 @@ def check_whole(source: str, path: Path) -> None:
     if said:
         raise InfrastructureError(
             f"source {source!r}: {path.name} is not whole: {said}",
-            hint=f"if it is being written, have it written under another name and renamed; once it is whole, {AGAIN}",
+            hint=f"wait until it is (have files written under another name and renamed), {AGAIN}",
         )
 
 
@@ -47,8 +48,7 @@ def odd_line(path: Path) -> str:
     'line 3 of customers.csv has 1 field, its header 2'
     """
     try:
-        with path.open("rb") as raw:
-            lines = io.TextIOWrapper(_stream(raw, path), "utf-8-sig", "replace", newline="")
+        with path.open("rb") as raw, _lines(raw, path) as lines:
             head = lines.readline()
             delimiter = max(_DELIMITERS, key=head.count)
             width = len(next(csv.reader([head], delimiter=delimiter), ()))
@@ -62,15 +62,23 @@ def odd_line(path: Path) -> str:
     return ""
 
 
+def header(path: Path) -> tuple[str, ...]:
+    """The names in the first line of a CSV file; () where it can't be read."""
+    try:
+        with path.open("rb") as raw, _lines(raw, path) as lines:
+            line = lines.readline()
+            return tuple(next(csv.reader([line], delimiter=max(_DELIMITERS, key=line.count)), ()))
+    except (OSError, csv.Error):
+        return ()
+
+
 def fault(error: Exception) -> tuple[str, str]:
     """What is wrong with the CSV file that an error of DuckDB names, and the way out; "" where it is not told."""
     text = str(error)
-    named = re.search(
-        r'^ *file = (.+)$|^Error when sniffing file "(.+)"', text.removeprefix("Invalid Input Error: "), re.MULTILINE
-    )
+    named = _NAMED.search(text.removeprefix("Invalid Input Error: "))
     if named is None:
         return "", ""
-    path = Path(named[1] or named[2])
+    path = Path(named[1])
     if "not utf-8 encoded" in text:
         line = re.search(r"on Line: (\d+)", text)
         return f"{f'line {line[1]}' if line else 'a line'} of {path.name} is not UTF-8", f"write it as UTF-8, {AGAIN}"
@@ -78,13 +86,14 @@ def fault(error: Exception) -> tuple[str, str]:
     return odd, f"correct that line, {AGAIN}" if odd else ""
 
 
-def _stream(raw: Any, path: Path) -> Any:
+def _lines(raw: Any, path: Path) -> io.TextIOWrapper:
+    """The text of an open file, decompressed."""
     kind = _COMPRESSED.get(path.suffix.lower())
-    if kind is None:
-        return raw
-    import pyarrow as pa
+    if kind is not None:
+        import pyarrow as pa
 
-    return pa.CompressedInputStream(raw, kind)
+        raw = pa.CompressedInputStream(raw, kind)
+    return io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="")
 
 
 def _decompressed(path: Path, kind: str) -> str:
