@@ -173,6 +173,22 @@ def test_the_estimate_knows_what_a_condition_leaves_and_what_a_floor_adds(place:
     assert shown[-1].rows["orders"] == 12 * 30 == rows["orders"]
 
 
+def test_the_estimate_follows_references_of_a_table_to_itself(empty: Place) -> None:
+    """Chains of 40, and rings of 40: what is chosen pulls in all before it, and all of its ring."""
+    staff = "SELECT i AS id, CASE WHEN i % 40 > 0 THEN i - 1 WHEN i < 10000 THEN i + 39 END AS manager FROM range(20000) r(i)"
+    empty.table("staff", staff)
+    empty.settings(
+        '[tool.workbench.sources.staff]\nread = "raw/staff.parquet"\nkey = ["id"]\nsample = "anchor"\n'
+        'references = [{ columns = ["manager"], source = "staff" }]\n'
+    )
+    shown: list[creation.Estimate] = []
+    made = creation.create(empty.workspace, Request("1%"), show=shown.append)
+    assert made.tables["staff"].core < 300
+    assert shown[-1].rows["staff"] == pytest.approx(made.tables["staff"].rows, rel=0.15)
+    with pytest.raises(GuardRefused, match="above the cap of 2,000"):
+        empty.make("1.1%", max_rows=2_000)
+
+
 def test_each_stratum_keeps_its_floor(place: Place) -> None:
     info = place.make("0.1%", anchors=("customers",), strata=("region",), floor=7)
     assert [n >= 7 for _, n in place.query(info, "SELECT region, count(*) FROM customers GROUP BY region")] == [True] * 4

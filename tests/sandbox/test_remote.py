@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import psycopg
 import pytest
 
+from tests.postgres import database
 from tests.sandbox.conftest import Place
-from workbench.errors import ConfigError, InfrastructureError, UsageError
+from workbench.errors import ConfigError, GuardRefused, InfrastructureError, UsageError
 from workbench.runtime.postgres import Place as At
 from workbench.runtime.postgres import Reading
 from workbench.sandbox import create as creation
@@ -52,25 +55,42 @@ KEYS = {
 Everywhere = Callable[..., None]
 
 
+@pytest.fixture(scope="module")
+def made(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A database with the tables, and a folder with the same as files; nobody is connected to it, and nobody writes."""
+    folder = tmp_path_factory.mktemp("made")
+    with database(postgres_server) as address:
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("SET TIME ZONE 'America/New_York'")
+            for statement in TABLES.values():
+                connection.execute(statement)
+            connection.execute("ALTER TABLE people ADD PRIMARY KEY (id)")
+        reading, con = Reading(address), duckdb.connect()
+        for name in TABLES:
+            at = At(address, "public", name)
+            columns = list(reading.columns(at).values())
+            con.execute(f"CREATE TABLE {name} ({', '.join(f'{each.name} {each.duckdb}' for each in columns)})")
+            reading.pull(con, f"SELECT {', '.join(each.pulled for each in columns)} FROM {at.relation} s", columns, name)
+            con.execute(f"COPY {name} TO '{folder}/{name}.parquet'")
+        reading.close()
+        con.close()
+        yield address.rpartition("/")[2], folder
+
+
 @pytest.fixture
-def everywhere(empty: Place, postgres: str, monkeypatch: pytest.MonkeyPatch) -> Everywhere:
+def postgres(postgres_server: str, made: tuple[str, Path]) -> Iterator[str]:
+    """The address of a database of its own with the tables."""
+    with database(postgres_server, made[0]) as address:
+        yield address
+
+
+@pytest.fixture
+def everywhere(empty: Place, postgres: str, made: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> Everywhere:
     """Tables in the server and in files; ``declare`` says which sources are read where."""
     monkeypatch.setenv("WORKBENCH_MASK_KEY", "a key of at least sixteen bytes")
     monkeypatch.setenv("SHOP_DB", postgres)
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute("SET TIME ZONE 'America/New_York'")
-        for statement in TABLES.values():
-            connection.execute(statement)
-        connection.execute("ALTER TABLE people ADD PRIMARY KEY (id)")
-    reading, con = Reading(postgres), duckdb.connect()
     for name in TABLES:
-        at = At(postgres, "public", name)
-        columns = list(reading.columns(at).values())
-        con.execute(f"CREATE TABLE {name} ({', '.join(f'{each.name} {each.duckdb}' for each in columns)})")
-        reading.pull(con, f"SELECT {', '.join(each.pulled for each in columns)} FROM {at.relation} s", columns, name)
-        con.execute(f"COPY {name} TO '{empty.root}/raw/{name}.parquet'")
-    reading.close()
-    con.close()
+        shutil.copy(made[1] / f"{name}.parquet", empty.root / "raw")
 
     def declare(*there: str, keys: dict[str, str] = KEYS) -> None:
         empty.settings(
@@ -120,6 +140,14 @@ def test_the_same_sandbox_from_files_and_from_a_server(
         }
 
 
+def test_undecided_names_and_values_of_a_server_are_told_at_once(empty: Place, everywhere: Everywhere, postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("ALTER TABLE items ADD note text DEFAULT 'a@example.org'")
+    everywhere(*TABLES, keys=KEYS | {"people": 'key = ["id"]'})
+    with pytest.raises(GuardRefused, match=r"people\.name: its name (.|\n)*items\.note: 352 of its values look like"):
+        empty.make()
+
+
 def test_the_estimate_counts_on_the_server_what_a_condition_leaves(empty: Place, everywhere: Everywhere) -> None:
     everywhere(*TABLES)
     shown: list[creation.Estimate] = []
@@ -133,6 +161,11 @@ def test_the_estimate_counts_on_the_server_what_a_condition_leaves(empty: Place,
     assert ask("list_contains([1, 2], region) AND id < 5 AND regexp_full_match(name, '.*')") == {}
     assert shown[0].rows["people"] == 22
     assert shown[1].rows["people"] == 1000
+    # References of a table to itself are followed on the server's rows as on those of files.
+    creation.create(empty.workspace, Request("10%", anchors=("items",)), show=shown.append)
+    everywhere()
+    creation.create(empty.workspace, Request("10%", anchors=("items",)), show=shown.append)
+    assert shown[-1].rows["items"] == shown[-2].rows["items"] > 60
 
 
 def test_only_rows_that_the_sample_needs_are_fetched(

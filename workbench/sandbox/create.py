@@ -17,6 +17,7 @@ from workbench.runtime.duck import reported
 from workbench.runtime.failpoint import reached
 from workbench.sandbox import mask, refresh, registry, undecided
 from workbench.sandbox.anchors import Anchors, check_rows, keyless, survey_anchors
+from workbench.sandbox.chains import chains
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
@@ -242,8 +243,10 @@ def _guard(
     show: Callable[[Estimate], None],
 ) -> None:  # fmt: skip
     rows = production.rows
+    follow = {name: each.reached for name, each in chains(production, steps, all_links).items()}
     guess = Estimate(
-        sum(rows.values()), sum(production.bytes.values()), estimate(steps, all_links, rows, recipe.share, anchors.core),
+        sum(rows.values()), sum(production.bytes.values()),
+        estimate(steps, all_links, rows, recipe.share, anchors.core, follow),
         {name: (left, rows[name]) for name, left in anchors.left.items()},
     )  # fmt: skip
     show(guess)

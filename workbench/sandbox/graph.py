@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -162,11 +162,13 @@ def estimate(
     rows: Mapping[str, int],
     share: float,
     core: Mapping[str, float] | None = None,
+    follow: Mapping[str, Callable[[int], int]] | None = None,
 ) -> dict[str, int]:
     """Rows that a sample will have, a source: chosen ones by the share, and parents by how often they are referred to.
 
     ``core`` has the rows of anchors of which another number than the share of all will be chosen; what follows them is as many
-    more or fewer.
+    more or fewer. ``follow`` says of a source that refers to itself how many rows so many rows become with all that they
+    refer to.
 
     >>> order = Link("orders", ("customer",), "customers", ("id",))
     >>> steps = [Step("orders", Role.ANCHOR), Step("customers", Role.PARENT)]
@@ -193,6 +195,8 @@ def estimate(
                 if link.parent == name and link.child != name and link != _via(steps, link.child) and total:
                     missed *= math.exp(-before[link.child] / total)
             found[name] = total - missed
+            if follow and name in follow:
+                found[name] = max(found[name], follow[name](round(found[name])))
         if found == before:
             break
     return {name: min(rows[name], round(value)) for name, value in found.items()}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.config import Source
 from workbench.errors import ConfigError
@@ -173,13 +173,18 @@ def _bounds(production: Production, name: str, columns: Sequence[str]) -> list[t
 def _numbers(
     production: Production, name: str, columns: Sequence[str], low: Sequence[int], width: Sequence[int]
 ) -> Iterator[NDArray[np.int64]]:
-    import numpy as np
-
     text, step = [], 1
     for column, first, wide in reversed(list(zip(columns, low, width, strict=True))):
         text.append(f"(t.{identifier(column)}::BIGINT - {first}) * {step}")
         step *= wide
     query = f"SELECT {' + '.join(text)} AS n FROM {production.relations[name]} t WHERE {all_filled(columns, 't')}"
-    for batch in production.con.execute(query).to_arrow_reader(BATCH):
-        column = batch.column(0)  # without NULLs; its to_numpy would import pandas
-        yield np.frombuffer(column.buffers()[1], np.int64, len(column), column.offset * 8)
+    for (batch,) in whole_numbers(production.con, query):
+        yield batch
+
+
+def whole_numbers(con: Any, query: str) -> Iterator[tuple[NDArray[np.int64], ...]]:
+    """The columns of a query, BIGINT without NULLs, some rows at a time."""
+    import numpy as np
+
+    for batch in con.execute(query).to_arrow_reader(BATCH):  # its to_numpy would import pandas
+        yield tuple(np.frombuffer(each.buffers()[1], np.int64, len(each), each.offset * 8) for each in batch.columns)
