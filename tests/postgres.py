@@ -64,11 +64,18 @@ def postgres_server() -> Iterator[str]:
         yield address
 
 
+@contextlib.contextmanager
+def database(server: str, template: str = "template1") -> Iterator[str]:
+    """The address of a new database of a server, a copy of another one, to which nobody is connected."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        yield f"{server}/{name}"
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture
 def postgres(postgres_server: str) -> Iterator[str]:
     """The address of an empty database of a real PostgreSQL, ``postgresql://postgres@127.0.0.1:PORT/NAME``."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{postgres_server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        yield f"{postgres_server}/{name}"
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with database(postgres_server) as address:
+        yield address

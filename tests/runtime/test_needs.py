@@ -114,7 +114,7 @@ STEPS: list[Callable[[Any, Any], ir.Table]] = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.sampled_from(range(len(STEPS))), min_size=1, max_size=5),
     st.lists(st.sampled_from(["a", "b", "c", "d", "items", "row"]), min_size=1, max_size=2, unique=True),
