@@ -19,15 +19,15 @@ from tests.operate.conftest import DAILY, DAILY_CONTRACT
 from tests.test_docs import hold
 from workbench.catalog.history import history
 from workbench.cli.main import main
-from workbench.config import find_workspace
 from workbench.errors import GuardRefused, LockHeld, UsageError
 from workbench.model import Check, Interval
 from workbench.operate import lease, process
 from workbench.operate.backfill import Worker, change
-from workbench.operate.backfill_first import kept_waiting
+from workbench.operate.backfill_first import begins_soon, kept_waiting
 from workbench.operate.backfill_hours import Hours
 from workbench.operate.backfill_lease import lease_name
 from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, split
+from workbench.operate.definitions import Reader
 from workbench.operate.heartbeat import Heartbeat, schedulers
 from workbench.operate.observe import Readers, status
 from workbench.operate.run import may_run_together
@@ -64,12 +64,12 @@ def published(production):
     return [str(runs[each.run].interval) for each in done]
 
 
-def elsewhere(production, made, *, seconds: float) -> None:
+def elsewhere(production, made, *, seconds: float, **how: object) -> None:
     """Another machine has begun a plan, and its lease on that runs out in so many seconds by the clock."""
     with Store.open(production.workspace) as store:
         begun = backfills.add(
             store, pipeline=made.pipeline, version=made.version, digest=made.digest, plan=made.to_json(),
-            intervals=made.intervals, who="grace", process={"host": "elsewhere", "pid": 1, "process": "1"}, at=NOW,
+            intervals=made.intervals, who="grace", process={"host": "elsewhere", "pid": 1, "process": "1", **how}, at=NOW,
         )  # fmt: skip
         expires = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
         leases.take(store, lease.name_of(lease_name(begun.id)), "elsewhere 1 1", expires=expires)
@@ -274,23 +274,25 @@ def test_a_single_pass_waits_for_the_interval_under_way_and_then_goes_first(grow
 
 def test_what_is_due_does_not_hold_up_a_backfill_where_no_scheduler_lives(grown):
     (grown.root / "promoted/daily_sales/pipeline.toml").write_text('schedule = "@yearly"\n')
-    with Heartbeat(grown.workspace) as heart:
+    with Store.open(grown.workspace) as store, Heartbeat(grown.workspace) as heart:
+        assert begins_soon(Reader(grown.workspace), store) == "daily_sales"
         said = json.loads(heart.place.read_text())
         long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
         heart.place.write_text(json.dumps(said | {"host": "elsewhere", "at": long_ago.isoformat()}))
-        made = plan(grown, Interval.parse("2024-01-02..2024-01-03"))
-        assert worker(grown, sleep=pytest.fail).apply(made).state == "done"
+        assert begins_soon(Reader(grown.workspace), store) == ""
 
 
-def test_what_another_machine_leaves_lying_is_taken_over_when_its_lease_has_run_out(grown):
-    text = (grown.root / "pyproject.toml").read_text()
-    (grown.root / "pyproject.toml").write_text(text + '\n[tool.workbench.scheduler]\nlease = "1s"\n')
-    quick = replace(grown, workspace=find_workspace(grown.root))
-    made = plan(quick, Interval.parse("2024-01-02..2024-01-03"))
-    elsewhere(quick, made, seconds=-60)
-    ended = worker(quick).apply(made)
-    assert (ended.id, ended.state, ended.process["pid"]) == ("B-1", "done", os.getpid())
-    assert entries(quick) == [("begun", "grace"), ("taken over", "ada"), ("finished", "ada")]
+def test_what_another_machine_leaves_lying_is_taken_over_when_its_lease_has_run_out_and_done_in_the_same_way(grown, capsys):
+    with (grown.root / "pyproject.toml").open("a") as file:
+        file.write('\n[tool.workbench.scheduler]\nlease = "1s"\n')
+    how = {"window": "00:00-23:59", "timezone": "UTC", "max_parallel": 2}
+    elsewhere(grown, plan(grown, Interval.parse("2024-01-02..2024-01-03")), seconds=-60, **how)
+    assert command(capsys, "backfill", "--resume", "B-1").code == 0
+    with Store.open(grown.workspace, read_only=True) as store:
+        (only,) = backfills.find(store)
+    assert (only.state, only.process["pid"]) == ("done", os.getpid())
+    assert {name: only.process[name] for name in how} == how
+    assert [did for did, _ in entries(grown)] == ["begun", "resumed", "taken over", "finished"]
 
 
 def test_a_lease_that_could_not_be_given_back_is_freed_by_who_comes_next(grown):
@@ -338,21 +340,6 @@ def test_a_version_that_is_published_meanwhile_stops_it(grown, capsys):
     assert (resumed.code, "is not that of the plan" in resumed.err) == (4, True)
     assert command(capsys, "backfill", "--cancel", "B-1").code == 0
     assert worker(grown).apply(plan(grown, Interval.parse("2024-01-05..2024-01-06"))).state == "done"
-
-
-def test_whoever_goes_on_with_it_keeps_its_hours_and_how_many_at_a_time(grown, capsys):
-    def sleep(_: float) -> None:
-        raise KeyboardInterrupt
-
-    late = dt.datetime(2026, 1, 1, 23, 59, 30, tzinfo=dt.UTC)
-    all_but_a_minute = Hours.parse("00:00-23:59", "UTC")
-    with pytest.raises(KeyboardInterrupt):
-        worker(grown, max_parallel=2, hours=all_but_a_minute, sleep=sleep, now=lambda: late).apply(plan(grown))
-    assert command(capsys, "backfill", "--resume", "B-1").code == 0
-    with Store.open(grown.workspace, read_only=True) as store:
-        (only,) = backfills.find(store)
-    kept = {name: only.process[name] for name in ("window", "timezone", "max_parallel")}
-    assert kept == {"window": "00:00-23:59", "timezone": "UTC", "max_parallel": 2}
 
 
 def test_hours_go_by_the_clock_on_the_wall_also_when_that_is_changed():
