@@ -91,6 +91,7 @@ def test_what_the_commands_print_is_what_the_schemas_say(sandboxed: Shop) -> Non
     typed("check", f"check {notebook} --map")
     typed("check", "check --explain")
     typed("check", "check --explain clock")
+    typed("check", "check --explain output-key")
     typed("sweep", f"sweep {notebook} daily_sales -p min_amount=5,15")
     typed("promote", f"promote {notebook} --dry-run")
     typed("promote", f"promote {notebook} --why because", 3)
@@ -204,17 +205,21 @@ def test_the_commands_that_the_pages_show_exist() -> None:
         assert shown <= known, page.name
 
 
-def test_the_overview_of_refusals_and_the_installed_package_have_them_all() -> None:
+def test_the_table_of_findings_and_the_overview_of_refusals_and_the_installed_package_have_them_all() -> None:
     from hatchling.builders.wheel import WheelBuilder
 
+    from workbench.promote.finding import Rule, said_of_rules
     from workbench.promote.refusal import Reason, summaries
 
+    assert list(said_of_rules()) == list(Rule)
+    assert {each.value for each in Rule}.isdisjoint(Reason)
     names = [reason.value for reason in Reason]
     assert list(summaries()) == sorted(names) == [page.stem for page in sorted((DOCS / "refusals").glob("[a-z]*.md"))]
     files = {each.distribution_path: Path(each.path) for each in WheelBuilder(str(ROOT)).recurse_included_files()}
     assert files["workbench/__main__.py"] == ROOT / "workbench" / "__main__.py"
     for name in [*names, "README"]:
         assert files[f"workbench/promote/refusals/{name}.md"] == DOCS / "refusals" / f"{name}.md"
+    assert files["workbench/promote/check.md"] == DOCS / "check.md"
     shown = {path for path in files if not path.startswith("workbench/")}
     assert shown == set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -255,15 +256,27 @@ def test_a_refusal_ends_with_the_command_that_prints_its_page(shop: Shop) -> Non
     assert shop.run(*command.split()[1:], "--json").json["text"].rstrip() == ran.out.rstrip()
 
 
+def test_a_finding_has_the_command_that_says_what_the_table_of_the_documentation_says(shop: Shop) -> None:
+    cells(shop, 'wb.output("late", orders)')
+    found = next(each for each in check(shop, "--json").json["findings"] if each["rule"] == "output-key")
+    ran = shop.run(*found["explain"].split()[1:])
+    assert ran.out.startswith("# output-key\n\n**Warning.** An output without `key=`: its versions")
+    assert shop.run(*found["explain"].split()[1:], "--json").json["severity"] == "warning"
+    annotation = next(line for line in check(shop, "--format", "github").out.splitlines() if "output-key" in line)
+    assert annotation.endswith(f"%0Amore: {found['explain']}")
+
+
 def test_reasons_are_listed_and_a_slip_is_met_with_the_nearest_one(shop: Shop) -> None:
     listed = shop.run("check", "--explain")
     assert listed.code == 0
     assert "star-import " in listed.out
-    assert listed.out.endswith("next: workbench check --explain REASON\n")
+    assert re.search(r"^output-key +warning +An output without key=", listed.out, re.MULTILINE)
+    assert listed.out.endswith("next: workbench check --explain NAME\n")
     assert not [line for line in (listed.out + check(shop).out).splitlines() if line.endswith(" ")]
     slip = shop.run("check", "--explain", "star-imports")
     assert slip.code == 2
     assert "did you mean 'star-import'?" in slip.err
+    assert "did you mean 'output-key'?" in shop.run("check", "--explain", "outputkey").err
     mixed = shop.run("check", "notebooks/sales.py", "--explain", "clock")
     assert mixed.code == 2
     assert "reads no notebook" in mixed.err

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 @click.option(
     "--explain",
     "reason",
-    metavar="[REASON]",
+    metavar="[NAME]",
     is_flag=False,
     flag_value="",
-    help="Print what REASON to refuse means, why, and the way out; alone, list all reasons.",
+    help="Print what the reason to refuse or the finding NAME means, and the way out; alone, list all of them.",
 )
 @form_option("annotations for a workflow of GitHub Actions")
 def check(
@@ -87,25 +87,26 @@ def check(
 
 
 def _explain(name: str, form: str) -> None:
-    """The page of a reason, or all reasons."""
-    from workbench.promote.refusal import Reason, summaries
-    from workbench.render.reasons import ReasonPage, reasons_view
+    """The page of a reason or a rule, or all of them."""
+    from workbench.promote.finding import Rule
+    from workbench.promote.refusal import Reason
+    from workbench.render.reasons import ReasonPage, reason_json, reasons_json, reasons_view
 
     if not name:
-        said = summaries()
         if form == "json":
-            emit_json({"reasons": [{"reason": reason.value, "what": what} for reason, what in said.items()]})
+            emit_json(reasons_json())
         else:
-            console().print(reasons_view(said))
-            click.echo("next: workbench check --explain REASON")
+            console().print(reasons_view())
+            click.echo("next: workbench check --explain NAME")
         return
-    if name.lower() not in {each.value for each in Reason}:
-        raise UnknownName.of("reason to refuse", name, [each.value for each in Reason], hint="workbench check --explain")
-    reason = Reason(name.lower())
+    known: dict[str, Reason | Rule] = {each.value: each for each in (*Reason, *Rule)}
+    found = known.get(name.lower())
+    if found is None:
+        raise UnknownName.of("reason or finding", name, known, hint="workbench check --explain")
     if form == "json":
-        emit_json({"reason": reason.value, "text": reason.text()})
+        emit_json(reason_json(found))
     else:
-        console().print(ReasonPage(reason))
+        console().print(ReasonPage(found))
 
 
 def _refuse_unmarked(workspace: Workspace, notebook: Path) -> None:

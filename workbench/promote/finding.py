@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Literal
+
+from workbench.promote.page import page
 
 
 class Severity(StrEnum):
@@ -13,6 +16,43 @@ class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     NOTE = "note"
+
+
+class Rule(StrEnum):
+    """One of our own rules; the table in ``docs/check.md`` says of each what it finds, and the way out."""
+
+    IBIS_UNDERSCORE = "ibis-underscore"
+    PARAMETER_DOC = "parameter-doc"
+    PARAMETER_RANGE = "parameter-range"
+    LIMIT_ORDER = "limit-order"
+    UNUSED_MARK = "unused-mark"
+    OUTPUT_KEY = "output-key"
+    OUTPUT_DOC = "output-doc"
+    COLUMN_DOC = "column-doc"
+    RULE_TABLE = "rule-table"
+    DEPRECATED_INPUT = "deprecated-input"
+    UNIMPORTED_MARK = "unimported-mark"
+    NO_OUTPUT = "no-output"
+
+    @property
+    def command(self) -> str:
+        """The command that prints what the table says."""
+        return f"workbench check --explain {self.value}"
+
+    def text(self) -> str:
+        """What the table says, as a page of Markdown.
+
+        >>> Rule.OUTPUT_DOC.text().splitlines()
+        ['# output-doc', '', '**Warning.** An output without `doc=`. Say what one row is.']
+        """
+        severity, said = said_of_rules()[self]
+        return f"# {self.value}\n\n**{severity.value.capitalize()}.** {said}\n"
+
+
+def said_of_rules() -> dict[Rule, tuple[Severity, str]]:
+    """How bad each rule's findings are as a rule, and what is found, as Markdown; the first sentence is a summary."""
+    rows = re.findall(r"^\| `([\w-]+)` \| (error|warning|note) \| (.+) \|$", page("check.md"), re.MULTILINE)
+    return {Rule(name): (Severity(severity), said) for name, severity, said in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +72,11 @@ class Finding:
     hint: str = ""
     fixable: bool = False
 
+    @property
+    def explain(self) -> str:
+        """The command that says more of the rule; nothing for marimo's."""
+        return Rule(self.rule).command if self.source == "workbench" else ""
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self) | {"severity": self.severity.value}
+        return asdict(self) | {"severity": self.severity.value, "explain": self.explain}

@@ -1,6 +1,6 @@
 """Our own rules for notebooks: what the slicer takes as it stands, and what a reviewer or a reader would ask about.
 
-Each rule is one function that yields findings, named as its rule; ``docs/check.md`` has a paragraph for each.
+Each rule is one function that yields findings, named as its rule.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from workbench.errors import quoted
-from workbench.promote.finding import Finding, Severity
+from workbench.promote.finding import Finding, Rule, Severity
 from workbench.promote.fix import fix_underscore, underscore_imports
 from workbench.promote.marks import IMPORT_HINT, Marks, Widget, read_marks, unimported_marks
 from workbench.promote.marks import unimported as unimported_mark
@@ -57,14 +57,14 @@ def lint_unmarked(program: Program) -> tuple[Finding, ...] | None:
     if any(each.severity is Severity.ERROR for each in found):
         return tuple(sorted(found, key=lambda each: (each.line, each.rule)))
     hint = 'to promote a table, mark it: late = wb.output("daily_orders", table, key=["day"])'
-    nothing = Finding(1, None, "workbench", "no-output", Severity.NOTE, "the notebook marks no output", hint)
+    nothing = Finding(1, None, "workbench", Rule.NO_OUTPUT, Severity.NOTE, "the notebook marks no output", hint)
     return (nothing, *found)
 
 
 def unimported(program: Program) -> Iterator[Finding]:
     """``wb.output`` in a notebook that never imports ``wb``: nothing is marked, and the cell fails."""
     for statement, func in unimported_marks(program):
-        yield _at(statement, func, "unimported-mark", unimported_mark(func), IMPORT_HINT, Severity.ERROR)
+        yield _at(statement, func, Rule.UNIMPORTED_MARK, unimported_mark(func), IMPORT_HINT, Severity.ERROR)
 
 
 def ibis_underscore(program: Program) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def ibis_underscore(program: Program) -> Iterator[Finding]:
         mechanical = each.line in fixable
         message = f"marimo keeps {each.name} to this cell: in every other cell it is not defined"
         hint = "write ibis._ instead" + (f": workbench check --fix {quoted(program.notebook.path)}" if mechanical else "")
-        yield _at(each.statement, each.node, "ibis-underscore", message, hint, fixable=mechanical)
+        yield _at(each.statement, each.node, Rule.IBIS_UNDERSCORE, message, hint, fixable=mechanical)
 
 
 def parameters(slicing: Slicing, marks: Marks) -> Iterator[Finding]:
@@ -88,10 +88,10 @@ def parameters(slicing: Slicing, marks: Marks) -> Iterator[Finding]:
         argument = "doc" if widget.kind == "param" else "label"
         if not parameter.doc.strip():
             hint = f'say what it means, with its unit: {argument}="…"'
-            yield _at(widget.statement, widget.call, "parameter-doc", f"parameter {parameter.name} has no {argument}=", hint)
+            yield _at(widget.statement, widget.call, Rule.PARAMETER_DOC, f"parameter {parameter.name} has no {argument}=", hint)
         if parameter.choices is None and parameter.type != "bool" and (parameter.ge is None or parameter.le is None):
             message = f"parameter {parameter.name} takes {parameter.domain()}, without limit"
-            yield _at(widget.statement, widget.call, "parameter-range", message, _range_hint(widget))
+            yield _at(widget.statement, widget.call, Rule.PARAMETER_RANGE, message, _range_hint(widget))
 
 
 def _range_hint(widget: Widget) -> str:
@@ -111,13 +111,13 @@ def unused_marks(slicing: Slicing, program: Program, marks: Marks) -> Iterator[F
                 read = any(_reads(program, statement, key) for key in statement.stores())
                 message = f"source {name} is marked, but no output needs it" + ("; only display reads it" if read else "")
                 hint = "" if read else f"remove it, or read it where {name} was meant"
-                yield _at(statement, call, "unused-mark", message, hint, Severity.NOTE if read else Severity.WARNING)
+                yield _at(statement, call, Rule.UNUSED_MARK, message, hint, Severity.NOTE if read else Severity.WARNING)
     for widget in marks.widgets.values():
         if widget.kind == "param" and widget.parameter is not None and widget.parameter.name in unused:
             name = widget.parameter.name
             message = f"parameter {name} is marked, but no output needs it: no pipeline will have it"
             hint = f"remove it, use {widget.key}.value in an output, or make it a plain mo.ui widget"
-            yield _at(widget.statement, widget.call, "unused-mark", message, hint)
+            yield _at(widget.statement, widget.call, Rule.UNUSED_MARK, message, hint)
 
 
 def _reads(program: Program, definition: Statement, key: str) -> bool:
@@ -134,15 +134,15 @@ def outputs(output: Output, promoted: Collection[str]) -> Iterator[Finding]:
     mark, statement, call = output.mark, output.statement, output.call
     if not mark.key:
         message = f"output {mark.name} has no key: its rows can't be told apart, so versions are compared by whole rows only"
-        yield _at(statement, call, "output-key", message, 'name the columns that identify a row: key=["…"]')
+        yield _at(statement, call, Rule.OUTPUT_KEY, message, 'name the columns that identify a row: key=["…"]')
     if not mark.doc.strip():
-        yield _at(statement, call, "output-doc", f"output {mark.name} has no description", 'say what a row is: doc="…"')
+        yield _at(statement, call, Rule.OUTPUT_DOC, f"output {mark.name} has no description", 'say what a row is: doc="…"')
     known = [*mark.key, mark.partition_by or ""]
     known += [name for check in mark.checks for name in check.columns]
     silent = [name for name in dict.fromkeys([*known, *promoted]) if name and not mark.columns.get(name, "").strip()]
     if silent:
         hint = f'describe each: columns={{"{silent[0]}": "…"}}; what it is counted in goes into units='
-        yield _at(statement, call, "column-doc", f"output {mark.name} does not describe {', '.join(silent)}", hint)
+        yield _at(statement, call, Rule.COLUMN_DOC, f"output {mark.name} does not describe {', '.join(silent)}", hint)
 
 
 def deprecated_inputs(output: Output, slicing: Slicing, deprecated: Mapping[str, tuple[str, bool]]) -> Iterator[Finding]:
@@ -154,7 +154,7 @@ def deprecated_inputs(output: Output, slicing: Slicing, deprecated: Mapping[str,
             severity = Severity.WARNING if over else Severity.NOTE
             hint = f"promote a new version of {name} with it, or read what takes its place"
             message = f"output {output.mark.name} reads {name}: {said}"
-            yield _at(output.statement, output.call, "deprecated-input", message, hint, severity)
+            yield _at(output.statement, output.call, Rule.DEPRECATED_INPUT, message, hint, severity)
 
 
 def rule_tables(output: Output, tables: Mapping[str, Collection[str]]) -> Iterator[Finding]:
@@ -172,7 +172,7 @@ def rule_tables(output: Output, tables: Mapping[str, Collection[str]]) -> Iterat
                 f"there are: {', '.join(sorted(there)[:12])}" if there else "declare the source, or promote the pipeline first"
             )
             message = f"output {output.mark.name}: check {check}: there is {missing}"
-            yield _at(output.statement, output.call, "rule-table", message, hint, Severity.ERROR)
+            yield _at(output.statement, output.call, Rule.RULE_TABLE, message, hint, Severity.ERROR)
 
 
 def limits(program: Program, slicing: Slicing, marks: Marks) -> Iterator[Finding]:
@@ -191,7 +191,7 @@ def limits(program: Program, slicing: Slicing, marks: Marks) -> Iterator[Finding
                 why = "nothing orders the rows before" if order is None else "rows that tie in order_by may swap places"
                 message = f".{call.func.attr}() keeps rows that may differ from run to run: {why}"
                 hint = "end order_by with columns that tell all rows apart, such as the output's key"
-                yield _at(statement, call, "limit-order", message, hint)
+                yield _at(statement, call, Rule.LIMIT_ORDER, message, hint)
 
 
 def _order(program: Program, statement: Statement, node: ast.expr, depth: int = 3) -> set[str] | None:
@@ -218,7 +218,7 @@ def _order(program: Program, statement: Statement, node: ast.expr, depth: int = 
 def _at(
     statement: Statement,
     node: ast.AST,
-    rule: str,
+    rule: Rule,
     message: str,
     hint: str,
     severity: Severity = Severity.WARNING,

@@ -1,7 +1,6 @@
 """Refusals: why a slice can't be cut, each with its place in the notebook and the way out.
 
-Every member of :class:`Reason` has a page in ``docs/refusals/`` and a fixture in ``tests/corpus/``. An installed package has
-the pages beside this module.
+Every member of :class:`Reason` has a page in ``docs/refusals/`` and a fixture in ``tests/corpus/``.
 """
 
 from __future__ import annotations
@@ -9,8 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from workbench.promote.page import page
 
 if TYPE_CHECKING:
     from workbench.promote.notebook import Cell
@@ -71,8 +71,7 @@ class Reason(StrEnum):
         >>> Reason.STAR_IMPORT.text().splitlines()[0]
         '# star-import'
         """
-        found = (_pages() / f"{self.value}.md").read_text(encoding="utf-8")
-        return re.sub(r"\[([^\]]+)\]\([^)]+\.md[^)]*\)", r"\1", found)
+        return page(f"refusals/{self.value}.md")
 
 
 def summaries() -> dict[Reason, str]:
@@ -81,14 +80,8 @@ def summaries() -> dict[Reason, str]:
     >>> summaries()[Reason.STAR_IMPORT]
     'A cell has `from module import *`'
     """
-    overview = (_pages() / "README.md").read_text(encoding="utf-8")
-    return {Reason(name): said for name, said in re.findall(r"^- \[([\w-]+)\]\([\w-]+\.md\): (.+)$", overview, re.MULTILINE)}
-
-
-def _pages() -> Path:
-    """The folder of the pages: beside this module where the package is installed, among the documentation in a checkout."""
-    installed = Path(__file__).with_name("refusals")
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "docs" / "refusals"
+    overview = re.findall(r"^- ([\w-]+): (.+)$", page("refusals/README.md"), re.MULTILINE)
+    return {Reason(name): said for name, said in overview}
 
 
 @dataclass(frozen=True, slots=True, order=True)

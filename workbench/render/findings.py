@@ -68,10 +68,10 @@ def github_lines(checked: Sequence[Checked]) -> list[str]:
         if each.error is not None:
             lines.append(_annotation("error", path, 1, "notebook", _told(each.error.message, each.error.hint)))
         for refusal in each.refusals:
-            told = _told(refusal.message, refusal.hint)
+            told = _told(refusal.message, refusal.hint, refusal.reason.command)
             lines.append(_annotation("error", path, refusal.line, refusal.reason.value, f"refused: {told}"))
         for finding in each.findings:
-            told = _told(finding.message, finding.hint)
+            told = _told(finding.message, finding.hint, finding.explain)
             lines.append(_annotation(_LEVELS[finding.severity], path, finding.line, _rule(finding), told))
     return lines
 
@@ -81,8 +81,8 @@ def _annotation(level: str, path: PurePath, line: int, rule: str, message: str) 
     return f"::{level} file={_escape_property(path.as_posix())},line={line},title={title}::{_escape(message)}"
 
 
-def _told(message: str, hint: str) -> str:
-    return f"{message}\nway out: {hint}" if hint else message
+def _told(message: str, hint: str, more: str = "") -> str:
+    return message + (f"\nway out: {hint}" if hint else "") + (f"\nmore: {more}" if more and more != hint else "")
 
 
 def _rule(finding: Finding) -> str:
