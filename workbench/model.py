@@ -63,6 +63,19 @@ def check_name(kind: str, name: str) -> str:
     )
 
 
+def check_mark(verb: str, name: object, example: str) -> str:
+    """The name that a mark in a notebook is given, when it is a text.
+
+    >>> check_mark("source", 5, 'wb.source("orders")')
+    Traceback (most recent call last):
+        ...
+    workbench.errors.UsageError: wb.source: its name is 5, not a text
+    """
+    if isinstance(name, str):
+        return name
+    raise UsageError(f"wb.{verb}: its name is {name!r}, not a text", hint=f"for example {example}")
+
+
 class Verdict(StrEnum):
     """What a gate says."""
 

@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 
 from workbench.catalog.writing import problem_of
 from workbench.errors import UnknownName, UsageError
-from workbench.model import Check, OutputMark, check_name
+from workbench.model import Check, OutputMark, check_mark, check_name
 from workbench.runtime.stopping import stopping
 from workbench.sandbox import session
 
@@ -135,10 +135,7 @@ def _names(key: Sequence[str]) -> tuple[str, ...]:
 
 @stopping
 def _record(given: OutputMark, expr: ir.Table, namespace: Mapping[str, Any]) -> OutputTable:
-    name = given.name
-    if not isinstance(name, str):
-        raise UsageError(f"wb.output: its name is {name!r}, not a text", hint='for example wb.output("daily_orders", table)')
-    check_name("output", name)
+    name = check_name("output", check_mark("output", given.name, 'wb.output("daily_orders", table)'))
     if not isinstance(expr, ir.Table):
         raise UsageError(
             f"output {name} is a {type(expr).__name__}, not an Ibis table",

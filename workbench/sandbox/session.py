@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.config import find_workspace
 from workbench.errors import GuardRefused, UnknownName, UsageError
-from workbench.model import OutputMark
+from workbench.model import OutputMark, check_mark
 from workbench.runtime.duck import literal
 from workbench.runtime.stopping import stopping
 from workbench.sandbox import registry
@@ -45,8 +45,7 @@ class Session:
 
     def source(self, name: str) -> ir.Table:
         """The sandbox's table of that source, with the columns and types of production."""
-        if not isinstance(name, str):
-            raise UsageError(f"wb.source: its name is {name!r}, not a text", hint='for example wb.source("orders")')
+        check_mark("source", name, 'wb.source("orders")')
         if name in self.sources:
             return self.con.table(name, database="main")
         declared = _declared()

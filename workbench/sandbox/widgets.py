@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from workbench.errors import UsageError
-from workbench.model import check_name
+from workbench.model import check_mark, check_name
 from workbench.parameter import Parameter
 from workbench.runtime.stopping import stopping
 
@@ -67,9 +67,7 @@ def declared(
     doc: str = "",
 ) -> Parameter:
     """The checked parameter that a call of ``param`` declares; ``UsageError`` names it when it can't stand."""
-    if not isinstance(name, str):
-        raise UsageError(f"wb.param: its name is {name!r}, not a text", hint='for example wb.param("min_delay", 15)')
-    check_name("parameter", name)
+    check_name("parameter", check_mark("param", name, 'wb.param("min_delay", 15)'))
     allowed: tuple[Scalar, ...] | None = None
     if choices is not None:
         allowed = tuple(choices.values() if isinstance(choices, Mapping) else choices)
