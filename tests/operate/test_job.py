@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.catalog.job import ChecksFailed, Job
-from workbench.errors import UsageError
+from workbench.errors import InfrastructureError, UsageError
 from workbench.model import Check
 
 
@@ -131,3 +131,18 @@ def test_a_version_comes_from_its_workspace_whatever_else_is_on_the_path(product
     from promoted.daily_sales import v1
 
     assert v1.__file__ == str(production.root / "promoted" / "daily_sales" / "v1" / "__init__.py")
+
+
+def test_a_source_that_changes_while_it_is_read_fails_the_run_for_a_reason_that_may_pass(production):
+    made = job(production)
+    table = computed(production, made)
+    production.orders(2)
+    with pytest.raises(InfrastructureError, match="source orders changed while it was read"):
+        made.write(table)
+
+
+def test_a_file_that_comes_while_others_are_read_is_for_the_next_run(production):
+    made = job(production)
+    table = computed(production, made)
+    production.orders(1, first="2024-01-04", name="new")
+    assert "3 rows computed" in repr(made.write(table))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -18,11 +19,11 @@ from workbench.catalog.environment import recorded
 from workbench.catalog.others import other_tables
 from workbench.catalog.pinned import seen
 from workbench.catalog.profile import describe, examples, first_rows, partitions_moved, plain_rows, schema_difference
-from workbench.catalog.showing import Shown, broken_by
+from workbench.catalog.showing import Inputs, Shown, broken_by
 from workbench.catalog.version import importable
 from workbench.catalog.writing import is_hard, rules_of
 from workbench.config import Workspace, find_workspace
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import InfrastructureError, UsageError, WorkbenchError
 from workbench.model import SCHEMA_VERSION, CheckResult, Input, Interval, Snapshot
 from workbench.parameter import encode, is_reference
 from workbench.runtime import checks
@@ -30,7 +31,7 @@ from workbench.runtime.distant import rows_of
 from workbench.runtime.duck import BYTES_OF_A_THREAD, ROWS_OF_A_THREAD, identifier, place_of, rows, widen
 from workbench.runtime.files import make_folder, write_atomic
 from workbench.runtime.secret import redacted, resolve
-from workbench.runtime.sources import source_size
+from workbench.runtime.sources import source_size, source_stamp
 from workbench.runtime.warehouse import SPILL, Warehouse
 
 if TYPE_CHECKING:
@@ -60,18 +61,6 @@ class ChecksFailed(WorkbenchError):
         return [f"{type(self).__name__}: {self.message}"]
 
 
-class Inputs(dict[str, Any]):
-    """A table for each argument of the version's function; shown as a list of what was read."""
-
-    shown = Shown("", (), ())
-
-    def __repr__(self) -> str:
-        return repr(self.shown)
-
-    def _repr_html_(self) -> str:
-        return self.shown._repr_html_()
-
-
 class Job:
     """One run of one version, seen from inside its notebook."""
 
@@ -84,6 +73,7 @@ class Job:
         self.warehouse, self.live = seen(Warehouse.open(workspace), None if self._place is None else self._place.parent, read)
         self.con = self.warehouse.connect()
         self.staged: Snapshot | None = None
+        self._stamps: dict[str, tuple[object, ...]] = {}  # what tells the files of sources, from before they were looked at
         self._read: ir.Table | None = None
         self.result: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -172,6 +162,7 @@ class Job:
             interval=self.interval,
             rules=rules_of(contract, self._released()),
         )
+        self._refuse_changed()
         self.staged, self._read = written.snapshot, None
         staged = self.staged
         widen(self.con, rows=staged.rows)
@@ -219,12 +210,14 @@ class Job:
 
     def profile(self) -> Shown:
         """Rows, NULLs, lowest and highest value of each column; a few rows beneath."""
+        from IPython.display import display
+
         table = self._table()
         described = describe(table)
         self.result["profile"] = described
         columns = tuple((c["column"], c["type"], c["nulls"], c["min"], c["max"]) for c in described["columns"])
         first = first_rows(table, self.contract.key, SAMPLE_ROWS)
-        _display(Shown(f"{described['rows']:,} rows", ("column", "type", "NULLs", "lowest", "highest"), columns))
+        display(Shown(f"{described['rows']:,} rows", ("column", "type", "NULLs", "lowest", "highest"), columns))
         return Shown("first rows", tuple(table.columns), tuple(first))
 
     def finish(self) -> Shown:
@@ -238,11 +231,24 @@ class Job:
 
     def _input(self, each: Input) -> tuple[ir.Table, str]:
         if each.kind == "source":
+            self._stamps[each.name] = source_stamp(self.workspace, each.name) or ()
             return self.warehouse.source(self.con, each.name), self.warehouse.source_digest(each.name, self.con)
         if each.name not in self.live:
             raise UsageError(f"input {each.name}: nothing is published of it", hint=f"workbench show {each.name}")
         snapshot = self.live[each.name].snapshot
         return self.warehouse.read(self.con, snapshot), snapshot.id
+
+    def _refuse_changed(self) -> None:
+        """Raise when a file of a source is another one by now: what was computed may be of neither state, or of both."""
+        for name, before in self._stamps.items():
+            now: tuple[object, ...] = ()
+            with contextlib.suppress(UsageError):  # none is left
+                now = source_stamp(self.workspace, name) or ()
+            if not set(before) <= set(now):  # one that came since is for the next run
+                raise InfrastructureError(
+                    f"source {name} changed while it was read",
+                    hint="have its files written under other names and renamed, then type the same command again",
+                )
 
     def _size(self, each: Input) -> float:
         """Bytes of the files that an input is read from; endless where a server sends its rows."""
@@ -312,9 +318,3 @@ def _code_sha256(contract: Contract) -> str:
     module = sys.modules.get(f"promoted.{contract.pipeline}.v{contract.version}")
     file = getattr(module, "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-
-
-def _display(shown: Shown) -> None:
-    from IPython.display import display
-
-    display(shown)

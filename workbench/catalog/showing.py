@@ -80,3 +80,15 @@ def text(value: Any, longest: int = LONGEST) -> str:
         return f"{value:.6g}"
     words = " ".join(str(value).split())
     return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+class Inputs(dict[str, Any]):
+    """A table for each argument of the version's function; shown as a list of what was read."""
+
+    shown = Shown("", (), ())
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    def _repr_html_(self) -> str:
+        return self.shown._repr_html_()
