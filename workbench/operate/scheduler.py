@@ -259,7 +259,7 @@ class Scheduler:
             self._wait(error if isinstance(error, FileLocked) else None)
         except WorkbenchError as error:
             self._refuse(account, error, now)
-            self.say(f"{what} failed: {error.message}")
+            self.say(f"{what} failed: {error.message}{f'; next: {error.hint}' if error.hint else ''}")
         except Exception as error:  # a fault of ours must not end the service
             self._refuse(account, infrastructure(error) or WorkbenchError(f"{type(error).__name__}: {error}"), now)
             self.say(f"{what} failed: {type(error).__name__}: {error}")
