@@ -39,6 +39,15 @@ def counted(number: float, noun: str, verb: str = "") -> str:
     return f"{shown} {noun}{'' if one else 's'}" + (f" {verb}{'s' if one else ''}" if verb else "")
 
 
+def printable(text: str) -> str:
+    """A text on one line, its control characters written out.
+
+    >>> printable("a\\nb"), printable("größe ⚑")
+    ('a\\\\nb', 'größe ⚑')
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def check_name(kind: str, name: str) -> str:
     """The name itself, when it can name a pipeline, source or parameter everywhere.
 

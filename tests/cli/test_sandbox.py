@@ -49,7 +49,10 @@ def test_the_life_of_a_sandbox(shop: Shop) -> None:
     assert json.loads(shop.run("sandbox", "use", "--newest", "--json").out)["active"] in (first, second)
     assert shop.run("sandbox", "reset", second).code == 0
     assert shop.run("sandbox", "gc").out == "nothing to remove\n"
-    assert len(shop.run("sandbox", "gc", "--all", "--json").json["removed"]) == 2
+    newest = shop.run("sandbox", "ls", "--json").json["sandboxes"][0]["id"]
+    assert shop.run("sandbox", "gc", newest[:6], newest).out == f"removed {newest}\n"
+    assert shop.run("sandbox", "gc", newest, "--all").code == shop.run("sandbox", "gc", newest).code == 2
+    assert shop.run("sandbox", "gc", "--all", "--json").json["removed"] == [first]
     assert shop.run("sandbox", "ls", "--json").json["sandboxes"] == []
 
 

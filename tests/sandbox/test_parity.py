@@ -36,6 +36,45 @@ def test_a_fair_sample_stays_within_the_noise(place: Place) -> None:
     assert sum(figure.holds for figure in parity.figures) >= len(parity.figures) * 0.8
 
 
+HOSTILE = """
+[tool.workbench.sources.members]
+read = "raw/Mémbers of Club.parquet"
+key = ["Member No"]
+references = [{ columns = ["größe"], source = "clubs" }]
+mask = { "Member No" = "token", "it's \\"quoted\\"" = "redact", "line\\nbreak" = "redact" }
+sample = "anchor"
+
+[tool.workbench.sources.clubs]
+read = "raw/clubs.csv"
+key = ["id"]
+
+[tool.workbench.sources.nothing]
+read = "raw/nothing.csv"
+references = [{ columns = ["order"], source = "members" }, { columns = ["from"], source = "clubs" }]
+"""
+
+
+def test_hostile_names_a_table_of_one_row_and_a_csv_file_without_rows_in_a_whole_sample(
+    empty: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = (
+        """i * 0.31 AS "select", CASE WHEN i % 9 THEN i % 5 END AS "größe", 'a' AS "it's ""quoted\"\"", 'b' AS "line\nbreak\""""
+    )
+    empty.table("Mémbers of Club", f'SELECT i AS "Member No", {columns} FROM range(3000) r(i)')
+    (empty.root / "raw" / "clubs.csv").write_text("id,where\n0,here\n")
+    (empty.root / "raw" / "nothing.csv").write_text("order,from\n")  # no rows, no types
+    empty.settings(HOSTILE)
+    made = empty.make("100%")
+    assert {name: table.rows for name, table in made.tables.items()} == {"members": 3000, "clubs": 1, "nothing": 0}
+    assert "nothing(order) -> members was not followed: a file without rows does not tell its types" in made.notes
+    parity = judge(empty.workspace, made, 0.05)
+    assert max(each.excess for each in parity.columns) == 0
+    assert all(figure.holds for figure in parity.figures)
+    assert all(each.complete for each in parity.fan_outs)
+    assert main(["sandbox", "parity"]) == 0
+    assert r"members.line\nbreak" in capsys.readouterr().out
+
+
 def test_a_skewed_sample_is_found_out(place: Place) -> None:
     info = place.make("20%", anchors=("customers",))
     place.table(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.catalog.profile import plain_rows
 from workbench.errors import InfrastructureError, UnknownName, UsageError, WorkbenchError
-from workbench.model import DataFile, Snapshot
+from workbench.model import DataFile, Snapshot, printable
 from workbench.runtime.duck import identifier, reported
 from workbench.runtime.warehouse import Warehouse
 
@@ -34,12 +34,8 @@ class Selection:
     time: str = ""
 
     def __str__(self) -> str:
-        said = [f"{name}={'NULL' if value is None else _printable(value)}" for name, value in self.key.items()]
+        said = [f"{name}={'NULL' if value is None else printable(value[:200])}" for name, value in self.key.items()]
         return ", ".join([*said, *([f"{self.time} on {self.day}"] if self.day is not None else [])])
-
-
-def _printable(value: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in value[:200])
 
 
 def parse_key(texts: Sequence[str]) -> dict[str, str | None]:

@@ -194,19 +194,30 @@ def refresh(sandbox_id: str | None, as_json: bool) -> int:
 
 
 @sandbox.command()
+@click.argument("sandbox_ids", nargs=-1, metavar="[SANDBOX_ID]...")
 @click.option("--all", "everything", is_flag=True, help="Remove all sandboxes, also those that have not expired.")
 @json_option
-def gc(everything: bool, as_json: bool) -> int:
-    """Remove expired sandboxes and what interrupted creations left.
+def gc(sandbox_ids: tuple[str, ...], everything: bool, as_json: bool) -> int:
+    """Remove expired sandboxes and what interrupted creations left; or only those that are named.
 
     \b
     Examples:
       workbench sandbox gc
+      workbench sandbox gc s3f1
       workbench sandbox gc --all
     """
     workspace = find_workspace()
-    gone = registry.gc(workspace, everything=everything)
-    _removed(workspace, gone, "all were removed" if everything else "it had expired, or was left by something interrupted")
+    if sandbox_ids and everything:
+        raise UsageError("--all removes every sandbox; name none", hint="workbench sandbox gc --all")
+    if sandbox_ids:
+        named = {info.id: info for info in (registry.find(workspace, each) for each in sandbox_ids)}
+        for info in named.values():
+            registry.remove(workspace, info)
+        gone, why = tuple(named), "somebody named it"
+    else:
+        gone = registry.gc(workspace, everything=everything)
+        why = "all were removed" if everything else "it had expired, or was left by something interrupted"
+    _removed(workspace, gone, why)
     if as_json:
         emit_json({"removed": list(gone)})
     else:

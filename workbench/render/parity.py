@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from workbench.model import printable
 from workbench.render.scan import anonymity_json, anonymity_line
 from workbench.sandbox.compare import ColumnParity
 from workbench.sandbox.figures import Figure
@@ -36,7 +37,7 @@ def verdict(parity: Parity) -> str:
     if worst is None or worst.excess == 0:
         return f"no sampled column differs from production by more than sampling noise{intervals}"
     return (
-        f"{worst.source}.{worst.column} differs by {worst.excess:.3f} more than sampling noise explains "
+        f"{worst.source}.{printable(worst.column)} differs by {worst.excess:.3f} more than sampling noise explains "
         f"({'within' if parity.ok else 'above'} the threshold of {parity.threshold:g}){intervals}"
     )
 
@@ -70,7 +71,7 @@ def parity_view(parity: Parity) -> Group:
         columns.add_column(heading, justify="left" if heading in ("column", "measure", "") else "right")
     for each in parity.columns:
         columns.add_row(
-            f"{escape(each.source)}.{escape(each.column)}", each.measure,
+            f"{escape(each.source)}.{escape(printable(each.column))}", each.measure,
             "" if each.distance is None else f"{each.distance:.3f}", "" if each.noise is None else f"{each.noise:.3f}",
             f"{each.nulls[0]:.1%}", f"{each.nulls[1]:.1%}", f"{each.distinct[0]:,}", f"{each.distinct[1]:,}",
             says(each, parity.threshold),
@@ -81,7 +82,7 @@ def parity_view(parity: Parity) -> Group:
         for heading in ("rows for each row referred to", "production", "sandbox", ""):
             fans.add_column(heading, justify="right" if heading in ("production", "sandbox") else "left")
         for fan in parity.fan_outs:
-            name = f"{escape(fan.child)}({escape(', '.join(fan.columns))}) for each of {escape(fan.parent)}"
+            name = f"{escape(fan.child)}({escape(', '.join(map(printable, fan.columns)))}) for each of {escape(fan.parent)}"
             fans.add_row(name, f"{fan.production:,.2f}", f"{fan.sandbox:,.2f}", "complete" if fan.complete else "thinned")
         parts += ["", fans]
     if parity.figures:
@@ -89,10 +90,14 @@ def parity_view(parity: Parity) -> Group:
         for heading in ("figure", "production", "estimate", "95% interval", ""):
             table.add_column(heading, justify="left" if heading in ("figure", "") else "right")
         for figure in _shown(parity.figures):
-            name = f"{figure.source}: {figure.figure}{' where ' + figure.group if figure.group else ''}"
+            name = printable(f"{figure.source}: {figure.figure}{' where ' + figure.group if figure.group else ''}")
             span = f"{number(figure.low)} .. {number(figure.high)}"
             table.add_row(
-                escape(name), number(figure.production), number(figure.estimate), span, "" if figure.holds else "misses"
+                escape(printable(name)),
+                number(figure.production),
+                number(figure.estimate),
+                span,
+                "" if figure.holds else "misses",
             )
         parts += ["", table]
     said = [*(anonymity_line(each) for each in parity.anonymity), *parity.notes, verdict(parity)]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.model import counted, printable
 from workbench.moments import age, iso, planned
 from workbench.render.gc import size
 from workbench.render.listing import Listing
@@ -50,7 +51,7 @@ def created_view(info: SandboxInfo, now: dt.datetime, alike: Sequence[Anonymity]
     for heading in ("source", "production", "core", "support", "chosen by", "masked"):
         table.add_column(heading, justify="right" if heading in ("production", "core", "support") else "left")
     for name, each in info.tables.items():
-        masked = ", ".join(f"{column}: {rule}" for column, rule in each.masked.items())
+        masked = ", ".join(f"{printable(column)}: {rule}" for column, rule in each.masked.items())
         table.add_row(
             name, f"{each.production:,}", f"{each.core:,}", f"{each.support:,}", _chosen(each.role, each.via), escape(masked)
         )
@@ -75,9 +76,11 @@ def _orphans(info: SandboxInfo) -> list[str]:
     for name, table in info.tables.items():
         for each in table.orphans:
             if each.production:
-                columns = ", ".join(each.columns)
-                whose = f"{each.production:,} rows of {name} refer by {columns} to rows that {each.source} lacks"
-                lines.append(f"{whose}, in production itself; {each.sandbox:,} of them are in the sample")
+                columns = ", ".join(map(printable, each.columns))
+                refer = "refers" if each.production == 1 else "refer"
+                whose = f"{counted(each.production, 'row')} of {name} {refer} by {columns} to rows that {each.source} lacks"
+                are = "is" if each.sandbox == 1 else "are"
+                lines.append(f"{whose}, in production itself; {each.sandbox:,} of them {are} in the sample")
     return lines
 
 

@@ -16,6 +16,7 @@ from workbench.sandbox.registry import SandboxInfo
 
 EDGES = 64  # quantiles of the sample at which the two distributions are compared
 CATEGORIES = 40  # values of a text column that are told apart; the rest counts as one
+ROUNDING = 1e-9  # shares are added up in another order there and here
 EXACT = 5_000_000  # up to so many rows distinct values are counted, beyond they are estimated
 MANY = 1_000  # with more values than this a text column names things and has no distribution worth comparing
 
@@ -44,7 +45,8 @@ class ColumnParity:
         """How much of the distance sampling noise does not explain; 0 for tables that do not claim to represent theirs."""
         if self.distance is None or self.noise is None or not self.counts:
             return 0.0
-        return max(0.0, self.distance - self.noise)
+        excess = self.distance - self.noise
+        return excess if excess > ROUNDING else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Comparison:
                     measure = "TV"
                     distance, noise, bins = self._categories(name, column, rules.get(column, "keep"))
             counts = table.role in (Role.ANCHOR, Role.FOLLOW) and not rules.get(column, "").startswith("shift_dates")
+            noise = None if noise is None else min(1.0, noise)  # as no distance is larger
             found.append(ColumnParity(name, column, measure, distance, noise, nulls, (distinct, mine[2]), counts, bins))
         return found
 
@@ -240,9 +243,9 @@ class Comparison:
                 )
             ]
             rates = [rows / keys if keys else 0.0 for rows, keys in counted]
-            found.append(
-                FanOut(link.child, link.columns, link.parent, rates[0], rates[1], self.info.tables[link.child].via == str(link))
-            )
+            table = self.info.tables[link.child]
+            complete = table.via == str(link) or table.rows == table.production
+            found.append(FanOut(link.child, link.columns, link.parent, rates[0], rates[1], complete))
         return found
 
     def types(self, name: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ from workbench.sandbox.chains import chains
 from workbench.sandbox.graph import Link, Role, Step, estimate, links, plan_roles
 from workbench.sandbox.hashing import Recipe
 from workbench.sandbox.masked import Writing
-from workbench.sandbox.production import Production, check_columns, reading
+from workbench.sandbox.production import Production, check_columns, followable, left_out, reading
 from workbench.sandbox.refresh import Reuse, same_columns
 from workbench.sandbox.registry import OrphanCount, SandboxInfo, TableInfo
 from workbench.sandbox.sample import CORE, Sampling
@@ -102,10 +102,12 @@ def create(
         with reading(workspace, work / "spill", tell) as production:
             undecided.refuse_names(settings.sources, production, rules)
             check_columns(settings.sources, production, all_links)
-            steps = plan_roles(settings.sources, production.rows, request.anchors)
+            sources = followable(settings.sources, production)
+            all_links = links(sources)
+            steps = plan_roles(sources, production.rows, request.anchors)
             check_rows(production, request.anchors)
             _check_strata(request, steps, production)
-            identity = _identity(settings.sources, production.digests, recipe, steps, key)
+            identity = _identity(sources, production.digests, recipe, steps, key)
             there = registry.read(workspace.sandboxes / identity)
             if there is not None:
                 there = replace(there, expires=max(expires, there.expires))
@@ -115,22 +117,22 @@ def create(
             anchors = survey_anchors(production, steps, recipe)
             _guard(production, steps, all_links, recipe, anchors, show)
             reuse = None
-            if base is not None and base.id == _identity(settings.sources, base.snapshot, recipe, steps, key):
+            if base is not None and base.id == _identity(sources, base.snapshot, recipe, steps, key):
                 changed = [name for name, digest in production.digests.items() if base.snapshot[name] != digest]
                 reuse = refresh.plan(base, changed, steps, all_links) if same_columns(production, base, changed) else None
-            sampling = _sampling(settings.sources, production, all_links, steps, recipe, anchors, tell, reuse)
+            sampling = _sampling(sources, production, all_links, steps, recipe, anchors, tell, reuse)
             check_keys(sampling.sources, production, tell)
             sampling.take()
             if sum(sampling.taken.values()) <= FEW:
                 production.con.execute("SET threads = 1")
             tell("looking for personal data")
             undecided.refuse_values(sampling, rules)
-            unkeyed = keyless(production, settings.sources, steps)
+            notes = (*_notes(rules, key), *keyless(production, sources, steps), *left_out(settings.sources, sources))
             file = workspace.sandboxes / identity / f"{identity}.duckdb"
             info = SandboxInfo(
                 identity, file, sample, recipe.share, seed, now, expires, request.who,
                 tuple(step.source for step in steps if step.role is Role.ANCHOR), request.where, request.strata, request.floor,
-                production.digests, _tables(sampling, rules), (*_notes(rules, key), *unkeyed), reuse.copied if reuse else (),
+                production.digests, _tables(sampling, rules), notes, reuse.copied if reuse else (),
             )  # fmt: skip
             built = files.make_folder(work / identity)
             made = built / info.path.name

@@ -27,7 +27,8 @@ class Figure:
 
     @property
     def holds(self) -> bool:
-        return self.low <= self.production <= self.high
+        rounding = 1e-9 * abs(self.production)  # floats are added up in another order
+        return self.low - rounding <= self.production <= self.high + rounding
 
 
 def figures(comparison: Comparison, name: str, group: str) -> list[Figure]:

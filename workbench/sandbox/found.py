@@ -16,6 +16,7 @@ from workbench.runtime import postgres
 from workbench.runtime.duck import file_list, identifier, literal, rows
 from workbench.runtime.sources import end_readings, reading
 from workbench.runtime.warehouse import Warehouse
+from workbench.sandbox.personal import folded
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 _PARQUET = (".parquet", ".pq", ".parq")
@@ -95,7 +96,7 @@ def _named(workspace: Workspace, found: Sequence[Found]) -> Iterator[Found]:
         if each.read in declared:
             yield replace(each, name=declared[each.read])
             continue
-        plain = re.sub(r"\W+", "_", each.name.lower(), flags=re.ASCII).strip("_") or "source"
+        plain = re.sub(r"\W+", "_", folded(each.name).lower(), flags=re.ASCII).strip("_") or "source"
         schema = re.sub(r"\W+", "_", each.table.rpartition(".")[0].lower(), flags=re.ASCII)
         plain = plain[:40]
         numbered = (f"{start}{plain}_{number}" for number in range(2, len(found) + 3) for start in ("", "t_"))

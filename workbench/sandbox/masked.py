@@ -102,11 +102,13 @@ class Writing:
         types = self.sampling.production.columns
         for number, (domain, columns) in enumerate(sorted(self.rules.tokens().items())):
             self.tell(f"masking {domain}")
-            kind = tokens.token_type([types[source][column] for source, column in columns], columns)
+            # A CSV file without rows does not know its types.
+            filled = [each for each in columns if self.sampling.production.rows[each[0]]] or columns
+            kind = tokens.token_type([types[source][column] for source, column in filled], filled)
             here = [(source, column) for source, column in columns if source in self.sampling.sources]
             if not here:
                 continue
-            wide = tokens.wide_type(kind, [types[source][column] for source, column in here])
+            wide = tokens.wide_type(kind, [types[source][column] for source, column in here if (source, column) in filled])
             parts = " UNION ALL ".join(
                 f"SELECT CAST({identifier(column)} AS {wide}) AS v FROM {stage(source)} WHERE {identifier(column)} IS NOT NULL"
                 for source, column in here

@@ -14,7 +14,7 @@ from workbench.sandbox import mask
 from workbench.sandbox.compare import ColumnParity, Comparison, FanOut
 from workbench.sandbox.figures import Figure, figures
 from workbench.sandbox.graph import links
-from workbench.sandbox.production import reading
+from workbench.sandbox.production import followable, reading
 from workbench.sandbox.registry import SandboxInfo
 from workbench.sandbox.scan import Anonymity, anonymity
 
@@ -55,7 +55,7 @@ def judge(
             rules = info.tables[name].masked
             now = {column: mask.type_of(rules.get(column, "keep"), kind) for column, kind in production.columns[name].items()}
             _same_columns(name, comparison.types(name), now)
-        comparison.restrict(links({name: workspace.settings.sources[name] for name in info.tables}))
+        comparison.restrict(links(followable({name: workspace.settings.sources[name] for name in info.tables}, production)))
         columns: list[ColumnParity] = []
         found: list[Figure] = []
         for name in info.tables:
@@ -64,6 +64,7 @@ def judge(
             found += figures(comparison, name, group)
         if group and not any(each.group for each in found):
             hidden = next((f"{name}.{group} is masked" for name, table in info.tables.items() if group in table.masked), "")
+            hidden = "figures can't be told of a sandbox made with --floor" if info.floor else hidden
             raise UsageError(
                 f"--by {group}: {hidden or 'no sampled source has that column'}", hint="workbench sandbox parity --help"
             )

@@ -101,9 +101,7 @@ def by_name(column: str) -> tuple[str, str] | None:
     >>> by_name("PRÉNOM"), by_name("straße"), by_name("nom_produit")
     (('a name', 'redact'), ('an address', 'redact'), None)
     """
-    folded = unicodedata.normalize("NFKD", column.replace("ß", "ss").replace("ø", "o"))
-    letters = "".join(each for each in folded if not unicodedata.combining(each))
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", letters)
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", folded(column))
     parts = [word.lower() for word in words]
     if len(parts) == 1 and parts[0] in _ALONE:
         return _NAME
@@ -113,6 +111,16 @@ def by_name(column: str) -> tuple[str, str] | None:
             if window in _TOGETHER:
                 return _TOGETHER[window]
     return next((_WORDS[word] for word in parts if word in _WORDS), None)
+
+
+def folded(name: str) -> str:
+    """A name without its accents.
+
+    >>> folded("Straße"), folded("Mémbers")
+    ('Strasse', 'Members')
+    """
+    apart = unicodedata.normalize("NFKD", name.replace("ß", "ss").replace("ø", "o"))
+    return "".join(each for each in apart if not unicodedata.combining(each))
 
 
 def undecided_names(source: str, columns: Iterable[str], decided: Iterable[str]) -> list[Finding]:

@@ -125,11 +125,36 @@ def check_columns(sources: Mapping[str, Source], production: Production, all_lin
             _there(path, link.child, own, production.columns[link.child])
             _there(path, link.parent, theirs, production.columns[link.parent])
             left, right = production.columns[link.child][own], production.columns[link.parent][theirs]
-            if family(left) != family(right):
+            if family(left) != family(right) and production.rows[link.child] and production.rows[link.parent]:
                 raise ConfigError(
                     f"{path}: {link.child}.{own} is {left} and {link.parent}.{theirs} is {right}; they never match",
                     hint="cast one of them where the source is made, or remove the reference, then: workbench sandbox create",
                 )
+
+
+def followable(sources: Mapping[str, Source], production: Production) -> dict[str, Source]:
+    """The sources without references that join columns of different types, as those of a CSV file without rows seem to be."""
+    found = dict(sources)
+    for name, source in sources.items():
+        kept = []
+        for each in source.references:
+            pairs = zip(each.columns, each.to or sources[each.source].key, strict=True)
+            theirs = production.columns[each.source]
+            if all(family(production.columns[name][own]) == family(theirs[to]) for own, to in pairs):
+                kept.append(each)
+        if len(kept) < len(source.references):
+            found[name] = source.model_copy(update={"references": kept})
+    return found
+
+
+def left_out(sources: Mapping[str, Source], followed: Mapping[str, Source]) -> tuple[str, ...]:
+    """What to know of references that are not followed."""
+    return tuple(
+        f"{name}({', '.join(each.columns)}) -> {each.source} was not followed: a file without rows does not tell its types"
+        for name, source in sources.items()
+        for each in source.references
+        if each not in followed[name].references
+    )
 
 
 def _there(path: str, source: str, column: str, there: Mapping[str, str]) -> None:
