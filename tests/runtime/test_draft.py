@@ -111,3 +111,17 @@ def test_a_process_that_is_killed_leaves_nothing_in_memory_for_long(tmp_path):
     assert elsewhere(warehouse, "c", "O-3", memory) == 0
     assert list(memory.iterdir()) == []
     assert seen(warehouse) == {"a": "O-1", "c": "elsewhere"}
+
+
+def test_drafts_of_processes_that_live_are_looked_at_without_keeping_them_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(draft, "MEMORY", str(tmp_path))
+    theirs = tmp_path / f"{draft.PREFIX}theirs"
+    theirs.mkdir()
+    held = draft._locked(theirs)
+    before = len(os.listdir("/proc/self/fd"))
+    draft._sweep()
+    assert theirs.exists()
+    assert len(os.listdir("/proc/self/fd")) == before
+    os.close(held)
+    draft._sweep()
+    assert not theirs.exists()

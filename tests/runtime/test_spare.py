@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from workbench.runtime import pages
 from workbench.runtime.environment import kernel_environment
 from workbench.runtime.forked import Child, NoZygote, Zygote
-from workbench.runtime.zygote import MOST_LOST, RUNS_BEFORE_SPARE
+from workbench.runtime.zygote import MOST_LOST, RUNS_BEFORE_SPARE, _readable
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked on Linux only")
 WHO = "import os; print(os.getpid(), os.getcwd(), os.environ.get('OWN'), 'left' in globals(), sep='|'); left = 1"
@@ -181,3 +182,21 @@ def test_a_warm_process_whose_starter_was_killed_before_it_had_read_all_ends_wit
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_channels_are_watched_whatever_their_numbers():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    read, write = os.pipe()
+    large = os.dup2(read, 1500)  # more than select() can take
+    try:
+        assert _readable([large], 0) == []
+        os.write(write, b"x")
+        assert _readable([large], None) == [large]
+        os.read(large, 1)
+        os.close(write)
+        assert _readable([large], None) == [large]
+    finally:
+        os.close(read)
+        os.close(large)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -73,7 +73,7 @@ class Warm:
                 self._keep_spare()
             idle = bool(self.rehearsals) and not (self.rehearsed or self.children)
             watched = [self.control.fileno(), woken, *([self.scout[1]] if self.scout else [])]
-            ready, _, _ = select.select(watched, [], [], IDLE_SECONDS if idle else None)
+            ready = _readable(watched, IDLE_SECONDS if idle else None)
             if not ready:
                 self._rehearse()
             if woken in ready:
@@ -212,7 +212,7 @@ class Warm:
         deadline = time.monotonic() + 2
         while (self.children or self.scout or self.spare) and time.monotonic() < deadline:
             self._reap()
-            if self.scout and select.select([self.scout[1]], [], [], 0)[0]:
+            if self.scout and _readable([self.scout[1]], 0):
                 self._listen(self.scout[1])  # it removes its folder before it ends
             time.sleep(0.005)
         os._exit(0)
@@ -228,6 +228,14 @@ def rehearse(rehearsals: Sequence[Callable[[], None]]) -> None:
     gc.collect()
     gc.freeze()
     collapse()
+
+
+def _readable(descriptors: Sequence[int], seconds: float | None) -> list[int]:
+    """Those of these descriptors that have something to read, or whose other end has closed; numbers of any size."""
+    poll = select.poll()
+    for each in descriptors:
+        poll.register(each, select.POLLIN)
+    return [number for number, _ in poll.poll(None if seconds is None else 1000 * seconds)]
 
 
 def _sweep(known: Collection[int]) -> None:
