@@ -177,7 +177,7 @@ class Scheduler:
         from workbench.runtime.forked import cool_down
 
         left = [account for account, _ in self._futures.values()]
-        cool_down()  # the processes that run cells end with the one that they were forked from
+        cool_down("the scheduler was stopped")  # the processes that run cells end with the one that they were forked from
         while self._futures:
             self._gather(timeout=TICK)
         with Store.open(self.workspace) as store:

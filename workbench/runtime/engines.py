@@ -154,7 +154,9 @@ class ForkedEngine(HonestEngine):
             if reply["status"] != "ok" and "raises-exception" not in cell.metadata.get("tags", []):
                 raise CellExecutionError.from_cell_and_msg(cell, reply)
             return
-        raise KernelLost(end_of_process(child.returncode or 0, attempt))
+        raise KernelLost(
+            f"its process was ended: {child.lost}" if child.lost else end_of_process(child.returncode or 0, attempt)
+        )
 
 
 class _OwnKernel(KernelSpecManager):

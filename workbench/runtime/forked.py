@@ -23,6 +23,7 @@ from workbench.runtime.attempt import kill_group
 from workbench.runtime.wire import frames, send
 
 START_SECONDS = 60
+LOST = "the warm process that it was forked from has ended"
 QUIET_SECONDS = 0.5
 
 
@@ -31,11 +32,15 @@ class NoZygote(Exception):
 
 
 class Child:
-    """One forked child and its channels."""
+    """One forked child and its channels. ``lost`` says why it ended with the process that it was forked from, if it did."""
 
-    def __init__(self, pid: int, events: socket.socket, out: int, err: int, status: int) -> None:
+    def __init__(
+        self, pid: int, events: socket.socket, out: int, err: int, status: int, why_lost: Callable[[], str] = str
+    ) -> None:
         self.pid = pid
         self.returncode: int | None = None
+        self.lost = ""
+        self._why_lost = why_lost
         self.events = events
         self._status = status
         self._buffer = bytearray()
@@ -89,7 +94,7 @@ class Child:
                 if what != "events":
                     os.close(descriptor)
                 if what == "status" and self.returncode is None:
-                    self.returncode = -9  # the zygote is gone, and its children with it
+                    self.returncode, self.lost = -9, self._why_lost() or LOST  # the zygote is gone, and its children with it
                 return found
             if what == "events":
                 self._buffer += data
@@ -99,6 +104,7 @@ class Child:
                 line, separator, _ = self._said.partition(b"\n")
                 if separator and line.startswith(b"exit "):
                     self.returncode = int(line[5:])
+                    self.lost = self._why_lost() if self.returncode == -9 else ""
                     found.extend(self._rest())
             else:
                 content = {"name": what, "text": data.decode("utf-8", "replace")}
@@ -126,6 +132,7 @@ class Zygote:
         self.modules = tuple(modules)
         self._lock = threading.Lock()
         self._ready = False
+        self._why = ""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-P", "-m", "workbench.runtime.zygote", str(theirs.fileno()), *modules]
         self._process = subprocess.Popen(  # a session of its own: Ctrl-C is for us to pass on
@@ -183,10 +190,11 @@ class Zygote:
                 os.close(descriptor)
             mine.close()
             raise NoZygote(said or "the warm process ended")
-        return Child(int(said[4:]), mine, out, err, status)
+        return Child(int(said[4:]), mine, out, err, status, lambda: self._why)
 
-    def close(self) -> None:
-        """End the warm process and whatever it started."""
+    def close(self, why: str = "") -> None:
+        """End the warm process and whatever it started, whose runs then say why."""
+        self._why = why or self._why
         self._control.close()
         try:
             self._process.wait(timeout=5)
@@ -213,12 +221,12 @@ def warm_up(modules: Sequence[str], environment: Mapping[str, str] | Callable[[]
 
 
 @atexit.register
-def cool_down() -> None:
-    """End this process' zygote."""
+def cool_down(why: str = "") -> None:
+    """End this process' zygote; ``why`` is what runs under way will have ended for."""
     global _warm
     with _warm_lock:
         if _warm is not None:
-            _warm.close()
+            _warm.close(why)
             _warm = None
 
 
