@@ -16,6 +16,7 @@ from tests.sandbox.conftest import SETTINGS, TABLES, Place
 from workbench.errors import UsageError
 from workbench.sandbox import session
 from workbench.sandbox.estimate import Estimates, Figure, estimate
+from workbench.sandbox.parity import judge
 from workbench.sandbox.registry import SandboxInfo, TableInfo, write
 from workbench.sandbox.scaled import NotEstimable
 
@@ -113,6 +114,30 @@ def test_groups_have_estimates_of_their_own_and_arithmetic_goes_along(made: tupl
     real = {(row[0], name): row[i] for row in truth(made[0], query) for i, name in enumerate(("n", "late", "rate"), start=1)}
     assert sum(holds(each, real[each.group[0], each.name]) for each in found.figures) >= 33
     assert "groups of which no row was chosen are missing" in found.notes
+
+
+def test_columns_named_as_what_is_kept_of_rows_are_nobody_s_weight(
+    empty: Place, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chosen rows and those that they refer to, told apart by flags that a source's own columns have the names of."""
+    mine = "1000 AS weight, 1 AS cluster, true AS core, i % 2 AS n, i % 3 AS size, i % 2 AS w, i % 2 AS by0"
+    empty.table("parts", f"SELECT i AS row, CASE WHEN i % 2 > 0 THEN i - 1 END AS parent, {mine} FROM range(4000) r(i)")
+    empty.settings(
+        '[tool.workbench.sources.parts]\nread = "raw/parts.parquet"\nkey = ["row"]\nsample = "anchor"\n'
+        'references = [{ columns = ["parent"], source = "parts" }]\n'
+    )
+    made = empty.make("20%")
+    assert made.tables["parts"].support > 100
+    monkeypatch.setenv("WORKBENCH_WORKSPACE", str(empty.root))
+    parts = opened(made.path).source("parts")
+    assert holds(only(estimate(parts.weight.sum(), session.current())), 4_000_000)
+    for column, groups in {"n": 2, "size": 3, "w": 2, "by0": 2}.items():
+        found = estimate(parts.group_by(column).agg(found=_.count()), session.current()).figures
+        assert [each.group for each in found] == [(group,) for group in range(groups)]
+        assert all(holds(each, 4000 / groups) for each in found)
+    parity = judge(empty.workspace, made, 0.05)
+    assert next(each.estimate for each in parity.figures if each.figure == "count") == 5 * made.tables["parts"].core
+    assert max(each.excess for each in parity.columns) < 0.02
 
 
 def test_a_table_that_is_whole_needs_no_estimate(shop: session.Session) -> None:

@@ -13,12 +13,14 @@ from workbench.sandbox.graph import Link, Role
 from workbench.sandbox.hashing import all_filled, refers
 from workbench.sandbox.production import Production
 from workbench.sandbox.registry import SandboxInfo
+from workbench.sandbox.sample import CLUSTER, CORE, WEIGHT
 
 EDGES = 64  # quantiles of the sample at which the two distributions are compared
 CATEGORIES = 40  # values of a text column that are told apart; the rest counts as one
 ROUNDING = 1e-9  # shares are added up in another order there and here
 EXACT = 5_000_000  # up to so many rows distinct values are counted, beyond they are estimated
 MANY = 1_000  # with more values than this a text column names things and has no distribution worth comparing
+_FLAGS = f"{CLUSTER} AS cluster, {WEIGHT} AS weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Comparison:
         listed = f"[{', '.join(literal(edge) for edge in edges)}]::{kind}[]"
         value = identifier(column)
         place = f"CAST(len(list_filter({listed}, lambda e: e < s.{value})) AS VARCHAR)"
-        query = f"SELECT {place} AS bin, cluster, weight FROM {self.sample(name)} s WHERE s.{value} IS NOT NULL"
+        query = f"SELECT {place} AS bin, {_FLAGS} FROM {self.sample(name)} s WHERE s.{value} IS NOT NULL"
         shares, effective = self._clustered(query)
         mine, total = [], 0.0
         for number in range(len(edges)):
@@ -193,7 +195,7 @@ class Comparison:
         own = f"CAST(s.{identifier(column)} AS VARCHAR)"
         shown = f"CASE WHEN list_contains({listed}, {own}) THEN {own} END"
         mine, effective = self._clustered(
-            f"SELECT {shown} AS bin, cluster, weight FROM {self.sample(name)} s WHERE s.{identifier(column)} IS NOT NULL"
+            f"SELECT {shown} AS bin, {_FLAGS} FROM {self.sample(name)} s WHERE s.{identifier(column)} IS NOT NULL"
         )
         pairs = [(label, share, mine.get(label, 0.0)) for label, share in shares.items()]
         if len(counted) > CATEGORIES or None in mine:
@@ -253,13 +255,15 @@ class Comparison:
 
     def _box(self, name: str) -> str:
         flags = f"box.workbench_rows.{identifier(name)}"
-        return f"(SELECT d.*, r.core, r.weight, r.cluster FROM box.{identifier(name)} d JOIN {flags} r ON r.row = d.rowid)"
+        # Under names of their own: a source may well have a column called weight.
+        own = f"r.core AS {CORE}, r.weight AS {WEIGHT}, r.cluster AS {CLUSTER}"
+        return f"(SELECT d.*, {own} FROM box.{identifier(name)} d JOIN {flags} r ON r.row = d.rowid)"
 
     def sample(self, name: str) -> str:
         """The rows that stand for others; of tables without any, all rows."""
         if self.info.tables[name].core:
-            return f"(SELECT * FROM {self._box(name)} WHERE core)"
-        return f"(SELECT * REPLACE (1.0::DOUBLE AS weight) FROM {self._box(name)})"
+            return f"(SELECT * FROM {self._box(name)} WHERE {CORE})"
+        return f"(SELECT * REPLACE (1.0::DOUBLE AS {WEIGHT}) FROM {self._box(name)})"
 
     def _value(self, column: str, rule: str, kind: str) -> str:
         """A column of production as the sandbox shows it, where its rule allows that without the key."""

@@ -66,7 +66,9 @@ def estimate(expr: ir.Table | ir.Scalar, session: Session) -> Estimates:
         for name, value in values.items()
         if name not in node.groups
     }
-    groups = {name: rewritten(value, node.parent, found.relation).to_expr() for name, value in node.groups.items()}
+    # Groups get names of their own beside the totals, since a column may be called n, or size.
+    places = {name: f"by{number}" for number, name in enumerate(node.groups)}
+    groups = {places[name]: rewritten(each, node.parent, found.relation).to_expr() for name, each in node.groups.items()}
     by = tuple(name for name in values if name in node.groups)
     if found.kind is Kind.WHOLE:
         rows = _plain(found.relation.to_expr(), groups, totals)
@@ -74,7 +76,7 @@ def estimate(expr: ir.Table | ir.Scalar, session: Session) -> Estimates:
         rows = _weighted(found.relation.to_expr(), groups, totals, _known(found.driver, origins))
     exact = found.kind is Kind.WHOLE
     figures = [
-        _figure(_named(name), formula, row, tuple(row[each] for each in by), len(totals), exact=exact)
+        _figure(_named(name), formula, row, tuple(row[places[each]] for each in by), len(totals), exact=exact)
         for row in rows
         for name, formula in formulas.items()
     ]

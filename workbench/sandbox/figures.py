@@ -9,6 +9,7 @@ from workbench.runtime.duck import identifier
 from workbench.sandbox import mask
 from workbench.sandbox.compare import Comparison
 from workbench.sandbox.graph import Role
+from workbench.sandbox.sample import CLUSTER
 
 FEWEST = 5  # anchors that must contribute before an interval says anything
 
@@ -59,7 +60,7 @@ def _figures(comparison: Comparison, name: str, numbers: list[str], group: str) 
     }
     each = ", ".join(f"coalesce({_sum(c)}, 0) AS s{i}, count(s.{identifier(c)})::DOUBLE AS n{i}" for i, c in enumerate(numbers))
     clusters = (
-        f"SELECT {label} AS g, s.cluster, count(*)::DOUBLE AS n{', ' + each if each else ''} FROM {sample} s GROUP BY ALL"
+        f"SELECT {label} AS g, s.{CLUSTER}, count(*)::DOUBLE AS n{', ' + each if each else ''} FROM {sample} s GROUP BY ALL"
     )
     wanted = ["count(*), sum(n), sum(n * n)"]
     for i in range(len(numbers)):

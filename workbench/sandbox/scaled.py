@@ -93,12 +93,15 @@ def _table(table: ops.PhysicalTable, origins: Origins) -> Scaled:
     if known.role == Role.PARENT:
         return Scaled(table, Kind.SUPPORT, frozenset([source]))
     rows = origins.session.con.table(source, database="workbench_rows")
+    # Under names of their own: a source may well have a column called weight.
+    flags = {"workbench_number": rows.row, CLUSTER: rows.cluster, WEIGHT: rows.weight}
+    chosen_rows = rows.filter(rows.core).select(**flags)
     numbered = table.to_expr().mutate(workbench_row=table.to_expr().rowid())
-    chosen = numbered.inner_join(rows.filter(rows.core), numbered.workbench_row == rows.row)
+    chosen = numbered.inner_join(chosen_rows, numbered.workbench_row == chosen_rows.workbench_number)
     columns = {name: chosen[name] for name in table.schema.names}
     # A row of no anchor stands for itself: clusters are numbered from 1.
-    cluster = ibis.coalesce(chosen.cluster, -1 - chosen.workbench_row)
-    flagged = chosen.select(**columns, **{CLUSTER: cluster, WEIGHT: chosen.weight})
+    cluster = ibis.coalesce(chosen[CLUSTER], -1 - chosen.workbench_row)
+    flagged = chosen.select(**columns, **{CLUSTER: cluster, WEIGHT: chosen[WEIGHT]})
     return Scaled(flagged.op(), Kind.CHOSEN, frozenset([source]), source)
 
 
