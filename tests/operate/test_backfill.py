@@ -30,7 +30,7 @@ from workbench.operate.backfill_plan import plan_backfill, refuse_other_code, sp
 from workbench.operate.definitions import Reader
 from workbench.operate.heartbeat import Heartbeat, schedulers
 from workbench.operate.observe import Readers, status
-from workbench.operate.run import may_run_together
+from workbench.operate.run import may_run_together, run_pipeline, run_together
 from workbench.operate.scheduler import Scheduler
 from workbench.store import Store, backfills, leases
 from workbench.store.records import Lease, RunRecord
@@ -247,6 +247,23 @@ def test_what_a_living_scheduler_is_about_to_run_goes_first_and_a_full_pool_is_w
     assert told[-2] == "pool heavy is full: other"
     with Store.open(grown.workspace, read_only=True) as store:
         assert [run.facts["trigger"] for run in reversed(store.runs())] == ["schedule", "backfill B-1"]
+
+
+def test_a_pool_that_filled_since_it_was_looked_at_takes_no_run_of_a_backfill(grown):
+    for name in ("daily_sales", "other"):
+        place = grown.root / f"promoted/{name}/pipeline.toml"
+        place.parent.mkdir(exist_ok=True)
+        place.write_text('schedule = "@yearly"\npool = "heavy"\n')
+    with Store.open(grown.workspace) as store:
+        lease.take(grown.workspace, store, "other")
+    days = Interval.parse("2024-01-02..2024-01-03"), Interval.parse("2024-01-03..2024-01-04")
+    how = {"who": "ada", "now": NOW, "trigger": "backfill B-1"}
+    with pytest.raises(LockHeld, match="pool heavy is full: other"):
+        run_pipeline(grown.workspace, "daily_sales", interval=days[0], **how)
+    with pytest.raises(LockHeld, match="pool heavy is full: other"):
+        run_together(grown.workspace, "daily_sales", days, parameters={}, **how)
+    with Store.open(grown.workspace, read_only=True) as store:
+        assert (store.runs(), lease.running(store)) == ((), ("other",))
 
 
 def test_a_single_pass_waits_for_the_interval_under_way_and_then_goes_first(grown, capsys):

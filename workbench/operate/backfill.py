@@ -18,12 +18,12 @@ from workbench.config import Workspace
 from workbench.errors import GuardRefused, LeaseLost, LockHeld, UnknownName, WorkbenchError
 from workbench.model import Interval
 from workbench.operate import lease, process
-from workbench.operate.backfill_first import begins_soon, of_backfill
+from workbench.operate.backfill_first import begins_soon
 from workbench.operate.backfill_hours import Hours
 from workbench.operate.backfill_lease import give_up, is_carried_out, lease_name
 from workbench.operate.backfill_plan import BackfillPlan, refuse_other_code
 from workbench.operate.definitions import Reader
-from workbench.operate.intervals import refuse_full_pool
+from workbench.operate.intervals import of_backfill, refuse_full_pool
 from workbench.operate.run import run_pipeline, run_together
 from workbench.operate.schedule import read_config
 from workbench.operate.settle import is_lost

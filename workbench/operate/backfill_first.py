@@ -10,16 +10,11 @@ from workbench.operate.agenda import agenda
 from workbench.operate.backfill_lease import is_carried_out
 from workbench.operate.definitions import Reader
 from workbench.operate.heartbeat import schedulers
+from workbench.operate.intervals import of_backfill
 from workbench.operate.plan import Progress, plan
 from workbench.store import Store, backfills, intervals
-from workbench.store.records import RunRecord
 
 SILENT = dt.timedelta(minutes=1)  # after which a scheduler is not waited for
-
-
-def of_backfill(run: RunRecord) -> bool:
-    """Whether a backfill started a run."""
-    return str(run.facts.get("trigger", "")).startswith("backfill ")
 
 
 def begins_soon(reader: Reader, store: Store) -> str:

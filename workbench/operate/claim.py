@@ -7,8 +7,8 @@ import datetime as dt
 from workbench.catalog.contract import Contract
 from workbench.config import Workspace
 from workbench.operate import lease
-from workbench.operate.intervals import Account, Ending, covered, partitions_of, recovered
-from workbench.operate.schedule import PipelineConfig
+from workbench.operate.intervals import Account, Ending, covered, of_backfill, partitions_of, recovered, refuse_full_pool
+from workbench.operate.schedule import PipelineConfig, read_config
 from workbench.operate.settle import settle
 from workbench.runtime.warehouse import Warehouse
 from workbench.store import Store, leases
@@ -30,8 +30,13 @@ def take_over(
 
 
 def begin(workspace: Workspace, store: Store, run: RunRecord, account: Account | None) -> tuple[Lease, RunRecord]:
-    """Take the lease, and write down the run and the attempt that begin: all or nothing."""
+    """Take the lease, and write down the run and the attempt that begin: all or nothing. ``LockHeld`` in a full pool.
+
+    Only whoever runs a pipeline by hand does not wait for its pool.
+    """
     with store.transaction():
+        if of_backfill(run):  # of another pipeline of the pool one may have begun since somebody looked
+            refuse_full_pool(workspace, store, run.pipeline, read_config(workspace, run.pipeline))
         mine = lease.take(workspace, store, run.pipeline)
         run = store.add_run(run)
         if account is not None:

@@ -91,6 +91,11 @@ class Account:
                 self.end(store, ending, now=now, run=None, error=error.message)
 
 
+def of_backfill(run: RunRecord) -> bool:
+    """Whether a backfill started a run."""
+    return str(run.facts.get("trigger", "")).startswith("backfill ")
+
+
 def refuse_full_pool(workspace: Workspace, store: Store, pipeline: str, config: PipelineConfig) -> None:
     """Raise ``LockHeld`` when a pool has no room for one more run; an undeclared one has room for one."""
     if config.pool is None:

@@ -22,7 +22,7 @@ from workbench.config import Workspace
 from workbench.errors import InfrastructureError, WorkbenchError, infrastructure
 from workbench.model import Interval, VersionId
 from workbench.operate import claim, lease, process
-from workbench.operate.intervals import Account
+from workbench.operate.intervals import Account, of_backfill, refuse_full_pool
 from workbench.operate.pulse import pulse
 from workbench.operate.quarantine import give_released
 from workbench.operate.request import check_interval, typed_parameters, untouched_version
@@ -109,9 +109,12 @@ def run_together(
         shown: list[str] = []
         mine: list[UnderWay] = []
         with store.transaction():
+            records = [asked.record(interval, engine, who, now, trigger or "command") for interval in intervals]
+            if of_backfill(records[0]):
+                refuse_full_pool(workspace, store, pipeline, asked.config)
             held = lease.take(workspace, store, pipeline)
-            for interval in intervals:
-                run = store.add_run(asked.record(interval, engine, who, now, trigger or "command"))
+            for record in records:
+                run = store.add_run(record)
                 mine.append(asked.under_way(store, held, run, None, shown=shown, keeps_lease=True))
         reached("after_run_begun")
 
