@@ -43,6 +43,7 @@ def test_a_pipeline_without_a_file_has_the_defaults(production):
         ('freshness = "soon"', "'soon' is not a duration"),
         ('memory_limit = "4 bananas"', "is not a size"),
         ("timezone = 3", "timezone"),
+        ('start = "18.11.2026"', "x.toml: start: '18.11.2026' is no date; write it as YYYY-MM-DD"),
         ("owner = ", "does not parse"),
     ],
 )
@@ -61,6 +62,11 @@ def test_the_file_of_a_pipeline_is_named_relative_to_the_workspace(production):
 
 def test_a_pipeline_without_a_schedule_is_never_due():
     assert next_due(PipelineConfig(schedule=None), dt.datetime(2026, 1, 1, tzinfo=dt.UTC)) is None
+
+
+def test_a_date_in_quotes_is_that_date():
+    quoted, plain = (parse_pipeline_toml(f"start = {date}") for date in ('"2026-11-18"', "2026-11-18"))
+    assert quoted == plain
 
 
 @pytest.mark.parametrize(("nickname", "hour"), [("@daily", 0), ("@midnight", 0), ("0 6 * * *", 6)])

@@ -5,6 +5,7 @@ The file is edited by people. The clock is passed in; nothing here reads it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import tomllib
@@ -65,6 +66,14 @@ class PipelineConfig(BaseModel):
     def _zone(cls, value: str) -> str:
         known_zone(value)
         return value
+
+    @field_validator("start", mode="before")
+    @classmethod
+    def _quoted(cls, value: object) -> object:
+        """A date in quotes, which TOML reads as text, is meant as that date."""
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(value) if isinstance(value, str) else value
+        raise ValueError(f"{value!r} is no date; write it as YYYY-MM-DD")
 
     @field_validator("freshness", "retention", "time_limit", "retry_delay", "retry_limit")
     @classmethod
