@@ -117,7 +117,7 @@ def _once(service: Scheduler, grace: float) -> bool:
         started = time.monotonic()
         while not done.wait(0.1):
             if asked[0] > 1 or time.monotonic() - started >= grace:
-                cool_down("the scheduler was stopped")  # the processes that run cells end with the one that they were forked from
+                cool_down("the scheduler was stopped")  # processes that run cells end with the one they were forked from
                 return
 
     def end(*_: Any) -> None:
