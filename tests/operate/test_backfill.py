@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.conftest import Ran
 from tests.operate.conftest import DAILY, DAILY_CONTRACT
@@ -32,6 +34,7 @@ from workbench.operate.heartbeat import Heartbeat, schedulers
 from workbench.operate.observe import Readers, status
 from workbench.operate.run import may_run_together, run_pipeline, run_together
 from workbench.operate.scheduler import Scheduler
+from workbench.render.backfill import backfill_view
 from workbench.store import Store, backfills, leases
 from workbench.store.records import Lease, RunRecord
 
@@ -374,6 +377,13 @@ def test_an_interval_that_failed_is_run_again_with_the_plan(grown):
     made = plan(grown, Interval.parse("2024-01-05..2024-01-08"))
     ended = worker(grown).apply(made)
     assert [each.state for each in ended.windows] == ["succeeded", "succeeded", "degraded"]
+    broken = replace(
+        ended, windows=(*ended.windows[:2], replace(ended.windows[2], state="failed", run=None, error="no server"))
+    )
+    Console(file=(out := io.StringIO()), width=200).print(backfill_view(broken, carried_out=False))
+    shown = out.getvalue().rstrip()
+    assert "failed before a run: no server" in shown
+    assert shown.endswith("once that is mended, the same plan again: workbench backfill --apply PLAN")
     grown.orders(1, first="2024-01-07", name="late")
     again = worker(grown).apply(made)
     assert (again.id, {each.state for each in again.windows}) == (ended.id, {"succeeded"})

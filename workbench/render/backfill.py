@@ -44,12 +44,16 @@ def backfill_view(record: BackfillRecord, *, carried_out: bool) -> RenderableTyp
     facts = {"range": _span(record), "intervals": _counted(record), "who": record.who, "plan": record.digest[:16]}
     bad = [each for each in record.windows if each.state in ("failed", "degraded")]
     for each in bad[:SHOWN]:
-        facts[str(each.interval)] = f"{each.run or 'no run'} {each.state}: {each.error}"
+        facts[str(each.interval)] = (
+            f"{each.run} {each.state}: {each.error}" if each.run else f"{each.state} before a run: {each.error}"
+        )
     if len(bad) > SHOWN:
         facts["…"] = f"and {len(bad) - SHOWN:,} more; all of them: workbench backfill --list {record.pipeline} --json"
     state = shown_state(record, carried_out)
     if state == "stopped":
         facts["next"] = f"nobody carries it out any more; workbench backfill --resume {record.id}"
+    elif state == "done" and any(each.state == "failed" for each in record.windows):
+        facts["next"] = "once that is mended, the same plan again: workbench backfill --apply PLAN"
     return _facts(f"{record.id} {record.pipeline}@{record.version} {state}", facts)
 
 
