@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from workbench.model import printable
+from workbench.render.listing import Listing
 from workbench.render.scan import anonymity_json, anonymity_line
 from workbench.sandbox.compare import ColumnParity
 from workbench.sandbox.figures import Figure
@@ -66,12 +67,14 @@ def parity_view(parity: Parity) -> Group:
     from rich.markup import escape
     from rich.table import Table
 
-    columns = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("column", "measure", "distance", "noise", "NULL", "in sandbox", "values", "in sandbox", ""):
-        columns.add_column(heading, justify="left" if heading in ("column", "measure", "") else "right")
+    columns = Listing(
+        ("column", "measure", "distance", "noise", "NULL", "in sandbox", "values", "in sandbox", ""),
+        words=frozenset({"column", "in sandbox", ""}),
+        numbers=frozenset({"distance", "noise", "NULL", "in sandbox", "values"}),
+    )
     for each in parity.columns:
-        columns.add_row(
-            f"{escape(each.source)}.{escape(printable(each.column))}", each.measure,
+        columns.add(
+            f"{each.source}.{printable(each.column)}", each.measure,
             "" if each.distance is None else f"{each.distance:.3f}", "" if each.noise is None else f"{each.noise:.3f}",
             f"{each.nulls[0]:.1%}", f"{each.nulls[1]:.1%}", f"{each.distinct[0]:,}", f"{each.distinct[1]:,}",
             says(each, parity.threshold),
