@@ -463,7 +463,10 @@ class _Tracer:
             while b"\0" not in text:
                 page = 4096 - (address + len(text)) % 4096  # the next page need not be there
                 memory.seek(address + len(text))
-                text += memory.read(min(page, 512))
+                more = memory.read(min(page, 512))
+                if not more:
+                    raise ProcessLookupError(f"{pid} has been killed meanwhile")
+                text += more
         name = os.fsdecode(text.partition(b"\0")[0])
         folder = ctypes.c_int(folder & 0xFFFFFFFF).value
         base = os.readlink(f"/proc/{pid}/cwd" if folder == -100 else f"/proc/{pid}/fd/{folder}")
