@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 
@@ -25,3 +26,11 @@ def test_a_look_takes_no_lock_of_the_store_away(production):
         said = subprocess.run([sys.executable, "-c", WRITE, str(place)], capture_output=True, text=True, check=True)
     assert "locked" in said.stdout
     assert subprocess.run([sys.executable, "-c", WRITE, str(place)], capture_output=True, check=True).stdout == b""
+
+
+def test_a_disk_that_fails_keeps_nothing_and_ends_no_pass(production):
+    now = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    (production.workspace.state / idle.FILE).mkdir(parents=True)  # which no file can take the place of
+    idle.remember(production.workspace, "key", now)
+    assert idle.nothing_before(production.workspace, now) == (False, None)
+    assert [each.name for each in production.workspace.state.glob(".tmp-*")] == []

@@ -31,13 +31,14 @@ def fingerprint(workspace: Workspace) -> str:
 
 
 def remember(workspace: Workspace, key: str, wake: dt.datetime | None) -> None:
-    """Keep that nothing is due before a moment, as long as the fingerprint is the same."""
-    from workbench.runtime.files import make_folder
+    """Keep that nothing is due before a moment, as long as the fingerprint is the same. A disk that fails keeps nothing: then the
+    next pass looks for itself.
+    """
+    from workbench.runtime.files import make_folder, write_atomic
 
-    place = make_folder(workspace.state) / FILE
-    temporary = place.with_name(f".tmp-{FILE}-{os.getpid()}")
-    temporary.write_text(json.dumps({"key": key, "wake": None if wake is None else wake.isoformat()}), encoding="utf-8")
-    os.replace(temporary, place)
+    kept = json.dumps({"key": key, "wake": None if wake is None else wake.isoformat()})
+    with contextlib.suppress(OSError):
+        write_atomic(make_folder(workspace.state) / FILE, kept, durable=False)
 
 
 def nothing_before(workspace: Workspace, now: dt.datetime) -> tuple[bool, dt.datetime | None]:
