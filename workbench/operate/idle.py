@@ -31,8 +31,9 @@ def fingerprint(workspace: Workspace) -> str:
 
 
 def remember(workspace: Workspace, key: str, wake: dt.datetime | None) -> None:
-    """Keep that nothing is due before a moment, as long as the fingerprint is the same. A disk that fails keeps nothing: then the
-    next pass looks for itself.
+    """Keep that nothing is due before a moment, as long as the fingerprint is the same.
+
+    A disk that fails keeps nothing; then the next pass looks for itself.
     """
     from workbench.runtime.files import make_folder, write_atomic
 
