@@ -23,7 +23,7 @@ import traceback
 import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from tests.warm import PACKET, Server, starting
 
@@ -144,6 +144,12 @@ def _serve(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
             os.close(each)
 
 
+def _stream(place: int, mode: str, was: TextIO) -> TextIO:
+    """A standard stream as a new process has it, open until that ends."""
+    lines = 1 if place == 2 or os.isatty(place) else -1
+    return cast("TextIO", open(place, mode, lines, encoding=was.encoding, errors=was.errors, closefd=False))
+
+
 def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
     """Take up the streams, the folder and the variables of what was asked for."""
     places = [0, 1, 2, *request["places"]]
@@ -155,9 +161,7 @@ def _become(request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
         os.dup2(each, place)
         os.close(each)
     for place, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
-        was = getattr(sys, name)
-        lines = 1 if place == 2 or os.isatty(place) else -1
-        stream = open(place, mode, lines, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115  # open until the process ends
+        stream = _stream(place, mode, getattr(sys, name))
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client.session import Session
 
 from workbench.runtime.secret import redacted
@@ -63,20 +62,23 @@ class _Channel(Session):
             stream.flush()
 
 
-class _Transformer(TransformerManager):
-    """IPython's, which finds its own syntax by looking at each token, three times over; where there can be none, not at all."""
+def search_less(manager: Any) -> None:
+    """Let IPython's input transformer not look at each token of a cell, three times over, where its own syntax can't be.
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # IPython's
-        self.usual = self._all()
+    A cell that adds a transformation has it applied.
+    """
+    usual, transform = _steps(manager), manager.transform_cell
 
-    def _all(self) -> list[Any]:
-        return [*self.cleanup_transforms, *self.line_transforms, *self.token_transformers]
-
-    def transform_cell(self, cell: str) -> str:
-        if _SYNTAX.search(cell) or self._all() != self.usual:
-            return str(super().transform_cell(cell))
+    def transform_cell(cell: str) -> str:
+        if _SYNTAX.search(cell) or _steps(manager) != usual:
+            return str(transform(cell))
         return cell if cell.endswith("\n") else cell + "\n"
+
+    manager.transform_cell = transform_cell
+
+
+def _steps(manager: Any) -> list[Any]:
+    return [*manager.cleanup_transforms, *manager.line_transforms, *manager.token_transformers]
 
 
 # What it may change or warn of: magics and help, line ends that Python has not, prompts, a beginning with white space, and a
@@ -142,7 +144,7 @@ def prepare() -> tuple[Any, _Channel]:
     config.HistoryManager.enabled = False  # it has a thread
     kernel = SimpleNamespace(eventloop=None)  # all that ``exit`` asks of it
     shell = ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler, kernel=kernel)
-    shell.input_transformer_manager = _Transformer()
+    search_less(shell.input_transformer_manager)
     _ = shell.logger  # made when it is first asked for, which every cell does
     return shell, _Channel()
 
